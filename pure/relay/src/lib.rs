@@ -1,1 +1,18 @@
-//! To be furnished.
+//! What happens next?
+//!
+//! The procedure between a request and its final home, without I/O: an [`exchange`] turns one inbound
+//! request into steps and is told what happened; a delivery turns a booked conversion into attempts.
+//! A host opens an exchange with the bytes it received, a policy snapshot, a seed and the time, and obeys.
+#![deny(clippy::float_arithmetic, clippy::indexing_slicing)]
+#![cfg_attr(test, allow(clippy::indexing_slicing, reason = "a test may fail loudly"))]
+
+pub mod envelope;
+pub mod fact;
+pub mod reply;
+pub mod signature;
+pub mod step;
+
+pub use envelope::{Envelope, Purpose, Sealed};
+pub use fact::Fact;
+pub use reply::Reply;
+pub use step::{Happened, Step};

@@ -1,1 +1,14 @@
-//! To be furnished.
+//! What does this request mean?
+//!
+//! Two platforms' words as data, the platform-neutral event between them, and the translation both ways.
+//! No platform's word appears in this code (I7): the words stand in the dialect files, which are compiled
+//! once into tables.
+#![deny(clippy::float_arithmetic, clippy::indexing_slicing)]
+#![cfg_attr(test, allow(clippy::indexing_slicing, reason = "a test may fail loudly"))]
+
+pub mod consent;
+pub mod event;
+pub mod wire;
+
+pub use event::{Class, Event, Field, Value};
+pub use wire::{Answer, Home, Inbound, Judged, Method, Outbound, SendFailure, Verdict};

@@ -1,0 +1,1 @@
+//! The edge signs what it sends to the processor: it books money.

@@ -1,0 +1,84 @@
+//! What an exchange asks its host to do, and what the host tells it.
+
+use core::time::Duration;
+
+use tracking::{Answer, Home, Outbound, SendFailure};
+use units::{EventId, Timestamp};
+
+use crate::fact::Fact;
+use crate::reply::Reply;
+
+/// One thing for the host to do.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Step {
+    /// Make the entry durable and say how it went ([`Happened::Appended`] or [`Happened::AppendFailed`]).
+    Append(Entry),
+    /// Hand the entry to the outbox without waiting: losing it loses a record, never money.
+    Record(Entry),
+    /// Call a platform and say what it said. `within` is the whole time that may be spent.
+    Send {
+        /// The request.
+        request: Outbound,
+        /// The total deadline of this one try, from connect to the last byte.
+        within: Duration,
+    },
+    /// Reply to the client. At most once in an exchange.
+    Reply(Reply),
+    /// Nothing to do before this time, unless something happens: then tell [`Happened::TimePassed`].
+    WaitUntil(Timestamp),
+    /// Something worth knowing has happened.
+    Report(Fact),
+}
+
+/// An entry for the outbox: opaque bytes with what a host needs to handle them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// The event's identity.
+    pub event_id: EventId,
+    /// The encoded envelope.
+    pub bytes: Vec<u8>,
+}
+
+/// Something that a host tells an exchange.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Happened {
+    /// The entry is on stable storage.
+    Appended,
+    /// The entry is not on stable storage, and it may not be acknowledged.
+    AppendFailed(AppendFailure),
+    /// A platform answered.
+    Answered {
+        /// Which one.
+        home: Home,
+        /// What it said.
+        answer: Answer,
+    },
+    /// A platform did not answer.
+    Unanswered {
+        /// Which one.
+        home: Home,
+        /// Why, and whether it may have received the request.
+        failure: SendFailure,
+    },
+    /// The time of [`Step::WaitUntil`] has come.
+    TimePassed,
+}
+
+/// Why an entry could not be made durable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AppendFailure {
+    /// No space, or more waiting than the limits allow; it recovers by itself.
+    Full,
+    /// A sync failed; only a restart recovers.
+    Poisoned,
+}
+
+impl AppendFailure {
+    /// The failure's name in facts.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Poisoned => "poisoned",
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! The event: what a request means, in our own words.
+//!
+//! An event is a set of fields from one closed vocabulary ([`Field`]). Dialects name the vocabulary's words
+//! and nothing else, so that two dialects meet in the event and never in each other. The ids in it are the
+//! legacy platform's, as the request gave them; mapping them is the directory's business.
+
+use core::fmt;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use units::{Money, Timestamp};
+
+/// What kind of thing a request is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub enum Class {
+    /// A person follows a link.
+    Click,
+    /// A sale, a lead or another order.
+    Conversion,
+    /// A creative was shown.
+    Impression,
+    /// A script for a page.
+    Script,
+    /// A change of a booked transaction.
+    Adjustment,
+    /// A question about booked transactions.
+    Report,
+    /// A known endpoint that is none of these.
+    Other,
+    /// Nothing that the dialect knows.
+    Unrecognised,
+}
+
+impl Class {
+    /// Every class, in the order of the documentation.
+    pub const ALL: [Self; 8] = [
+        Self::Click,
+        Self::Conversion,
+        Self::Impression,
+        Self::Script,
+        Self::Adjustment,
+        Self::Report,
+        Self::Other,
+        Self::Unrecognised,
+    ];
+
+    /// The class's name in files and output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Click => "click",
+            Self::Conversion => "conversion",
+            Self::Impression => "impression",
+            Self::Script => "script",
+            Self::Adjustment => "adjustment",
+            Self::Report => "report",
+            Self::Other => "other",
+            Self::Unrecognised => "unrecognised",
+        }
+    }
+
+    /// The class called `name`.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.name() == name)
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+macro_rules! fields {
+    ($($variant:ident $name:literal $doc:literal),* $(,)?) => {
+        /// One word of the event's vocabulary.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+        pub enum Field { $(#[doc = $doc] $variant),* }
+
+        impl Field {
+            /// The whole vocabulary.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The field's standard name, as it stands in the event's JSON and in dialect files.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+
+            /// What the field means, in one sentence.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $doc),* }
+            }
+        }
+    };
+}
+
+fields! {
+    AdvertiserId "advertiser_id" "The merchant whose programme this is.",
+    PublisherId "publisher_id" "The site that earns the credit.",
+    CreativeId "creative_id" "The banner or text link that was used.",
+    DealId "deal_id" "The deal or coupon page that was used.",
+    ProductId "product_id" "The product of a feed that was linked.",
+    DestinationUrl "destination_url" "Where the shopper wants to land.",
+    TrackingReference "tracking_reference" "The publisher's own reference for a click.",
+    OrderReference "order_reference" "The merchant's own reference for an order.",
+    Amount "amount" "The order's value after discounts, before tax and shipping.",
+    Currency "currency" "The currency of every amount of the event.",
+    ConversionType "conversion_type" "sale, lead or another kind of order.",
+    ClickId "click_id" "The id of the click that the conversion names.",
+    ClickIdMode "click_id_mode" "How the click id is to be used.",
+    StoreId "store_id" "One of several shops of the merchant.",
+    CustomType "custom_type" "The merchant's own kind of order, for commission rules.",
+    VoucherCodes "voucher_codes" "Coupon codes used in the order.",
+    NewCustomer "new_customer" "Whether the buyer is new to the merchant.",
+    BasketSkus "basket_skus" "The articles of the basket, in order.",
+    BasketPrices "basket_prices" "The unit prices of the basket, in the same order.",
+    BasketQuantities "basket_quantities" "The quantities of the basket, in the same order.",
+    AutoVoid "auto_void" "The merchant's own rule refuses the order.",
+    Channel "channel" "The marketing channel that won at the merchant.",
+    ClientVersion "client_version" "The integration that sent the request.",
+    CommissionPercent "commission_percent" "A commission percentage that overrides the programme's.",
+    LeadCommission "lead_commission" "A commission for a lead that overrides the programme's.",
+    HitCommission "hit_commission" "A commission for a hit that overrides the programme's.",
+    SiteName "site_name" "The cart's or site's name.",
+    PublisherData "publisher_data" "An opaque value kept from the landing.",
+    AppPackage "app_package" "The app that sent the request.",
+    InstallReferrer "install_referrer" "Where the app was installed from.",
+    SenderSignature "sender_signature" "A signature of the sender's software kit.",
+    DeviceData "device_data" "Data about a device; personal, never stored in the clear.",
+    HopClickId "hop_click_id" "The click id that a first hop created.",
+    HopSessionId "hop_session_id" "The session id that a first hop created.",
+    Consent "consent" "Whether the visitor permits tracking, as the link says it.",
+    GdprApplies "gdpr_applies" "Whether European consent rules apply, as the link says it.",
+    GdprConsent "gdpr_consent" "A TCF consent string.",
+    UsPrivacy "us_privacy" "A US privacy string.",
+    Gpp "gpp" "A Global Privacy Platform string.",
+    GppSections "gpp_sections" "The sections of the privacy platform string that apply.",
+    TestMode "test_mode" "The request is a test and moves no money.",
+    Campaign "campaign" "The publisher's campaign name.",
+    TransactionDate "transaction_date" "The date of the transaction that is meant.",
+    Reason "reason" "Why a transaction is changed.",
+    Action "action" "What an interface call asks for.",
+    ApiVersion "api_version" "The version of an interface call.",
+    ApiToken "api_token" "The caller's public token of an interface call.",
+    Format "format" "The format that an answer is wanted in.",
+    PageUrl "page_url" "The page that sent the request.",
+    CommissionParts "commission_parts" "The order's value by commission group.",
+    Transport "transport" "How the sender delivers conversions.",
+    ProtocolVersion "protocol_version" "The version of the sender's protocol.",
+}
+
+impl Field {
+    /// The field called `name`.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|field| field.name() == name)
+    }
+}
+
+/// The value of a field.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Value {
+    /// An id, which both platforms write as a bare decimal integer.
+    Id(u64),
+    /// Text.
+    Text(String),
+    /// Money.
+    Money(Money),
+    /// Yes or no; unknown is the field's absence.
+    Flag(bool),
+    /// Several texts in order, where emptiness counts.
+    List(Vec<String>),
+}
+
+impl Value {
+    /// The value as the text a person would read.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Id(id) => id.to_string(),
+            Self::Text(text) => text.clone(),
+            Self::Money(money) => money.decimal(),
+            Self::Flag(flag) => flag.to_string(),
+            Self::List(items) => items.join(","),
+        }
+    }
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Id(id) => serializer.collect_str(id),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Money(money) => serializer.serialize_str(&money.decimal()),
+            Self::Flag(flag) => serializer.serialize_bool(*flag),
+            Self::List(items) => serializer.collect_seq(items),
+        }
+    }
+}
+
+/// What a request means: a class and the fields it gave, each at most once.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Event {
+    /// What kind of thing it is.
+    pub class: Class,
+    values: Vec<(Field, Value)>,
+}
+
+impl Event {
+    /// An event without fields.
+    pub const fn new(class: Class) -> Self {
+        Self { class, values: Vec::new() }
+    }
+
+    /// The value of `field`.
+    pub fn get(&self, field: Field) -> Option<&Value> {
+        self.values.iter().find(|(name, _)| *name == field).map(|(_, value)| value)
+    }
+
+    /// Sets `field`, replacing its value.
+    pub fn set(&mut self, field: Field, value: Value) {
+        match self.values.iter_mut().find(|(name, _)| *name == field) {
+            Some(slot) => slot.1 = value,
+            None => self.values.push((field, value)),
+        }
+    }
+
+    /// Takes `field` away.
+    pub fn remove(&mut self, field: Field) {
+        self.values.retain(|(name, _)| *name != field);
+    }
+
+    /// Every field that is set, in the order of arrival.
+    pub fn fields(&self) -> impl Iterator<Item = (Field, &Value)> {
+        self.values.iter().map(|(field, value)| (*field, value))
+    }
+
+    /// The field as an id.
+    pub fn id(&self, field: Field) -> Option<u64> {
+        if let Some(Value::Id(id)) = self.get(field) { Some(*id) } else { None }
+    }
+
+    /// The field as text, if it is text.
+    pub fn text(&self, field: Field) -> Option<&str> {
+        if let Some(Value::Text(text)) = self.get(field) { Some(text) } else { None }
+    }
+
+    /// The field as money.
+    pub fn money(&self, field: Field) -> Option<Money> {
+        if let Some(Value::Money(money)) = self.get(field) { Some(*money) } else { None }
+    }
+
+    /// The field as a flag.
+    pub fn flag(&self, field: Field) -> Option<bool> {
+        if let Some(Value::Flag(flag)) = self.get(field) { Some(*flag) } else { None }
+    }
+
+    /// The field as a list; empty if it is absent.
+    pub fn list(&self, field: Field) -> &[String] {
+        if let Some(Value::List(items)) = self.get(field) { items } else { &[] }
+    }
+}
+
+impl Serialize for Event {
+    /// An object of the class and the standard names; amounts are decimal texts, ids are texts.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("class", self.class.name())?;
+        for (field, value) in &self.values {
+            map.serialize_entry(field.name(), value)?;
+        }
+        map.end()
+    }
+}
+
+/// A click that a conversion names, as its token, an imported record or a cookie tells it.
+///
+/// Ids are the legacy platform's.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Click {
+    /// The click's advertiser.
+    pub advertiser_id: u64,
+    /// The publisher that earns the credit.
+    pub publisher_id: u64,
+    /// The creative that was used; 0 if none is known.
+    pub creative_id: u64,
+    /// When the click happened.
+    pub at: Timestamp,
+    /// The click id as it travels in URLs.
+    pub click_id: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_found_again() {
+        for field in Field::ALL {
+            assert_eq!(Field::parse(field.name()), Some(*field));
+            assert!(field.meaning().ends_with('.'));
+        }
+        for class in Class::ALL {
+            assert_eq!(Class::parse(class.name()), Some(class));
+        }
+    }
+
+    #[test]
+    fn a_field_holds_one_value() {
+        let mut event = Event::new(Class::Click);
+        event.set(Field::PublisherId, Value::Id(1));
+        event.set(Field::PublisherId, Value::Id(2));
+        assert_eq!(event.id(Field::PublisherId), Some(2));
+        assert_eq!(event.fields().count(), 1);
+        event.remove(Field::PublisherId);
+        assert_eq!(event.get(Field::PublisherId), None);
+    }
+}

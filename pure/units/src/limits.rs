@@ -1,0 +1,58 @@
+//! Every limit of the system, with its unit and its reason, in one place (I8).
+//!
+//! A limit that depends on the machine or the merchant is a setting; the value here is then its default.
+
+/// Longest request target accepted on a conversion endpoint, in bytes. Baskets travel in the query, and the
+/// longest ones seen come near 20 KB; a sale is never refused for its length short of this.
+pub const TARGET_BYTES_MAX: usize = 64 * 1024;
+
+/// Longest request head (request line and headers), in bytes: the target plus 16 KB of headers.
+pub const HEAD_BYTES_MAX: usize = TARGET_BYTES_MAX + 16 * 1024;
+
+/// Most header lines of a request. Browsers send about 20, and a chain of proxies adds a handful.
+pub const HEADERS_MAX: usize = 64;
+
+/// Longest request body read, in bytes. Beacons are empty; form posts repeat the query.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Most parameters read from one request; the largest real one has about 60.
+pub const PARAMETERS_MAX: usize = 256;
+
+/// Longest value shown in a table or a log line for people, in bytes.
+pub const SHOWN_BYTES_MAX: usize = 200;
+
+/// Longest platform answer kept for judging, in bytes. A batch answer for 1,000 orders is below 200 KB.
+pub const ANSWER_BYTES_MAX: usize = 256 * 1024;
+
+/// Longest answer passed on to a client in `proxy` mode, in bytes. Script pages and images are far smaller.
+pub const PROXIED_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Longest excerpt of a platform's answer kept with an attempt, in bytes.
+pub const EXCERPT_BYTES_MAX: usize = 512;
+
+/// Longest click id minted, in characters: the old platform's own consumers keep at most 64.
+pub const CLICK_ID_CHARS_MAX: usize = 64;
+
+/// Longest order reference the new platform keeps, in characters, before it cuts.
+pub const ORDER_REFERENCE_CHARS_MAX: usize = 50;
+
+/// Most entries in one batch from the outbox to the processor: one transaction of the ledger.
+pub const BATCH_ENTRIES_MAX: usize = 512;
+
+/// Most bytes in one batch from the outbox to the processor.
+pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Most connections of one edge process. Beyond it a new connection waits in the kernel's queue.
+pub const CONNECTIONS_MAX: usize = 16_384;
+
+/// Most deliveries in flight to one platform from one processor, so that a slow platform cannot take all
+/// sockets and memory.
+pub const DELIVERIES_IN_FLIGHT_MAX: usize = 64;
+
+/// Most idle connections kept to one platform.
+pub const IDLE_CONNECTIONS_MAX: usize = 64;
+
+// The relations that the code relies on.
+const _: () = assert!(TARGET_BYTES_MAX < HEAD_BYTES_MAX);
+const _: () = assert!(BODY_BYTES_MAX + HEAD_BYTES_MAX < BATCH_BYTES_MAX, "one entry fits into a batch");
+const _: () = assert!(EXCERPT_BYTES_MAX < ANSWER_BYTES_MAX);
