@@ -8,6 +8,7 @@
 
 pub mod envelope;
 pub mod fact;
+pub mod policy;
 pub mod reply;
 pub mod signature;
 pub mod step;

@@ -7,7 +7,9 @@
 #![cfg_attr(test, allow(clippy::indexing_slicing, reason = "a test may fail loudly"))]
 
 pub mod consent;
+pub mod directory;
 pub mod event;
+pub mod migration;
 pub mod wire;
 
 pub use event::{Class, Event, Field, Value};

@@ -1,0 +1,119 @@
+//! The policy: what an operator decides, read once and never changed under an exchange.
+
+use core::time::Duration;
+
+use tracking::Home;
+use tracking::directory::{Advertiser, Directory};
+
+/// Where a programme stands in the migration (design, section 4).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub enum Phase {
+    /// Everything to legacy byte for byte, recorded.
+    Observe,
+    /// As observe, and also to the primary, marked and never booked.
+    Shadow,
+    /// The primary owns it.
+    Moved,
+    /// Legacy is gone.
+    Closed,
+}
+
+impl Phase {
+    /// The phase's name in files and tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Shadow => "shadow",
+            Self::Moved => "moved",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// The phase called `name`.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Observe, Self::Shadow, Self::Moved, Self::Closed].into_iter().find(|p| p.name() == name)
+    }
+
+    /// The platform that owns a conversion of this phase.
+    pub const fn owner(self) -> Home {
+        match self {
+            Self::Observe | Self::Shadow => Home::Legacy,
+            Self::Moved | Self::Closed => Home::Primary,
+        }
+    }
+}
+
+/// Programmes that move together.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Wave {
+    /// The wave's name, as the directory's rows give it.
+    pub name: String,
+    /// Where it stands.
+    pub phase: Phase,
+}
+
+/// How conversions are delivered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DeliveryPolicy {
+    /// How long a conversion without click evidence waits for its copy that has some.
+    pub evidence_wait: Duration,
+    /// The total deadline of one attempt.
+    pub attempt_deadline: Duration,
+    /// The wait after the first failed attempt; it doubles up to `backoff_max`.
+    pub backoff_first: Duration,
+    /// The longest wait between attempts.
+    pub backoff_max: Duration,
+    /// Attempts after which a conversion becomes a dead letter. Time with an open breaker does not count.
+    pub attempts_max: u32,
+    /// Retries that may be made for every hundred fresh attempts.
+    pub retry_budget_percent: u32,
+    /// Most deliveries in flight to one platform.
+    pub in_flight_max: usize,
+}
+
+/// When a platform counts as down.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BreakerPolicy {
+    /// Failures in a row that open the breaker.
+    pub failures_to_open: u32,
+    /// How long it stays open before one probe may pass.
+    pub open_for: Duration,
+    /// How often an edge probes the primary.
+    pub probe_every: Duration,
+    /// The deadline of a probe.
+    pub probe_deadline: Duration,
+}
+
+/// Everything an operator decides.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Policy {
+    /// The waves, in no order.
+    pub waves: Vec<Wave>,
+    /// How conversions are delivered.
+    pub delivery: DeliveryPolicy,
+    /// When a platform counts as down.
+    pub breaker: BreakerPolicy,
+    /// The whole time that a reply in `proxy` mode may take over all homes.
+    pub proxy_deadline: Duration,
+}
+
+impl Policy {
+    /// The phase of a programme. A wave that is not listed counts as `observe`; `check` reports it.
+    pub fn phase(&self, advertiser: &Advertiser) -> Phase {
+        let wave = self.waves.iter().find(|wave| wave.name == advertiser.wave);
+        wave.map_or(Phase::Observe, |wave| wave.phase)
+    }
+}
+
+/// What an exchange or a delivery decides by: one consistent version of everything.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Names the version, for facts and for people.
+    pub version: String,
+    /// The two dialects and the join between them.
+    pub migration: tracking::migration::Migration,
+    /// Who is who.
+    pub directory: Directory,
+    /// What the operator decided.
+    pub policy: Policy,
+}
