@@ -116,4 +116,15 @@ pub struct Snapshot {
     pub directory: Directory,
     /// What the operator decided.
     pub policy: Policy,
+    /// The keys that this version works with.
+    pub secrets: Secrets,
+}
+
+/// The keys of an edge and its processor. They print nothing.
+#[derive(Clone, Debug)]
+pub struct Secrets {
+    /// Signs and checks the click ids that we mint.
+    pub click_id_keys: tracking::click_id::Keys,
+    /// Seals and opens the personal part of envelopes: the first seals, all open.
+    pub seal_keys: Vec<crate::envelope::SealKey>,
 }

@@ -6,6 +6,7 @@
 #![deny(clippy::float_arithmetic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::indexing_slicing, reason = "a test may fail loudly"))]
 
+pub mod click_id;
 pub mod consent;
 pub mod directory;
 pub mod event;
