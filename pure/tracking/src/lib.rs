@@ -8,9 +8,12 @@
 
 pub mod click_id;
 pub mod consent;
+pub mod dialect;
 pub mod directory;
 pub mod event;
 pub mod migration;
+pub mod query;
+pub mod source;
 pub mod wire;
 
 pub use event::{Class, Event, Field, Value};

@@ -1,0 +1,323 @@
+//! A dialect: one platform's endpoints, parameters, cookies and answers, compiled from data.
+//!
+//! The file is read once ([`Dialect::load`]); what serves requests are tables looked up by hash.
+
+mod load;
+mod table;
+
+use std::sync::Arc;
+
+use units::limits;
+
+use crate::event::{Class, Field};
+use crate::source::Mistake;
+use crate::wire::{Method, Verdict};
+
+/// One platform's words.
+#[derive(Debug)]
+pub struct Dialect {
+    /// Its name.
+    pub name: String,
+    /// Its name for people.
+    pub title: String,
+    /// The file it was read from, for the reasons of rules.
+    pub file: Arc<str>,
+    /// Where a visitor lands for whom there is nothing better.
+    pub home_url: String,
+    /// The parameter of a landing page that carries the click id, if the platform has one.
+    pub landing_parameter: Option<String>,
+    /// The shape of the platform's own click ids.
+    pub click_id_shape: Option<ClickIdShape>,
+    /// Every endpoint.
+    pub endpoints: Vec<Endpoint>,
+    /// Every cookie on the platform's own hosts.
+    pub cookies: Vec<CookieRule>,
+    /// How to see whether the platform answers at all.
+    pub probe: Option<Probe>,
+    /// True if parameter names are matched with regard to letter case.
+    exact_names: bool,
+    strip_prefixes: Vec<String>,
+    placeholders: Vec<Placeholder>,
+    hosts: table::Hosts,
+}
+
+/// One endpoint.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// Its name, for people and for the join.
+    pub name: String,
+    /// What kind of requests it takes.
+    pub class: Class,
+    /// The methods it takes.
+    pub methods: Vec<Method>,
+    /// Its parameters.
+    pub parameters: Vec<Parameter>,
+    /// What becomes of parameters that it does not list.
+    pub unknown: Unknown,
+    /// What becomes of the request.
+    pub handling: Handling,
+    /// What a local reply looks like.
+    pub reply: ReplyKind,
+    /// True if a form in the body counts as parameters.
+    pub form_body: bool,
+    /// How its answers are read, first match first.
+    pub answers: Vec<AnswerRule>,
+    /// The line it stands at.
+    pub line: usize,
+    names: table::Names,
+}
+
+/// One parameter of an endpoint.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    /// Its name as documented.
+    pub name: String,
+    /// Other spellings that occur.
+    pub spellings: Vec<String>,
+    /// What it means, or why it is dropped.
+    pub meaning: Meaning,
+    /// How its value is written.
+    pub kind: Kind,
+    /// True if a request without it is incomplete.
+    pub required: bool,
+    /// The value that is taken where it is absent or not understood.
+    pub default: Option<String>,
+    /// The longest value, in characters.
+    pub limit: usize,
+    /// True if unknown parameters behind a raw question mark in its value belong to it.
+    pub absorbs: bool,
+    /// The line it stands at.
+    pub line: usize,
+}
+
+/// What a parameter means.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Meaning {
+    /// A field of the event.
+    Field(Field),
+    /// Nothing that we keep, for this reason.
+    Dropped(String),
+}
+
+/// How a value is written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// A bare decimal integer of at most ten digits.
+    Id,
+    /// Text.
+    Text,
+    /// An amount of money.
+    Money,
+    /// A currency code.
+    Currency,
+    /// Yes or no; the further spellings of each, in lower case.
+    Flag {
+        /// Further spellings of yes.
+        yes: Vec<String>,
+        /// Further spellings of no.
+        no: Vec<String>,
+    },
+    /// One of these words, in lower case.
+    Choice(Vec<String>),
+    /// Texts separated by commas.
+    List,
+    /// A URL, perhaps without scheme.
+    Url,
+    /// A click id of either platform or of ours.
+    ClickId,
+}
+
+/// What becomes of parameters that an endpoint does not list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Unknown {
+    /// They are passed on, byte for byte.
+    Pass,
+    /// They stay in the original request and go nowhere else, for this reason.
+    Keep(String),
+}
+
+/// What becomes of a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Handling {
+    /// It is translated.
+    Translate,
+    /// It is passed to the platform untouched.
+    Proxy,
+    /// It is recorded and answered, and never booked.
+    Record,
+}
+
+/// What a local reply looks like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReplyKind {
+    /// A 1x1 image.
+    Pixel,
+    /// An empty script.
+    Script,
+    /// A page for a person, or a redirect to one.
+    Page,
+}
+
+/// How one kind of answer is read.
+#[derive(Clone, Debug)]
+pub struct AnswerRule {
+    /// The statuses it matches.
+    pub status: Vec<u64>,
+    /// What the body must look like.
+    pub body: AnswerBody,
+    /// What it means.
+    pub verdict: Verdict,
+    /// Why, for people.
+    pub why: String,
+    /// The line it stands at.
+    pub line: usize,
+}
+
+/// What an answer's body must look like.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum AnswerBody {
+    /// Anything.
+    Any,
+    /// An image, by its content type and its first bytes.
+    Image,
+    /// It contains this text.
+    Contains(String),
+    /// JSON in which some value at this path (`*` for every item) equals the event's field.
+    JsonEquals {
+        /// The path's parts.
+        path: Vec<String>,
+        /// The field.
+        field: Field,
+    },
+}
+
+/// A cookie on the hosts that are ours, in one of its forms.
+#[derive(Clone, Debug)]
+pub struct CookieRule {
+    /// Its name before the part that tells the advertiser.
+    pub prefix: String,
+    /// Which of the advertiser's ids its name ends with.
+    pub suffix: CookieSuffix,
+    /// What its value holds when it comes in.
+    pub reads: CookieValue,
+    /// What we write into it.
+    pub writes: CookieValue,
+    /// The line it stands at.
+    pub line: usize,
+}
+
+/// Which id of an advertiser ends a cookie's name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CookieSuffix {
+    /// Its id on the legacy platform.
+    LegacyId,
+    /// Its id on the primary.
+    PrimaryId,
+}
+
+/// What a cookie's value holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CookieValue {
+    /// A click id.
+    ClickId,
+    /// It begins with the publisher's id.
+    LeadingPublisher,
+    /// The publisher's id, a dot and the click id.
+    PublisherAndClickId,
+}
+
+/// How to see whether a platform answers at all.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Probe {
+    /// The host to ask.
+    pub host: String,
+    /// The path to ask for.
+    pub path: String,
+    /// The statuses that mean that it is up.
+    pub status: Vec<u64>,
+}
+
+/// The shape of a platform's own click ids.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ClickIdShape {
+    /// Two decimal numbers and a hexadecimal rest, joined by `_`.
+    NumberNumberHex,
+}
+
+impl ClickIdShape {
+    /// True if `id` has the shape.
+    pub fn matches(self, id: &str) -> bool {
+        let parts: Vec<&str> = id.split('_').collect();
+        let number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        match (self, parts.as_slice()) {
+            (Self::NumberNumberHex, [first, second, rest]) => {
+                let hex = !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_hexdigit());
+                number(first) && number(second) && hex
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A value that identifies nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Placeholder {
+    Contains(String),
+    Equals(String),
+}
+
+impl Dialect {
+    /// Reads a dialect file; `file` names it in messages.
+    ///
+    /// # Errors
+    /// Every mistake in the file.
+    pub fn load(file: &str, text: &str) -> Result<Self, Vec<Mistake>> {
+        load::load(file, text)
+    }
+
+    /// The endpoint that takes requests for `host` (lower case) and `path`.
+    pub fn recognise(&self, host: &str, path: &[u8]) -> Option<&Endpoint> {
+        self.hosts.endpoint(host, path).and_then(|place| self.endpoints.get(place))
+    }
+
+    /// The endpoint called `name`.
+    pub fn endpoint(&self, name: &str) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|endpoint| endpoint.name == name)
+    }
+
+    /// True if `host` (lower case) is one of the platform's public hosts.
+    pub fn has_host(&self, host: &str) -> bool {
+        self.hosts.contains(host)
+    }
+
+    /// Every public host.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.hosts.names()
+    }
+
+    /// The parameter of `endpoint` that `name` spells, if it is one.
+    pub fn parameter<'d>(&self, endpoint: &'d Endpoint, name: &[u8]) -> Option<(usize, &'d Parameter)> {
+        let mut name = name;
+        for prefix in &self.strip_prefixes {
+            name = name.strip_prefix(prefix.as_bytes()).unwrap_or(name);
+        }
+        let place = endpoint.names.find(name, self.exact_names)?;
+        endpoint.parameters.get(place).map(|parameter| (place, parameter))
+    }
+
+    /// True if `value` identifies nothing: a template's placeholder, or a word that stands for none.
+    pub fn is_placeholder(&self, value: &str) -> bool {
+        let value = value.trim().to_lowercase();
+        value.is_empty()
+            || self.placeholders.iter().any(|placeholder| match placeholder {
+                Placeholder::Contains(part) => value.contains(part.as_str()),
+                Placeholder::Equals(whole) => value == *whole,
+            })
+    }
+}
+
+/// The limit of a value whose parameter names none, in characters.
+const VALUE_CHARS_MAX: usize = limits::TARGET_BYTES_MAX;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,375 @@
+//! From a dialect file to a [`Dialect`].
+
+use std::sync::Arc;
+
+use super::table::{Hosts, Names, Route};
+use super::{
+    AnswerBody, AnswerRule, ClickIdShape, CookieRule, CookieSuffix, CookieValue, Dialect, Endpoint, Handling,
+    Kind, Meaning, Parameter, Placeholder, Probe, ReplyKind, Unknown, VALUE_CHARS_MAX,
+};
+use crate::event::{Class, Field};
+use crate::source::{Mistake, Section, Source, unknown_word};
+use crate::wire::{Method, Verdict};
+
+type Group = (String, Vec<Parameter>);
+
+pub(super) fn load(file: &str, text: &str) -> Result<Dialect, Vec<Mistake>> {
+    let source = Source::new(file, text);
+    let dialect = source.read(|root| read_dialect(file, root));
+    let mistakes = source.into_mistakes();
+    if mistakes.is_empty() { Ok(dialect) } else { Err(mistakes) }
+}
+
+#[derive(Default)]
+struct Head {
+    name: String,
+    title: String,
+    home_url: String,
+    exact_names: bool,
+    strip_prefixes: Vec<String>,
+    placeholders: Vec<Placeholder>,
+}
+
+fn read_dialect(file: &str, root: &Section<'_, '_>) -> Dialect {
+    let head = root.section("dialect", read_head).unwrap_or_else(|| {
+        root.mistake("the table `[dialect]` is missing: it names the dialect");
+        Head::default()
+    });
+    let landing_parameter = root.section("landing", |section| section.required_text("parameter"));
+    let click_id_shape = root.section("click_id", read_shape).flatten();
+    let probe = root.section("probe", read_probe);
+    let groups: Vec<Group> = root.sections("parameters", |section| {
+        (section.required_text("group"), section.sections("list", read_parameter))
+    });
+    let host_groups = root.sections("hosts", read_hosts);
+    let read = root.sections("endpoint", |section| read_endpoint(section, &groups, &host_groups));
+    let cookies = root.sections("cookie", read_cookie);
+    let hosts = hosts_table(&host_groups, &read);
+    let endpoints: Vec<Endpoint> = read.into_iter().map(|(endpoint, _)| endpoint).collect();
+    note_double_names(root, &endpoints);
+    Dialect {
+        name: head.name,
+        title: head.title,
+        file: Arc::from(file),
+        home_url: head.home_url,
+        landing_parameter,
+        click_id_shape,
+        endpoints,
+        cookies,
+        probe,
+        exact_names: head.exact_names,
+        strip_prefixes: head.strip_prefixes,
+        placeholders: head.placeholders,
+        hosts,
+    }
+}
+
+fn read_head(section: &Section<'_, '_>) -> Head {
+    let exact = section.choice("parameter_names", &["exact", "any case"], |name| match name {
+        "exact" => Some(true),
+        "any case" => Some(false),
+        _ => None,
+    });
+    let placeholders = section.sections("placeholders", |item| {
+        match (item.text("contains"), item.text("equals")) {
+            (Some(part), None) => Some(Placeholder::Contains(part.to_lowercase())),
+            (None, Some(whole)) => Some(Placeholder::Equals(whole.to_lowercase())),
+            _ => {
+                item.mistake("a placeholder has either `contains` or `equals`");
+                None
+            }
+        }
+    });
+    Head {
+        name: section.required_text("name"),
+        title: section.required_text("title"),
+        home_url: section.required_text("home_url"),
+        exact_names: exact.unwrap_or(false),
+        strip_prefixes: section.texts("strip_name_prefixes"),
+        placeholders: placeholders.into_iter().flatten().collect(),
+    }
+}
+
+fn read_shape(section: &Section<'_, '_>) -> Option<ClickIdShape> {
+    section.text("source");
+    let parse = |name: &str| (name == "number_number_hex").then_some(ClickIdShape::NumberNumberHex);
+    section.choice("shape", &["number_number_hex"], parse)
+}
+
+fn read_probe(section: &Section<'_, '_>) -> Probe {
+    Probe {
+        host: section.required_text("host"),
+        path: section.required_text("path"),
+        status: section.numbers("status"),
+    }
+}
+
+fn read_hosts(section: &Section<'_, '_>) -> (String, Vec<String>) {
+    section.text("source");
+    let names = section.texts("names");
+    for name in &names {
+        if name.bytes().any(|byte| byte.is_ascii_uppercase() || byte == b'/' || byte == b':') {
+            section.mistake_at("names", format!("`{name}` must be a bare host name in lower case"));
+        }
+    }
+    (section.required_text("group"), names)
+}
+
+fn hosts_table(groups: &[(String, Vec<String>)], endpoints: &[(Endpoint, Vec<Route>)]) -> Hosts {
+    let mut names = Vec::new();
+    for (place, (_, hosts)) in groups.iter().enumerate() {
+        names.extend(hosts.iter().map(|host| (host.clone(), place)));
+    }
+    let (mut exact, mut prefixes) = (Vec::new(), Vec::new());
+    for (place, (_, routes)) in endpoints.iter().enumerate() {
+        for route in routes {
+            let mut route = Route { endpoint: place, ..route.clone() };
+            match route.path.strip_suffix('*') {
+                Some(start) => {
+                    route.path = start.to_owned();
+                    prefixes.push(route);
+                }
+                None => exact.push(route),
+            }
+        }
+    }
+    Hosts::new(names, exact, prefixes)
+}
+
+fn note_double_names(root: &Section<'_, '_>, endpoints: &[Endpoint]) {
+    for (place, endpoint) in endpoints.iter().enumerate() {
+        if endpoints.iter().take(place).any(|other| other.name == endpoint.name) {
+            root.mistake(format!("two endpoints are called `{}`: rename one", endpoint.name));
+        }
+    }
+}
+
+fn read_endpoint(
+    section: &Section<'_, '_>,
+    groups: &[Group],
+    host_groups: &[(String, Vec<String>)],
+) -> (Endpoint, Vec<Route>) {
+    section.text("source");
+    let mut parameters = section.sections("parameters", read_parameter);
+    for wanted in section.texts("include") {
+        match groups.iter().find(|(name, _)| *name == wanted) {
+            Some((_, list)) => parameters.extend(list.iter().cloned()),
+            None => section.mistake_at("include", unknown_word("parameter group", &wanted, &names_of(groups))),
+        }
+    }
+    note_double_parameters(section, &parameters);
+    let spellings = parameters.iter().enumerate().flat_map(|(place, parameter)| {
+        let all = core::iter::once(&parameter.name).chain(&parameter.spellings);
+        all.map(move |name| (name.clone(), place)).collect::<Vec<_>>()
+    });
+    let names = Names::new(spellings);
+    let class_names = Class::ALL.map(Class::name);
+    let endpoint = Endpoint {
+        name: section.required_text("name"),
+        class: section.choice("class", &class_names, Class::parse).unwrap_or(Class::Other),
+        methods: read_methods(section),
+        parameters,
+        unknown: read_unknown(section),
+        handling: read_handling(section),
+        reply: read_reply(section),
+        form_body: section.choice("body", &["form"], |name| (name == "form").then_some(())).is_some(),
+        answers: section.sections("answers", read_answer),
+        line: section.line(),
+        names,
+    };
+    (endpoint, read_routes(section, host_groups))
+}
+
+fn names_of<T>(rows: &[(String, T)]) -> Vec<&str> {
+    rows.iter().map(|(name, _)| name.as_str()).collect()
+}
+
+fn note_double_parameters(section: &Section<'_, '_>, parameters: &[Parameter]) {
+    for (place, parameter) in parameters.iter().enumerate() {
+        let twice = |other: &Parameter| other.name.eq_ignore_ascii_case(&parameter.name);
+        if parameters.iter().take(place).any(twice) {
+            section.mistake(format!("parameter `{}` stands twice in this endpoint", parameter.name));
+        }
+    }
+}
+
+fn read_routes(section: &Section<'_, '_>, host_groups: &[(String, Vec<String>)]) -> Vec<Route> {
+    let mut routes = Vec::new();
+    let paths = section.texts("paths");
+    if paths.is_empty() {
+        section.mistake("`paths` is missing or empty: nothing would reach this endpoint");
+    }
+    for wanted in section.texts("hosts") {
+        let Some(group) = host_groups.iter().position(|(name, _)| *name == wanted) else {
+            section.mistake_at("hosts", unknown_word("host group", &wanted, &names_of(host_groups)));
+            continue;
+        };
+        for path in &paths {
+            if !path.starts_with('/') {
+                section.mistake_at("paths", format!("path `{path}` must start with `/`"));
+            }
+            routes.push(Route { group, path: path.to_lowercase(), endpoint: 0 });
+        }
+    }
+    routes
+}
+
+fn read_methods(section: &Section<'_, '_>) -> Vec<Method> {
+    let parse = |name: String| {
+        let method = Method::parse(&name);
+        if method.is_none() {
+            let known = ["GET", "HEAD", "POST", "OPTIONS"];
+            section.mistake_at("methods", unknown_word("method", &name, &known));
+        }
+        method
+    };
+    section.texts("methods").into_iter().filter_map(parse).collect()
+}
+
+fn read_unknown(section: &Section<'_, '_>) -> Unknown {
+    let why = section.text("unknown_why");
+    let choice = section.choice("unknown", &["pass", "keep"], |name| match name {
+        "pass" => Some(true),
+        "keep" => Some(false),
+        _ => None,
+    });
+    match (choice, why) {
+        (Some(false), Some(why)) => Unknown::Keep(why),
+        (Some(false), None) => {
+            section.mistake("`unknown = \"keep\"` needs `unknown_why`: no parameter is lost without a reason");
+            Unknown::Pass
+        }
+        _ => Unknown::Pass,
+    }
+}
+
+fn read_handling(section: &Section<'_, '_>) -> Handling {
+    let choice = section.choice("handling", &["translate", "proxy", "record"], |name| match name {
+        "translate" => Some(Handling::Translate),
+        "proxy" => Some(Handling::Proxy),
+        "record" => Some(Handling::Record),
+        _ => None,
+    });
+    choice.unwrap_or(Handling::Translate)
+}
+
+fn read_reply(section: &Section<'_, '_>) -> ReplyKind {
+    let choice = section.choice("reply", &["pixel", "script", "page"], |name| match name {
+        "pixel" => Some(ReplyKind::Pixel),
+        "script" => Some(ReplyKind::Script),
+        "page" => Some(ReplyKind::Page),
+        _ => None,
+    });
+    choice.unwrap_or(ReplyKind::Page)
+}
+
+fn read_answer(section: &Section<'_, '_>) -> AnswerRule {
+    let verdicts = ["confirmed", "taken", "rejected", "later", "paused", "unknown"];
+    let field = read_field(section, "equals");
+    let image = section.choice("body", &["image"], |name| (name == "image").then_some(()));
+    let body = match (image, section.text("contains"), section.text("json"), field) {
+        (Some(()), None, None, None) => AnswerBody::Image,
+        (None, Some(part), None, None) => AnswerBody::Contains(part),
+        (None, None, Some(path), Some(field)) => {
+            AnswerBody::JsonEquals { path: path.split('.').map(str::to_owned).collect(), field }
+        }
+        (None, None, None, None) => AnswerBody::Any,
+        _ => {
+            section.mistake("an answer has one of `body`, `contains`, or `json` with `equals`");
+            AnswerBody::Any
+        }
+    };
+    AnswerRule {
+        status: section.numbers("status"),
+        body,
+        verdict: section.choice("verdict", &verdicts, Verdict::parse).unwrap_or(Verdict::Unknown),
+        why: section.text("why").unwrap_or_default(),
+        line: section.line(),
+    }
+}
+
+fn read_field(section: &Section<'_, '_>, key: &'static str) -> Option<Field> {
+    let names: Vec<&str> = Field::ALL.iter().map(|field| field.name()).collect();
+    section.choice(key, &names, Field::parse)
+}
+
+fn read_parameter(section: &Section<'_, '_>) -> Parameter {
+    section.text("why");
+    let field = read_field(section, "field");
+    let meaning = match (field, section.text("drop")) {
+        (Some(field), None) => Meaning::Field(field),
+        (None, Some(why)) => Meaning::Dropped(why),
+        _ => {
+            section.mistake("a parameter has either `field` or `drop` with the reason");
+            Meaning::Dropped("not declared".to_owned())
+        }
+    };
+    let limit = section.number("limit").and_then(|limit| usize::try_from(limit).ok());
+    Parameter {
+        name: section.required_text("name"),
+        spellings: section.texts("spellings"),
+        kind: read_kind(section, &meaning),
+        meaning,
+        required: section.flag("required"),
+        default: section.text("default"),
+        limit: limit.unwrap_or(VALUE_CHARS_MAX),
+        absorbs: section.flag("absorbs"),
+        line: section.line(),
+    }
+}
+
+fn read_kind(section: &Section<'_, '_>, meaning: &Meaning) -> Kind {
+    let names = ["id", "text", "money", "currency", "flag", "choice", "list", "url", "click id"];
+    let (yes, no) = (section.texts("yes"), section.texts("no"));
+    let choices = section.texts("choices");
+    let kind = section.choice("type", &names, |name| match name {
+        "id" => Some(Kind::Id),
+        "text" => Some(Kind::Text),
+        "money" => Some(Kind::Money),
+        "currency" => Some(Kind::Currency),
+        "flag" => Some(Kind::Flag { yes: yes.clone(), no: no.clone() }),
+        "choice" => Some(Kind::Choice(choices.clone())),
+        "list" => Some(Kind::List),
+        "url" => Some(Kind::Url),
+        "click id" => Some(Kind::ClickId),
+        _ => None,
+    });
+    if kind.is_none() && matches!(meaning, Meaning::Field(_)) {
+        section.mistake("`type` is missing: a field's value has one");
+    }
+    kind.unwrap_or(Kind::Text)
+}
+
+/// Reads a cookie rule, of a dialect or of a migration.
+pub(crate) fn read_cookie(section: &Section<'_, '_>) -> CookieRule {
+    section.text("source");
+    section.text("why");
+    section.choice("domain", &["registrable"], |name| (name == "registrable").then_some(()));
+    let name = section.required_text("name");
+    let (prefix, suffix) = if let Some(prefix) = name.strip_suffix("{advertiser_id}") {
+        (prefix, CookieSuffix::LegacyId)
+    } else if let Some(prefix) = name.strip_suffix("{advertiser primary id}") {
+        (prefix, CookieSuffix::PrimaryId)
+    } else {
+        section.mistake_at("name", "a cookie's name ends with {advertiser_id} or {advertiser primary id}");
+        (name.as_str(), CookieSuffix::LegacyId)
+    };
+    CookieRule {
+        prefix: prefix.to_owned(),
+        suffix,
+        reads: read_cookie_value(section, "reads"),
+        writes: read_cookie_value(section, "writes"),
+        line: section.line(),
+    }
+}
+
+fn read_cookie_value(section: &Section<'_, '_>, key: &'static str) -> CookieValue {
+    let names = ["click id", "leading publisher id", "publisher id and click id"];
+    let value = section.choice(key, &names, |name| match name {
+        "click id" => Some(CookieValue::ClickId),
+        "leading publisher id" => Some(CookieValue::LeadingPublisher),
+        "publisher id and click id" => Some(CookieValue::PublisherAndClickId),
+        _ => None,
+    });
+    value.unwrap_or(CookieValue::ClickId)
+}

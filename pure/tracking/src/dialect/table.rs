@@ -1,0 +1,96 @@
+//! The tables that serve requests: hosts, paths and parameter names by hash.
+//!
+//! A hash only leads to a candidate; the name is compared once before it counts, so that a collision
+//! chosen by a client finds nothing.
+
+/// Hosts, and the endpoints behind them.
+#[derive(Debug, Default)]
+pub(super) struct Hosts {
+    /// Host names in order, each with its group.
+    names: Vec<(String, usize)>,
+    /// By group and hash of a whole path.
+    paths: Vec<(u64, Route)>,
+    /// Beginnings of paths, longest first.
+    prefixes: Vec<Route>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Route {
+    pub(super) group: usize,
+    /// In lower case.
+    pub(super) path: String,
+    pub(super) endpoint: usize,
+}
+
+impl Hosts {
+    pub(super) fn new(mut names: Vec<(String, usize)>, exact: Vec<Route>, mut prefixes: Vec<Route>) -> Self {
+        names.sort();
+        prefixes.sort_by_key(|route| core::cmp::Reverse(route.path.len()));
+        let key = |route: Route| (hash(route.group, route.path.as_bytes()), route);
+        let mut paths: Vec<_> = exact.into_iter().map(key).collect();
+        paths.sort_by_key(|(hash, _)| *hash);
+        Self { names, paths, prefixes }
+    }
+
+    fn group(&self, host: &str) -> Option<usize> {
+        let place = self.names.binary_search_by(|(name, _)| name.as_str().cmp(host)).ok()?;
+        self.names.get(place).map(|(_, group)| *group)
+    }
+
+    pub(super) fn contains(&self, host: &str) -> bool {
+        self.group(host).is_some()
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|(name, _)| name.as_str())
+    }
+
+    pub(super) fn endpoint(&self, host: &str, path: &[u8]) -> Option<usize> {
+        let group = self.group(host)?;
+        // Several leading slashes are one: links are glued together from parts.
+        let slashes = path.iter().take_while(|byte| **byte == b'/').count();
+        let path = path.get(slashes.saturating_sub(1)..).unwrap_or(path);
+        let wanted = hash(group, path);
+        let first = self.paths.partition_point(|(hash, _)| *hash < wanted);
+        let found = self.paths.get(first..).unwrap_or_default().iter();
+        let mut same = found.take_while(|(hash, _)| *hash == wanted).map(|(_, route)| route);
+        if let Some(route) = same.find(|r| r.group == group && r.path.as_bytes().eq_ignore_ascii_case(path)) {
+            return Some(route.endpoint);
+        }
+        let begins = |route: &&Route| {
+            let start = path.get(..route.path.len());
+            route.group == group && start.is_some_and(|start| start.eq_ignore_ascii_case(route.path.as_bytes()))
+        };
+        self.prefixes.iter().find(begins).map(|route| route.endpoint)
+    }
+}
+
+/// The names of an endpoint's parameters.
+#[derive(Debug, Default)]
+pub(super) struct Names(Vec<(u64, String, usize)>);
+
+impl Names {
+    pub(super) fn new(names: impl Iterator<Item = (String, usize)>) -> Self {
+        let mut rows: Vec<_> = names.map(|(name, place)| (hash(0, name.as_bytes()), name, place)).collect();
+        rows.sort();
+        Self(rows)
+    }
+
+    pub(super) fn find(&self, name: &[u8], exact: bool) -> Option<usize> {
+        let wanted = hash(0, name);
+        let first = self.0.partition_point(|(hash, ..)| *hash < wanted);
+        let found = self.0.get(first..).unwrap_or_default().iter().take_while(|(hash, ..)| *hash == wanted);
+        let same = |known: &str| {
+            if exact { known.as_bytes() == name } else { known.as_bytes().eq_ignore_ascii_case(name) }
+        };
+        found.filter(|(_, known, _)| same(known)).map(|(.., place)| *place).next()
+    }
+}
+
+/// FNV-1a over the group and the bytes in lower case.
+fn hash(group: usize, bytes: &[u8]) -> u64 {
+    let start = 0xcbf2_9ce4_8422_2325 ^ u64::try_from(group).unwrap_or(0);
+    bytes.iter().fold(start, |hash, byte| {
+        (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}

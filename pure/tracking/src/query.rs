@@ -1,0 +1,149 @@
+//! Query strings as bytes: pairs that keep what was sent, percent-decoding once, percent-encoding.
+//!
+//! Real queries hold invalid escapes, raw quotes and bytes of old code pages. Nothing here refuses, and
+//! nothing changes what no rule touches.
+
+/// One `name=value` of a query, as sent. An absent `=` differs from an empty value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pair<'a> {
+    /// The whole pair.
+    pub raw: &'a [u8],
+    /// Before the first `=`.
+    pub name: &'a [u8],
+    /// Behind the first `=`; none if there is no `=`.
+    pub value: Option<&'a [u8]>,
+}
+
+/// The pairs of `query`, split at `&`. Empty pairs are left out.
+pub fn pairs(query: &[u8]) -> impl Iterator<Item = Pair<'_>> {
+    query.split(|byte| *byte == b'&').filter(|raw| !raw.is_empty()).map(pair)
+}
+
+fn pair(raw: &[u8]) -> Pair<'_> {
+    match memchr::memchr(b'=', raw) {
+        Some(place) => {
+            let (name, rest) = raw.split_at_checked(place).unwrap_or((raw, &[]));
+            Pair { raw, name, value: Some(rest.get(1..).unwrap_or_default()) }
+        }
+        None => Pair { raw, name: raw, value: None },
+    }
+}
+
+/// Percent-decodes once; `+` is a space, and an invalid escape stays as it is.
+pub fn decode(raw: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        match (first, tail) {
+            (b'+', _) => bytes.push(b' '),
+            (b'%', [high, low, behind @ ..]) => match (nibble(*high), nibble(*low)) {
+                (Some(high), Some(low)) => {
+                    bytes.push((high << 4) | low);
+                    rest = behind;
+                }
+                _ => bytes.push(b'%'),
+            },
+            _ => bytes.push(*first),
+        }
+    }
+    bytes
+}
+
+/// Percent-decodes once and reads the bytes as text: UTF-8, or else the code page of old senders (Latin-1).
+pub fn decode_text(raw: &[u8]) -> String {
+    let plain = !raw.iter().any(|byte| matches!(byte, b'+' | b'%') || !byte.is_ascii());
+    let bytes = if plain { raw.to_vec() } else { decode(raw) };
+    match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => error.as_bytes().iter().map(|&byte| char::from(byte)).collect(),
+    }
+}
+
+/// Appends `text`, percent-encoded for a query value: letters, digits and `-._~` stay, a space is `%20`.
+pub fn encode_into(target: &mut Vec<u8>, text: &[u8]) {
+    for &byte in text {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            target.push(byte);
+        } else {
+            target.extend([b'%', hex(byte >> 4), hex(byte & 15)]);
+        }
+    }
+}
+
+/// Appends raw bytes of a client, made safe for a header value: what is no visible ASCII is percent-encoded.
+pub fn pass_into(target: &mut Vec<u8>, raw: &[u8]) {
+    for &byte in raw {
+        if byte.is_ascii_graphic() {
+            target.push(byte);
+        } else {
+            target.extend([b'%', hex(byte >> 4), hex(byte & 15)]);
+        }
+    }
+}
+
+const fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit.wrapping_sub(b'0')),
+        b'a'..=b'f' => Some(digit.wrapping_sub(b'a').wrapping_add(10)),
+        b'A'..=b'F' => Some(digit.wrapping_sub(b'A').wrapping_add(10)),
+        _ => None,
+    }
+}
+
+const fn hex(nibble: u8) -> u8 {
+    if nibble < 10 { b'0'.wrapping_add(nibble) } else { b'A'.wrapping_add(nibble).wrapping_sub(10) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn pairs_keep_what_was_sent() {
+        let found: Vec<_> = pairs(b"a=1&&b&c=&=x&d==2").map(|p| (p.name, p.value)).collect();
+        assert_eq!(
+            found,
+            [
+                (&b"a"[..], Some(&b"1"[..])),
+                (b"b", None),
+                (b"c", Some(b"")),
+                (b"", Some(b"x")),
+                (b"d", Some(b"=2")),
+            ]
+        );
+    }
+
+    #[test]
+    fn decoding_happens_once_and_never_refuses() {
+        for (raw, text) in [
+            (&b"a%20b+c"[..], "a b c"),
+            (b"%2520", "%20"),
+            (b"%zz%4", "%zz%4"),
+            (b"%", "%"),
+            (b"caf%e9", "café"),
+            (b"caf\xc3\xa9", "café"),
+        ] {
+            assert_eq!(decode_text(raw), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_decodes_to_itself(bytes: Vec<u8>) {
+            let mut encoded = Vec::new();
+            encode_into(&mut encoded, &bytes);
+            prop_assert_eq!(decode(&encoded), bytes);
+        }
+
+        #[test]
+        fn pairs_lose_nothing(bytes: Vec<u8>) {
+            let joined: Vec<&[u8]> = pairs(&bytes).map(|pair| pair.raw).collect();
+            let kept: Vec<u8> = joined.join(&b"&"[..]);
+            let wanted: Vec<&[u8]> = bytes.split(|b| *b == b'&').filter(|raw| !raw.is_empty()).collect();
+            prop_assert_eq!(kept, wanted.join(&b"&"[..]));
+        }
+    }
+}
