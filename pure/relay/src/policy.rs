@@ -95,6 +95,10 @@ pub struct Policy {
     pub breaker: BreakerPolicy,
     /// The whole time that a reply in `proxy` mode may take over all homes.
     pub proxy_deadline: Duration,
+    /// Countries (ISO 3166-1 alpha-2, upper case) whose visitors are refused tracking without a signal.
+    pub refuse_countries: Vec<String>,
+    /// True if visitors everywhere are refused tracking without a signal.
+    pub refuse_without_signal: bool,
 }
 
 impl Policy {
@@ -125,6 +129,6 @@ pub struct Snapshot {
 pub struct Secrets {
     /// Signs and checks the click ids that we mint.
     pub click_id_keys: tracking::click_id::Keys,
-    /// Seals and opens the personal part of envelopes: the first seals, all open.
-    pub seal_keys: Vec<crate::envelope::SealKey>,
+    /// Seal and open the personal part of envelopes, by number: the first seals, all open.
+    pub seal_keys: Vec<(u32, crate::envelope::SealKey)>,
 }

@@ -3,6 +3,7 @@
 //! The file is read once ([`Dialect::load`]); what serves requests are tables looked up by hash.
 
 mod load;
+pub(crate) use load::read_cookie;
 mod table;
 
 use std::sync::Arc;

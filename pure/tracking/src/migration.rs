@@ -1,14 +1,159 @@
 //! A migration: two dialects and the join between them.
+//!
+//! The join says which event goes out where and in which words ([`Send`]), and what stays with us
+//! ([`Keep`]). Loading checks that every field a request can give has one of the two, so that no parameter
+//! can be lost by an oversight (I11).
 
-use units::EventId;
+mod encode;
+mod judge;
+mod load;
+
+use std::sync::Arc;
+
+use units::{EventId, Timestamp};
 
 use crate::consent::Consent;
-use crate::event::{Click, Event};
-use crate::wire::{Answer, Home, Judged, Outbound, Verdict};
+use crate::dialect::{CookieRule, Dialect};
+use crate::event::{Class, Click, Event, Field};
+use crate::source::Mistake;
+use crate::wire::{Answer, Home, Judged, Outbound};
 
 /// A migration, compiled.
-#[derive(Debug, Default)]
-pub struct Migration {}
+#[derive(Debug)]
+pub struct Migration {
+    /// Its name.
+    pub name: String,
+    /// The file of the join, for the reasons of rules.
+    pub file: Arc<str>,
+    /// The platform being left.
+    pub legacy: Dialect,
+    /// The platform moved to.
+    pub primary: Dialect,
+    /// What goes out, and in which words.
+    pub sends: Vec<Send>,
+    /// What stays with us.
+    pub keeps: Vec<Keep>,
+    /// The cookies on our hosts, old form first.
+    pub cookies: Vec<CookieRule>,
+}
+
+/// One kind of request to the primary.
+#[derive(Debug)]
+pub struct Send {
+    /// Its name, for people.
+    pub name: String,
+    /// The class of event it tells of.
+    pub class: Class,
+    /// The evidence it is used with.
+    pub evidence: EvidenceKind,
+    /// The primary's endpoint, for judging the answer.
+    pub endpoint: String,
+    /// The method.
+    pub method: String,
+    /// The primary's public host.
+    pub host: String,
+    /// The path; `{advertiser primary id}` stands for that id.
+    pub path: String,
+    /// The header that carries our credential, which the upstream adapter adds; none if it needs none.
+    pub credential: Option<String>,
+    /// How the parameters are written.
+    pub format: Format,
+    /// What is written, in order.
+    pub parameters: Vec<SendParameter>,
+    /// True if parameters that no rule touched are passed on.
+    pub pass_unknown: bool,
+    /// The line it stands at.
+    pub line: usize,
+}
+
+/// One parameter of a request to the primary.
+#[derive(Debug)]
+pub struct SendParameter {
+    /// Its name, or its path in JSON.
+    pub name: String,
+    /// Where its value comes from.
+    pub from: Origin,
+    /// What a flag's yes and no are written as.
+    pub flag_words: Option<(String, String)>,
+    /// How a JSON value is written.
+    pub json: JsonKind,
+    /// True if it is written even where there is no value.
+    pub empty: bool,
+    /// The line it stands at.
+    pub line: usize,
+}
+
+/// Where a value comes from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// A field of the event.
+    Field(Field),
+    /// Always the same text.
+    Constant(String),
+    /// The advertiser's id on the primary.
+    AdvertiserPrimaryId,
+    /// The credited publisher's id on the primary.
+    PublisherPrimaryId,
+    /// The event's identity, our own reference.
+    EventId,
+    /// The landing page with our click id in it.
+    LandingWithClickId,
+    /// The order reference; the event's identity where nothing identifies the order.
+    OrderReference,
+    /// The whole amount under the default commission group.
+    DefaultParts,
+    /// The first voucher code.
+    FirstVoucher,
+    /// The basket, a row for each article.
+    BasketRows,
+    /// 1 for a test, 0 for money.
+    TestFlag,
+    /// 0 for refused, 1 for given, absent where the visitor said nothing.
+    ConsentFlag,
+    /// The primary's own click id.
+    PlatformClickId,
+    /// Our click id, or the legacy platform's.
+    ClickId,
+    /// When the click happened, in Unix seconds.
+    ClickTime,
+    /// When the event happened, in Unix seconds.
+    EventTime,
+}
+
+/// How the parameters of a request are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    /// As a query.
+    Query,
+    /// As a JSON body; names are paths.
+    Json,
+}
+
+/// How a JSON value is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum JsonKind {
+    /// A string.
+    Text,
+    /// A number, exactly as its decimal text.
+    Number,
+    /// true or false.
+    Flag,
+}
+
+/// Fields that stay with us.
+#[derive(Debug)]
+pub struct Keep {
+    /// The class of event.
+    pub class: Class,
+    /// The fields.
+    pub fields: Vec<Field>,
+    /// Where they stay.
+    pub place: String,
+    /// Why.
+    pub why: String,
+    /// The line it stands at.
+    pub line: usize,
+}
 
 /// What proves which click a conversion belongs to; it picks the endpoint (design, section 7).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,11 +168,53 @@ pub enum Evidence {
     None,
 }
 
+/// The kinds of evidence.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EvidenceKind {
+    /// A click id of the new platform itself.
+    PlatformClickId,
+    /// A click of our token or an imported click.
+    Click,
+    /// A voucher code that is bound to a publisher.
+    Voucher,
+    /// None.
+    None,
+}
+
+impl EvidenceKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::PlatformClickId, Self::Click, Self::Voucher, Self::None];
+
+    /// The kind's name in files and tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PlatformClickId => "platform click id",
+            Self::Click => "click",
+            Self::Voucher => "voucher",
+            Self::None => "none",
+        }
+    }
+}
+
+impl Evidence {
+    /// Which kind of evidence it is.
+    pub const fn kind(&self) -> EvidenceKind {
+        match self {
+            Self::PlatformClickId(_) => EvidenceKind::PlatformClickId,
+            Self::Click(_) => EvidenceKind::Click,
+            Self::Voucher(_) => EvidenceKind::Voucher,
+            Self::None => EvidenceKind::None,
+        }
+    }
+}
+
 /// A conversion that is to be told to the primary.
 #[derive(Clone, Copy, Debug)]
 pub struct ConversionOrder<'a> {
     /// The event's identity.
     pub event_id: EventId,
+    /// When it happened.
+    pub at: Timestamp,
     /// What happened; ids are the legacy platform's.
     pub event: &'a Event,
     /// What proves the click.
@@ -38,6 +225,27 @@ pub struct ConversionOrder<'a> {
     pub publisher_primary_id: Option<u64>,
     /// What the visitor permits.
     pub consent: Consent,
+}
+
+/// A click that is to be sent on to the primary.
+#[derive(Clone, Copy, Debug)]
+pub struct ClickOrder<'a> {
+    /// The event's identity.
+    pub event_id: EventId,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened; ids are the legacy platform's.
+    pub event: &'a Event,
+    /// The landing page, with our click id in it where the visitor permits.
+    pub landing: &'a str,
+    /// The advertiser's id on the primary.
+    pub advertiser_primary_id: u64,
+    /// The publisher's id on the primary.
+    pub publisher_primary_id: u64,
+    /// What the visitor permits.
+    pub consent: Consent,
+    /// The pairs that no rule touched, as sent, joined by `&`.
+    pub passed: &'a [u8],
 }
 
 /// A request to a platform with what is needed to judge its answer.
@@ -55,30 +263,132 @@ pub enum EncodeError {
     /// No rule of the migration sends this kind of event with this evidence.
     #[error("the migration has no rule that sends a {0} with this evidence")]
     NoRule(&'static str),
-    /// A value that the endpoint requires is missing.
-    #[error("`{parameter}` is required by endpoint `{endpoint}` and the event has no {field}")]
-    Missing {
-        /// The endpoint.
-        endpoint: String,
-        /// The parameter.
-        parameter: String,
-        /// The event's field.
-        field: &'static str,
-    },
 }
 
 impl Migration {
+    /// Compiles a migration from the text of its file and of both dialects' files, found by name.
+    ///
+    /// `dialect` gives the file name and text of the dialect with a name; none if there is no such file.
+    ///
+    /// # Errors
+    /// Every mistake in all three files, together.
+    pub fn load(
+        file: &str,
+        text: &str,
+        dialect: impl Fn(&str) -> Option<(String, String)>,
+    ) -> Result<Self, Vec<Mistake>> {
+        load::load(file, text, dialect)
+    }
+
+    /// The dialect of a platform.
+    pub const fn dialect(&self, home: Home) -> &Dialect {
+        match home {
+            Home::Legacy => &self.legacy,
+            Home::Primary => &self.primary,
+        }
+    }
+
+    /// True if `host` (lower case) is one of the hosts that are ours to serve.
+    pub fn is_public_host(&self, host: &str) -> bool {
+        self.legacy.has_host(host)
+    }
+
+    /// True if `id` has the shape of the primary's own click ids. Several joined by commas count.
+    pub fn is_primary_click_id(&self, id: &str) -> bool {
+        let shape = self.primary.click_id_shape;
+        shape.is_some_and(|shape| id.split(',').all(|part| shape.matches(part)))
+    }
+
+    /// The request that shows whether a platform answers at all.
+    pub fn probe(&self, home: Home) -> Option<Dispatch> {
+        let probe = self.dialect(home).probe.as_ref()?;
+        let request = Outbound {
+            home,
+            method: "GET".to_owned(),
+            secure: true,
+            host: probe.host.clone(),
+            target: probe.path.clone().into_bytes(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        };
+        Some(Dispatch { request, endpoint: "probe".to_owned() })
+    }
+
+    /// True if `answer` to a [`Self::probe`] says that the platform is up.
+    pub fn probe_is_well(&self, home: Home, answer: &Answer) -> bool {
+        let probe = self.dialect(home).probe.as_ref();
+        probe.is_some_and(|probe| probe.status.contains(&u64::from(answer.status)))
+    }
+
+    /// The rule that sends events of `class` with evidence of this kind.
+    pub fn send(&self, class: Class, evidence: EvidenceKind) -> Option<&Send> {
+        self.sends.iter().find(|send| send.class == class && send.evidence == evidence)
+    }
+
+    /// The rule that keeps `field` of events of `class` with us.
+    pub fn keep(&self, class: Class, field: Field) -> Option<&Keep> {
+        self.keeps.iter().find(|keep| keep.class == class && keep.fields.contains(&field))
+    }
+
+    /// The request that sends a click on to the primary's own click URL.
+    ///
+    /// # Errors
+    /// If the migration has no rule for clicks.
+    pub fn click(&self, order: &ClickOrder<'_>) -> Result<Outbound, EncodeError> {
+        encode::click(self, order)
+    }
+
     /// The request that tells the primary of a conversion.
     ///
     /// # Errors
-    /// What is missing, by parameter and field.
+    /// If the migration has no rule for conversions with this evidence.
     pub fn conversion(&self, order: &ConversionOrder<'_>) -> Result<Dispatch, EncodeError> {
-        Err(EncodeError::NoRule(order.event.class.name()))
+        encode::conversion(self, order)
     }
 
-    /// What a platform's answer to a conversion means.
+    /// What a platform's answer to a conversion means. `endpoint` is the one of the [`Dispatch`], or the
+    /// legacy endpoint that the original request asked.
     pub fn judge(&self, home: Home, endpoint: &str, event: &Event, answer: &Answer) -> Judged {
-        let reason = format!("{home} {endpoint} {} {}", event.class, answer.status);
-        Judged { verdict: Verdict::Unknown, reason, retry_after: None }
+        judge::judge(self.dialect(home), endpoint, event, answer)
     }
 }
+
+impl Origin {
+    /// The event's fields that the value is made from.
+    pub const fn fields(&self) -> &'static [Field] {
+        match self {
+            Self::AdvertiserPrimaryId => &[Field::AdvertiserId],
+            Self::PublisherPrimaryId => &[Field::PublisherId],
+            Self::LandingWithClickId => &[Field::DestinationUrl],
+            Self::OrderReference => &[Field::OrderReference],
+            Self::DefaultParts => &[Field::Amount],
+            Self::FirstVoucher => &[Field::VoucherCodes],
+            Self::BasketRows => &[Field::BasketSkus, Field::BasketPrices, Field::BasketQuantities],
+            Self::TestFlag => &[Field::TestMode],
+            Self::ConsentFlag => &[Field::Consent],
+            Self::PlatformClickId | Self::ClickId | Self::ClickTime => &[Field::ClickId],
+            Self::Field(_) | Self::Constant(_) | Self::EventId | Self::EventTime => &[],
+        }
+    }
+
+    /// True if the value is made from `field`.
+    pub fn uses(&self, field: Field) -> bool {
+        *self == Self::Field(field) || self.fields().contains(&field)
+    }
+}
+
+impl Send {
+    /// The names of the parameters that carry `field`.
+    pub fn carriers(&self, field: Field) -> impl Iterator<Item = &SendParameter> {
+        self.parameters.iter().filter(move |parameter| parameter.from.uses(field))
+    }
+
+    /// True if the request tells `field`, in a parameter or in its path.
+    pub fn tells(&self, field: Field) -> bool {
+        let in_path = field == Field::AdvertiserId && self.path.contains('{');
+        in_path || self.carriers(field).next().is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests;

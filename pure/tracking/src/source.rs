@@ -3,6 +3,11 @@
 //! A dialect is written by people. The first mistake must not hide the second, so nothing here stops at one:
 //! readers note a [`Mistake`] with file, line and what to do, and go on with what they have.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "one reader collects mistakes from nested sections; it never leaves the call that loads a file"
+)]
+
 use core::cell::RefCell;
 use core::fmt;
 
@@ -47,7 +52,8 @@ impl<'a> Source<'a> {
 
     /// Notes a mistake at byte `offset`.
     pub fn mistake(&self, offset: usize, message: impl Into<String>) {
-        let mistake = Mistake { file: self.file.to_owned(), line: self.line(offset), message: message.into() };
+        let mistake =
+            Mistake { file: self.file.to_owned(), line: self.line(offset), message: message.into() };
         self.mistakes.borrow_mut().push(mistake);
     }
 
@@ -177,7 +183,12 @@ impl<'s, 'a> Section<'s, 'a> {
     }
 
     /// The choice that `key` names, by `parse`; its possible names are `names`.
-    pub fn choice<T>(&self, key: &'static str, names: &[&str], parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+    pub fn choice<T>(
+        &self,
+        key: &'static str,
+        names: &[&str],
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
         let text = self.text(key)?;
         let choice = parse(&text);
         if choice.is_none() {

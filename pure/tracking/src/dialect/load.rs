@@ -70,16 +70,15 @@ fn read_head(section: &Section<'_, '_>) -> Head {
         "any case" => Some(false),
         _ => None,
     });
-    let placeholders = section.sections("placeholders", |item| {
-        match (item.text("contains"), item.text("equals")) {
+    let placeholders =
+        section.sections("placeholders", |item| match (item.text("contains"), item.text("equals")) {
             (Some(part), None) => Some(Placeholder::Contains(part.to_lowercase())),
             (None, Some(whole)) => Some(Placeholder::Equals(whole.to_lowercase())),
             _ => {
                 item.mistake("a placeholder has either `contains` or `equals`");
                 None
             }
-        }
-    });
+        });
     Head {
         name: section.required_text("name"),
         title: section.required_text("title"),
@@ -154,7 +153,9 @@ fn read_endpoint(
     for wanted in section.texts("include") {
         match groups.iter().find(|(name, _)| *name == wanted) {
             Some((_, list)) => parameters.extend(list.iter().cloned()),
-            None => section.mistake_at("include", unknown_word("parameter group", &wanted, &names_of(groups))),
+            None => {
+                section.mistake_at("include", unknown_word("parameter group", &wanted, &names_of(groups)))
+            }
         }
     }
     note_double_parameters(section, &parameters);
@@ -236,7 +237,8 @@ fn read_unknown(section: &Section<'_, '_>) -> Unknown {
     match (choice, why) {
         (Some(false), Some(why)) => Unknown::Keep(why),
         (Some(false), None) => {
-            section.mistake("`unknown = \"keep\"` needs `unknown_why`: no parameter is lost without a reason");
+            section
+                .mistake("`unknown = \"keep\"` needs `unknown_why`: no parameter is lost without a reason");
             Unknown::Pass
         }
         _ => Unknown::Pass,

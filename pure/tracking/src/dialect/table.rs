@@ -59,7 +59,8 @@ impl Hosts {
         }
         let begins = |route: &&Route| {
             let start = path.get(..route.path.len());
-            route.group == group && start.is_some_and(|start| start.eq_ignore_ascii_case(route.path.as_bytes()))
+            route.group == group
+                && start.is_some_and(|start| start.eq_ignore_ascii_case(route.path.as_bytes()))
         };
         self.prefixes.iter().find(begins).map(|route| route.endpoint)
     }

@@ -69,7 +69,9 @@ fn every_mistake_of_a_file_is_reported_together() {
     let mistakes = Dialect::load("small.toml", &broken).unwrap_err();
     let text: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
     let text = text.join("\n");
-    for wanted in ["did you mean `main`", "did you mean `publisher_id`", "did you mean `click`", "unknown_why"] {
+    for wanted in
+        ["did you mean `main`", "did you mean `publisher_id`", "did you mean `click`", "unknown_why"]
+    {
         assert!(text.contains(wanted), "{wanted} is not in:\n{text}");
     }
 }

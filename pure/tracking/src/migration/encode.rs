@@ -1,0 +1,223 @@
+//! From an event to a request in the primary's words.
+
+mod json;
+
+use super::{ClickOrder, ConversionOrder, Dispatch, EncodeError, Evidence, Format, Migration, Origin, Send};
+use super::{EvidenceKind, SendParameter};
+use crate::consent::Consent;
+use crate::event::{Class, Event, Field, Value};
+use crate::query;
+use crate::wire::{Home, Outbound};
+
+/// Everything that a value can be made from.
+struct Material<'a> {
+    event: &'a Event,
+    event_id: String,
+    event_seconds: i64,
+    advertiser_primary_id: u64,
+    publisher_primary_id: Option<u64>,
+    landing: Option<&'a str>,
+    consent: Consent,
+    evidence: &'a Evidence,
+}
+
+pub(super) fn click(migration: &Migration, order: &ClickOrder<'_>) -> Result<Outbound, EncodeError> {
+    let send = migration.send(Class::Click, EvidenceKind::None);
+    let send = send.ok_or(EncodeError::NoRule(Class::Click.name()))?;
+    let material = Material {
+        event: order.event,
+        event_id: order.event_id.to_string(),
+        event_seconds: order.at.as_seconds(),
+        advertiser_primary_id: order.advertiser_primary_id,
+        publisher_primary_id: Some(order.publisher_primary_id),
+        landing: Some(order.landing),
+        consent: order.consent,
+        evidence: &Evidence::None,
+    };
+    let mut request = write(send, &material);
+    if send.pass_unknown {
+        pass(migration, send, order.passed, &mut request.target);
+    }
+    Ok(request)
+}
+
+pub(super) fn conversion(
+    migration: &Migration,
+    order: &ConversionOrder<'_>,
+) -> Result<Dispatch, EncodeError> {
+    let send = migration.send(Class::Conversion, order.evidence.kind());
+    let send = send.ok_or(EncodeError::NoRule(Class::Conversion.name()))?;
+    let material = Material {
+        event: order.event,
+        event_id: order.event_id.to_string(),
+        event_seconds: order.at.as_seconds(),
+        advertiser_primary_id: order.advertiser_primary_id,
+        publisher_primary_id: order.publisher_primary_id,
+        landing: None,
+        consent: order.consent,
+        evidence: order.evidence,
+    };
+    Ok(Dispatch { request: write(send, &material), endpoint: send.endpoint.clone() })
+}
+
+fn write(send: &Send, material: &Material<'_>) -> Outbound {
+    let id = material.advertiser_primary_id.to_string();
+    let path = send.path.replace("{advertiser primary id}", &id);
+    let mut request = Outbound {
+        home: Home::Primary,
+        method: send.method.clone(),
+        secure: true,
+        host: send.host.clone(),
+        target: path.into_bytes(),
+        headers: Vec::new(),
+        body: Vec::new(),
+    };
+    match send.format {
+        Format::Query => write_query(send, material, &mut request.target),
+        Format::Json => {
+            let values = send.parameters.iter().filter_map(|parameter| {
+                Some((parameter.name.as_str(), json::leaf(parameter.json, &value(parameter, material)?)))
+            });
+            request.body = json::document(values).into_bytes();
+            request.headers.push(("content-type".to_owned(), b"application/json".to_vec()));
+        }
+    }
+    request
+}
+
+fn write_query(send: &Send, material: &Material<'_>, target: &mut Vec<u8>) {
+    let mut mark = b'?';
+    let mut pair = |name: &str, value: &str| {
+        target.push(mark);
+        mark = b'&';
+        query::encode_into(target, name.as_bytes());
+        target.push(b'=');
+        query::encode_into(target, value.as_bytes());
+    };
+    for parameter in &send.parameters {
+        if parameter.from == Origin::BasketRows {
+            for (place, row) in basket_rows(material).into_iter().enumerate() {
+                pair(&format!("{}[{place}]", parameter.name), &row);
+            }
+        } else if let Some(value) = value(parameter, material) {
+            pair(&parameter.name, &value);
+        } else if parameter.empty {
+            pair(&parameter.name, "");
+        }
+    }
+}
+
+/// Appends the pairs that no rule touched. One that the endpoint knows under the same name is left out: it
+/// would speak to the platform in our name.
+fn pass(migration: &Migration, send: &Send, passed: &[u8], target: &mut Vec<u8>) {
+    for pair in query::pairs(passed) {
+        if !collides(migration, send, pair.name) {
+            target.push(if target.contains(&b'?') { b'&' } else { b'?' });
+            query::pass_into(target, pair.raw);
+        }
+    }
+}
+
+/// True if a passed parameter's name means something to the endpoint that it would reach.
+pub(crate) fn collides(migration: &Migration, send: &Send, name: &[u8]) -> bool {
+    let plain = query::decode_text(name);
+    let sent = send.parameters.iter().any(|parameter| parameter.name.eq_ignore_ascii_case(plain.trim()));
+    let known = migration.primary.endpoint(&send.endpoint);
+    sent || known.is_some_and(|endpoint| {
+        let plain = plain.trim();
+        let is = |name: &String| name.eq_ignore_ascii_case(plain);
+        endpoint.parameters.iter().any(|known| is(&known.name) || known.spellings.iter().any(is))
+    })
+}
+
+/// The value of a parameter as text; none if there is none.
+fn value(parameter: &SendParameter, material: &Material<'_>) -> Option<String> {
+    match &parameter.from {
+        Origin::Field(field) => field_value(parameter, material.event.get(*field)?),
+        Origin::Constant(text) => Some(text.clone()),
+        Origin::AdvertiserPrimaryId => Some(material.advertiser_primary_id.to_string()),
+        Origin::PublisherPrimaryId => material.publisher_primary_id.map(|id| id.to_string()),
+        Origin::EventId => Some(material.event_id.clone()),
+        Origin::LandingWithClickId => material.landing.map(str::to_owned),
+        Origin::OrderReference => Some(order_reference(material)),
+        Origin::DefaultParts => {
+            material.event.money(Field::Amount).map(|money| format!("DEFAULT:{}", money.decimal()))
+        }
+        Origin::FirstVoucher => first_voucher(material),
+        Origin::TestFlag => Some(test_flag(material.event).to_owned()),
+        Origin::ConsentFlag => match material.consent {
+            Consent::Granted(_) => Some("1".to_owned()),
+            Consent::Refused(_) => Some("0".to_owned()),
+            Consent::NoSignal => None,
+        },
+        Origin::PlatformClickId => match material.evidence {
+            Evidence::PlatformClickId(id) => Some(id.clone()),
+            Evidence::Click(_) | Evidence::Voucher(_) | Evidence::None => None,
+        },
+        Origin::ClickId => click_id(material.evidence),
+        Origin::ClickTime => match material.evidence {
+            Evidence::Click(click) => Some(click.at.as_seconds().to_string()),
+            Evidence::PlatformClickId(_) | Evidence::Voucher(_) | Evidence::None => None,
+        },
+        Origin::EventTime => Some(material.event_seconds.to_string()),
+        // Rows are written by the query's own loop; no JSON endpoint takes them without product names.
+        Origin::BasketRows => None,
+    }
+}
+
+fn field_value(parameter: &SendParameter, value: &Value) -> Option<String> {
+    match (value, &parameter.flag_words) {
+        (Value::Flag(flag), Some((yes, no))) => Some(if *flag { yes.clone() } else { no.clone() }),
+        (Value::Flag(flag), None) => Some(if *flag { "1" } else { "0" }.to_owned()),
+        (value, _) => Some(value.text()).filter(|text| !text.is_empty()),
+    }
+}
+
+/// Where nothing identifies the order the request is booked by itself, under our own identity of it.
+fn order_reference(material: &Material<'_>) -> String {
+    let reference = material.event.text(Field::OrderReference);
+    reference.map_or_else(|| material.event_id.clone(), str::to_owned)
+}
+
+fn first_voucher(material: &Material<'_>) -> Option<String> {
+    if let Evidence::Voucher(code) = material.evidence {
+        return Some(code.clone());
+    }
+    material.event.list(Field::VoucherCodes).iter().find(|code| !code.is_empty()).cloned()
+}
+
+fn test_flag(event: &Event) -> &'static str {
+    if event.flag(Field::TestMode) == Some(true) { "1" } else { "0" }
+}
+
+fn click_id(evidence: &Evidence) -> Option<String> {
+    match evidence {
+        Evidence::Click(click) if !click.click_id.is_empty() => Some(click.click_id.clone()),
+        Evidence::PlatformClickId(id) => Some(id.clone()),
+        Evidence::Click(_) | Evidence::Voucher(_) | Evidence::None => None,
+    }
+}
+
+/// The basket as rows of ten fields, if its three lists line up. The legacy lists name articles by their
+/// SKU alone, so it stands for the product's id and name as well (inferred).
+fn basket_rows(material: &Material<'_>) -> Vec<String> {
+    let event = material.event;
+    let skus = event.list(Field::BasketSkus);
+    let (prices, quantities) = (event.list(Field::BasketPrices), event.list(Field::BasketQuantities));
+    let aligned = skus.len() == prices.len() && skus.len() == quantities.len();
+    if !aligned || skus.iter().any(String::is_empty) {
+        return Vec::new();
+    }
+    let (advertiser, reference) = (material.advertiser_primary_id, bar_free(&order_reference(material)));
+    let articles = skus.iter().zip(prices).zip(quantities);
+    let row = |((sku, price), quantity): ((&String, &String), &String)| {
+        let (sku, price, quantity) = (bar_free(sku), bar_free(price), bar_free(quantity));
+        format!("AW:P|{advertiser}|{reference}|{sku}|{sku}|{price}|{quantity}|{sku}|DEFAULT|")
+    };
+    articles.map(row).collect()
+}
+
+/// Rows are separated by bars, so a value may not hold one.
+fn bar_free(text: &str) -> String {
+    text.replace('|', " ")
+}

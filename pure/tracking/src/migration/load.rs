@@ -1,0 +1,234 @@
+//! From a migration's file to a [`Migration`].
+
+use std::sync::Arc;
+
+use super::{EvidenceKind, Format, JsonKind, Keep, Migration, Origin, Send, SendParameter};
+use crate::dialect::{CookieRule, Dialect, Handling, Meaning, read_cookie};
+use crate::event::{Class, Field};
+use crate::source::{Mistake, Section, Source, unknown_word};
+
+#[derive(Default)]
+struct Join {
+    name: String,
+    legacy: String,
+    primary: String,
+    sends: Vec<Send>,
+    keeps: Vec<Keep>,
+    cookies: Vec<CookieRule>,
+}
+
+pub(super) fn load(
+    file: &str,
+    text: &str,
+    dialect: impl Fn(&str) -> Option<(String, String)>,
+) -> Result<Migration, Vec<Mistake>> {
+    let source = Source::new(file, text);
+    let join = source.read(read_join);
+    let mut mistakes = source.into_mistakes();
+    let mut read = |name: &str| {
+        let Some((dialect_file, dialect_text)) = dialect(name) else {
+            let message = format!("there is no dialect called `{name}`: add dialects/{name}.toml");
+            mistakes.push(Mistake { file: file.to_owned(), line: 1, message });
+            return None;
+        };
+        Dialect::load(&dialect_file, &dialect_text).map_err(|found| mistakes.extend(found)).ok()
+    };
+    let dialects = (read(&join.legacy), read(&join.primary));
+    let (Some(legacy), Some(primary)) = dialects else { return Err(mistakes) };
+    let migration = finish(file, join, legacy, primary);
+    check(&migration, &mut mistakes);
+    mistakes.sort();
+    mistakes.dedup();
+    if mistakes.is_empty() { Ok(migration) } else { Err(mistakes) }
+}
+
+fn finish(file: &str, join: Join, legacy: Dialect, primary: Dialect) -> Migration {
+    let cookies = legacy.cookies.iter().cloned().chain(join.cookies).collect();
+    Migration {
+        name: join.name,
+        file: Arc::from(file),
+        legacy,
+        primary,
+        sends: join.sends,
+        keeps: join.keeps,
+        cookies,
+    }
+}
+
+fn read_join(root: &Section<'_, '_>) -> Join {
+    let names = root
+        .section("migration", |section| ["name", "legacy", "primary"].map(|key| section.required_text(key)));
+    let [name, legacy, primary] = names.unwrap_or_else(|| {
+        root.mistake("the table `[migration]` is missing: it names the migration and its two dialects");
+        Default::default()
+    });
+    Join {
+        name,
+        legacy,
+        primary,
+        sends: root.sections("send", read_send),
+        keeps: root.sections("keep", read_keep),
+        cookies: root.sections("cookie", read_cookie),
+    }
+}
+
+fn read_class(section: &Section<'_, '_>) -> Class {
+    let names = Class::ALL.map(Class::name);
+    let class = section.choice("class", &names, Class::parse);
+    class.unwrap_or_else(|| {
+        section.mistake("`class` is missing: it says which events the rule is for");
+        Class::Other
+    })
+}
+
+fn read_send(section: &Section<'_, '_>) -> Send {
+    section.text("unknown_why");
+    let kinds = EvidenceKind::ALL.map(EvidenceKind::name);
+    let parse = |name: &str| EvidenceKind::ALL.into_iter().find(|kind| kind.name() == name);
+    let json = section.choice("format", &["query", "json"], |name| match name {
+        "query" => Some(Format::Query),
+        "json" => Some(Format::Json),
+        _ => None,
+    });
+    let pass = section.choice("unknown", &["pass"], |name| (name == "pass").then_some(()));
+    let path = section.required_text("path");
+    if !path.starts_with('/') {
+        section.mistake_at("path", "`path` must start with `/`");
+    }
+    Send {
+        name: section.required_text("name"),
+        class: read_class(section),
+        evidence: section.choice("evidence", &kinds, parse).unwrap_or(EvidenceKind::None),
+        endpoint: section.required_text("endpoint"),
+        method: section.choice("method", &["GET", "POST"], |m| Some(m.to_owned())).unwrap_or_default(),
+        host: section.required_text("host"),
+        path,
+        credential: section.text("credential"),
+        format: json.unwrap_or(Format::Query),
+        parameters: section.sections("parameters", read_parameter),
+        pass_unknown: pass.is_some(),
+        line: section.line(),
+    }
+}
+
+fn read_parameter(section: &Section<'_, '_>) -> SendParameter {
+    section.text("why");
+    let from = match (section.text("from"), section.text("value")) {
+        (Some(name), None) => read_origin(section, &name),
+        (None, Some(value)) => Origin::Constant(value),
+        _ => {
+            section.mistake("a parameter has either `from` or `value`");
+            Origin::Constant(String::new())
+        }
+    };
+    let json = section.choice("json", &["text", "number", "flag"], |name| match name {
+        "text" => Some(JsonKind::Text),
+        "number" => Some(JsonKind::Number),
+        "flag" => Some(JsonKind::Flag),
+        _ => None,
+    });
+    SendParameter {
+        name: section.required_text("name"),
+        from,
+        flag_words: section.text("yes").zip(section.text("no")),
+        json: json.unwrap_or(JsonKind::Text),
+        empty: section.flag("empty"),
+        line: section.line(),
+    }
+}
+
+const COMPUTED: [(&str, Origin); 14] = [
+    ("advertiser primary id", Origin::AdvertiserPrimaryId),
+    ("publisher primary id", Origin::PublisherPrimaryId),
+    ("event id", Origin::EventId),
+    ("landing with click id", Origin::LandingWithClickId),
+    ("order reference", Origin::OrderReference),
+    ("default parts", Origin::DefaultParts),
+    ("first voucher", Origin::FirstVoucher),
+    ("basket rows", Origin::BasketRows),
+    ("test flag", Origin::TestFlag),
+    ("consent flag", Origin::ConsentFlag),
+    ("platform click id", Origin::PlatformClickId),
+    ("click id", Origin::ClickId),
+    ("click time", Origin::ClickTime),
+    ("event time", Origin::EventTime),
+];
+
+fn read_origin(section: &Section<'_, '_>, name: &str) -> Origin {
+    let computed = COMPUTED.iter().find(|(known, _)| *known == name).map(|(_, origin)| origin.clone());
+    let field = || Field::parse(name).map(Origin::Field);
+    computed.or_else(field).unwrap_or_else(|| {
+        let names: Vec<&str> =
+            COMPUTED.iter().map(|(name, _)| *name).chain(Field::ALL.iter().map(|f| f.name())).collect();
+        section.mistake_at("from", unknown_word("field or computed value", name, &names));
+        Origin::Constant(String::new())
+    })
+}
+
+fn read_keep(section: &Section<'_, '_>) -> Keep {
+    let names: Vec<&str> = Field::ALL.iter().map(|field| field.name()).collect();
+    let parse = |name: String| {
+        let field = Field::parse(&name);
+        if field.is_none() {
+            section.mistake_at("fields", unknown_word("field", &name, &names));
+        }
+        field
+    };
+    Keep {
+        class: read_class(section),
+        fields: section.texts("fields").into_iter().filter_map(parse).collect(),
+        place: section.required_text("in"),
+        why: section.required_text("why"),
+        line: section.line(),
+    }
+}
+
+/// What can only be seen with all three files at hand.
+fn check(migration: &Migration, mistakes: &mut Vec<Mistake>) {
+    let mut note = |file: &str, line, message| {
+        mistakes.push(Mistake { file: file.to_owned(), line, message });
+    };
+    for send in &migration.sends {
+        if migration.primary.endpoint(&send.endpoint).is_none() {
+            let names: Vec<&str> = migration.primary.endpoints.iter().map(|e| e.name.as_str()).collect();
+            let message = unknown_word("endpoint of the primary", &send.endpoint, &names);
+            note(&migration.file, send.line, message);
+        }
+        if !migration.primary.has_host(&send.host) {
+            let hosts: Vec<&str> = migration.primary.hosts().collect();
+            note(&migration.file, send.line, unknown_word("host of the primary", &send.host, &hosts));
+        }
+    }
+    if migration.send(Class::Click, EvidenceKind::None).is_none() {
+        note(&migration.file, 1, "no rule sends clicks: add a [[send]] with class = \"click\"".to_owned());
+    }
+    for endpoint in &migration.legacy.endpoints {
+        if endpoint.handling != Handling::Translate {
+            continue;
+        }
+        for parameter in &endpoint.parameters {
+            let Meaning::Field(field) = parameter.meaning else { continue };
+            if let Some(message) = lost(migration, endpoint.class, field) {
+                let message = format!("`{}` {message}", parameter.name);
+                note(&migration.legacy.file, parameter.line, message);
+            }
+        }
+    }
+}
+
+/// Why a field would be lost silently: neither sent by some rule of its class nor kept (I11).
+fn lost(migration: &Migration, class: Class, field: Field) -> Option<String> {
+    if migration.keep(class, field).is_some() {
+        return None;
+    }
+    let sends = migration.sends.iter().filter(|send| send.class == class);
+    let silent = sends.filter(|send| !send.tells(field)).map(|send| send.name.as_str());
+    let silent: Vec<&str> = silent.collect();
+    if silent.is_empty() {
+        return None;
+    }
+    let (name, rules) = (field.name(), silent.join("`, `"));
+    Some(format!(
+        "would be lost: it is {name}, which `{rules}` does not send. Add it there, or a [[keep]] with the reason"
+    ))
+}

@@ -1,0 +1,164 @@
+use std::fs;
+
+use units::{Currency, Money, Seed};
+
+use super::*;
+use crate::consent::ConsentReason;
+use crate::event::Value;
+use crate::wire::Verdict;
+
+fn shipped_file(path: &str) -> String {
+    fs::read_to_string(format!("{}/../../{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+/// The migration that the binary ships as its default.
+fn shipped() -> Migration {
+    let named: toml::Table = shipped_file("migrations/default.toml").parse().unwrap();
+    let name = named["migration"].as_str().unwrap();
+    let file = format!("migrations/{name}/migration.toml");
+    let dialect = |name: &str| {
+        let file = format!("dialects/{name}.toml");
+        Some((file.clone(), shipped_file(&file)))
+    };
+    Migration::load(&file, &shipped_file(&file), dialect).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"))
+}
+
+fn sale() -> Event {
+    let mut event = Event::new(Class::Conversion);
+    event.set(Field::AdvertiserId, Value::Id(789));
+    event.set(Field::OrderReference, Value::Text("A-1".to_owned()));
+    event.set(Field::Amount, Value::Money(Money::from_minor(1000, Currency::USD)));
+    event.set(Field::Currency, Value::Text("USD".to_owned()));
+    event
+}
+
+fn conversion(event: &Event, evidence: &Evidence) -> Dispatch {
+    let order = ConversionOrder {
+        event_id: EventId::new(Seed(1), Timestamp::from_seconds(1_795_000_000)),
+        at: Timestamp::from_seconds(1_795_000_000),
+        event,
+        evidence,
+        advertiser_primary_id: 100_789,
+        publisher_primary_id: Some(200_456),
+        consent: Consent::NoSignal,
+    };
+    shipped().conversion(&order).unwrap()
+}
+
+fn clicked() -> Evidence {
+    let at = Timestamp::from_seconds(1_794_000_000);
+    Evidence::Click(Click {
+        advertiser_id: 789,
+        publisher_id: 456,
+        creative_id: 0,
+        at,
+        click_id: "t1_x".to_owned(),
+    })
+}
+
+#[test]
+fn the_evidence_picks_the_endpoint() {
+    for (evidence, method, parts) in [
+        (Evidence::PlatformClickId("1_2_a".to_owned()), "GET", ["1_2_a", "100789"]),
+        (clicked(), "POST", ["1794000000", "200456"]),
+        (Evidence::Voucher("SAVE".to_owned()), "POST", ["SAVE", "10.00"]),
+        (Evidence::None, "GET", ["A-1", "10.00"]),
+    ] {
+        let dispatch = conversion(&sale(), &evidence);
+        assert_eq!(dispatch.request.method, method, "{evidence:?}");
+        let text = format!("{} {}", dispatch.request.url(), String::from_utf8_lossy(&dispatch.request.body));
+        for part in parts {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+    }
+}
+
+#[test]
+fn a_basket_goes_out_as_rows_if_its_lists_line_up() {
+    let mut event = sale();
+    let list = |text: &str| Value::List(text.split(',').map(str::to_owned).collect());
+    event.set(Field::BasketSkus, list("a|b,c"));
+    event.set(Field::BasketPrices, list("5,11"));
+    event.set(Field::BasketQuantities, list("4,2"));
+    let url = conversion(&event, &Evidence::None).request.url();
+    assert!(url.contains("%5B0%5D=") && url.contains("%5B1%5D=") && url.contains("a%20b%7C5%7C4"), "{url}");
+    event.set(Field::BasketQuantities, list("4"));
+    assert!(!conversion(&event, &Evidence::None).request.url().contains("%5B0%5D"));
+}
+
+#[test]
+fn a_click_goes_out_with_what_no_rule_touched() {
+    let migration = shipped();
+    let mut event = Event::new(Class::Click);
+    event.set(Field::TrackingReference, Value::Text("news & more".to_owned()));
+    let send = migration.send(Class::Click, EvidenceKind::None).unwrap();
+    let own = send.parameters[0].name.to_uppercase();
+    let passed = format!("xs=1&odd=%zz\"&{own}=666&empty");
+    let order = ClickOrder {
+        event_id: EventId::new(Seed(1), Timestamp::default()),
+        at: Timestamp::default(),
+        event: &event,
+        landing: "https://example.com/?id=x&",
+        advertiser_primary_id: 100_789,
+        publisher_primary_id: 200_456,
+        consent: Consent::Refused(ConsentReason::Link),
+        passed: passed.as_bytes(),
+    };
+    let url = migration.click(&order).unwrap().url();
+    assert!(url.contains("=news%20%26%20more&"), "{url}");
+    assert!(url.contains("https%3A%2F%2Fexample.com%2F%3Fid%3Dx%26"), "{url}");
+    assert!(url.ends_with("&xs=1&odd=%zz\"&empty"), "{url}");
+    assert!(!url.contains("666"), "a passed parameter must not speak in our name: {url}");
+}
+
+#[test]
+fn answers_are_read_and_not_guessed() {
+    let migration = shipped();
+    let gif = b"GIF89a\x01\x00".to_vec();
+    let html = b"<html>".to_vec();
+    let json = |list: &str| format!(r#"{{"batchId":1,"{list}":[{{"orderReference":"A-1"}}]}}"#).into_bytes();
+    let failed = br#"{"failedOrders":[{"order":{"orderReference":"A-1"},"errors":[]}]}"#.to_vec();
+    let picture = [("content-type".to_owned(), b"image/gif".to_vec())];
+    let interface = conversion(&sale(), &clicked()).endpoint;
+    let pixel = conversion(&sale(), &Evidence::None).endpoint;
+    for (endpoint, status, headers, body, verdict) in [
+        (&pixel, 200, &picture[..], gif.clone(), Verdict::Taken),
+        (&pixel, 200, &picture[..], html.clone(), Verdict::Unknown),
+        (&pixel, 200, &[][..], gif.clone(), Verdict::Unknown),
+        (&pixel, 500, &[][..], Vec::new(), Verdict::Unknown),
+        (&pixel, 429, &[][..], Vec::new(), Verdict::Later),
+        (&interface, 200, &[][..], json("successfulOrders"), Verdict::Confirmed),
+        (&interface, 200, &[][..], failed, Verdict::Rejected),
+        (&interface, 200, &[][..], b"{}".to_vec(), Verdict::Unknown),
+        (&interface, 200, &[][..], html, Verdict::Unknown),
+        (&interface, 401, &[][..], Vec::new(), Verdict::Paused),
+        (&interface, 502, &[][..], Vec::new(), Verdict::Unknown),
+    ] {
+        let answer = Answer { status, headers: headers.to_vec(), body };
+        let judged = migration.judge(Home::Primary, endpoint, &sale(), &answer);
+        assert_eq!(judged.verdict, verdict, "{endpoint} {status}: {}", judged.reason);
+    }
+}
+
+#[test]
+fn a_wait_that_a_platform_asks_for_is_bounded() {
+    let migration = shipped();
+    for (text, seconds) in [("30", Some(30)), ("999999999", Some(900)), ("soon", None), ("-1", None)] {
+        let headers = vec![("retry-after".to_owned(), text.as_bytes().to_vec())];
+        let answer = Answer { status: 429, headers, body: Vec::new() };
+        let judged = migration.judge(Home::Primary, "pixel", &sale(), &answer);
+        assert_eq!(judged.retry_after.map(|wait| wait.as_secs()), seconds, "{text}");
+    }
+}
+
+#[test]
+fn i11_a_parameter_that_would_be_lost_is_a_mistake() {
+    let named: toml::Table = shipped_file("migrations/default.toml").parse().unwrap();
+    let file = format!("migrations/{}/migration.toml", named["migration"].as_str().unwrap());
+    let text = shipped_file(&file).replace("\"site_name\"", "\"page_url\"");
+    let dialect = |name: &str| Some((format!("{name}.toml"), shipped_file(&format!("dialects/{name}.toml"))));
+    let mistakes = Migration::load(&file, &text, dialect).unwrap_err();
+    assert!(mistakes.iter().all(|m| m.message.contains("would be lost") && m.line > 1), "{mistakes:#?}");
+    assert!(!mistakes.is_empty());
+    assert!(Migration::load(&file, &text, |_| None).unwrap_err()[0].message.contains("there is no dialect"));
+}
