@@ -1,1 +1,110 @@
-//! To be furnished.
+//! The directory: dialects, migrations, policies and id maps, from files or from what the binary embeds.
+//!
+//! A migration is a folder with `migration.toml`, `policy.toml`, `advertisers.csv`, `publishers.csv` and
+//! `creatives.csv`; dialects stand in `dialects/` beside the migrations' folder or are the embedded ones.
+//! Everything is read and checked before anything is used, and every mistake is reported together.
+
+mod files;
+mod rows;
+
+use std::path::Path;
+
+use relay::policy::{Policy, Secrets, Snapshot};
+use tracking::directory::Directory;
+use tracking::migration::Migration;
+use tracking::source::Mistake;
+
+pub use files::{Files, embedded};
+
+/// Why a migration cannot be used: every mistake found.
+#[derive(Debug, thiserror::Error)]
+pub struct LoadError {
+    /// The mistakes, in the order of files and lines.
+    pub mistakes: Vec<Mistake>,
+}
+
+impl std::fmt::Display for LoadError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let count = self.mistakes.len();
+        let noun = if count == 1 { "mistake" } else { "mistakes" };
+        write!(f, "{count} {noun} in the migration:")?;
+        self.mistakes.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))
+    }
+}
+
+/// Loads the migration of the folder `migration`, or the embedded default where none is named.
+///
+/// # Errors
+/// Every mistake in any of its files.
+pub fn load(migration: Option<&Path>, secrets: Secrets) -> Result<Snapshot, LoadError> {
+    let files = match migration {
+        Some(folder) => Files::folder(folder),
+        None => Files::embedded_default(),
+    };
+    load_files(&files, secrets)
+}
+
+/// Loads a migration from `files`.
+///
+/// # Errors
+/// Every mistake in any of its files.
+pub fn load_files(files: &Files, secrets: Secrets) -> Result<Snapshot, LoadError> {
+    let mut mistakes = Vec::new();
+    let mut text = |name: &str| {
+        files.text(name).unwrap_or_else(|mistake| {
+            mistakes.push(mistake);
+            (name.to_owned(), String::new())
+        })
+    };
+    let (join, rules) = (text("migration.toml"), text("policy.toml"));
+    let tables = ["advertisers.csv", "publishers.csv", "creatives.csv"].map(&mut text);
+    if !mistakes.is_empty() {
+        return Err(LoadError { mistakes });
+    }
+    let migration = Migration::load(&join.0, &join.1, |name| files.dialect(name));
+    let policy = Policy::load(&rules.0, &rules.1);
+    let directory = rows::read(&tables);
+    let version = version(&[&join, &rules], &tables);
+    match (migration, policy, directory) {
+        (Ok(migration), Ok(policy), Ok(directory)) => {
+            let mistakes = cross_check(&policy, &directory, &tables[0].0);
+            if mistakes.is_empty() {
+                return Ok(Snapshot { version, migration, directory, policy, secrets });
+            }
+            Err(LoadError { mistakes })
+        }
+        (migration, policy, directory) => {
+            mistakes.extend(migration.err().into_iter().flatten());
+            mistakes.extend(policy.err().into_iter().flatten());
+            mistakes.extend(directory.err().into_iter().flatten());
+            Err(LoadError { mistakes })
+        }
+    }
+}
+
+/// What can only be seen with the policy and the rows at hand.
+fn cross_check(policy: &Policy, directory: &Directory, file: &str) -> Vec<Mistake> {
+    let mut mistakes = Vec::new();
+    let mut seen = Vec::new();
+    for row in directory.advertisers() {
+        let known = policy.waves.iter().any(|wave| wave.name == row.wave);
+        if !known && !seen.contains(&&row.wave) {
+            seen.push(&row.wave);
+            let message = format!("wave `{}` is not in the policy: add a [[wave]] with its phase", row.wave);
+            mistakes.push(Mistake { file: file.to_owned(), line: 1, message });
+        }
+    }
+    mistakes
+}
+
+/// A name for exactly these texts: a checksum, since a person compares it at a glance.
+fn version(files: &[&(String, String)], tables: &[(String, String)]) -> String {
+    let texts = files.iter().map(|file| &file.1).chain(tables.iter().map(|table| &table.1));
+    let sum = texts.flat_map(|text| text.bytes()).fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    format!("{sum:016x}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,14 +6,19 @@
 #![deny(clippy::float_arithmetic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::indexing_slicing, reason = "a test may fail loudly"))]
 
+pub mod delivery;
 pub mod envelope;
+pub mod exchange;
 pub mod fact;
+pub mod intake;
 pub mod policy;
 pub mod reply;
 pub mod signature;
 pub mod step;
+pub mod translation;
 
 pub use envelope::{Envelope, Purpose, Sealed};
+pub use exchange::{Exchange, Health};
 pub use fact::Fact;
 pub use reply::Reply;
 pub use step::{Happened, Step};

@@ -1,9 +1,12 @@
 //! The policy: what an operator decides, read once and never changed under an exchange.
 
+mod load;
+
 use core::time::Duration;
 
 use tracking::Home;
 use tracking::directory::{Advertiser, Directory};
+use tracking::source::Mistake;
 
 /// Where a programme stands in the migration (design, section 4).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -101,11 +104,30 @@ pub struct Policy {
     pub refuse_without_signal: bool,
 }
 
+/// The duration that `text` writes, as `250ms`, `60s`, `15m` or `2h`; none if it is not one.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    load::parse_duration(text)
+}
+
 impl Policy {
+    /// Reads a policy file; `file` names it in messages.
+    ///
+    /// # Errors
+    /// Every mistake in the file.
+    pub fn load(file: &str, text: &str) -> Result<Self, Vec<Mistake>> {
+        load::load(file, text)
+    }
+
     /// The phase of a programme. A wave that is not listed counts as `observe`; `check` reports it.
     pub fn phase(&self, advertiser: &Advertiser) -> Phase {
         let wave = self.waves.iter().find(|wave| wave.name == advertiser.wave);
         wave.map_or(Phase::Observe, |wave| wave.phase)
+    }
+
+    /// True if a visitor of `country`, as a trusted front told it, is refused tracking without a signal.
+    pub fn refuses_without_signal(&self, country: Option<&str>) -> bool {
+        let listed = |code: &str| self.refuse_countries.iter().any(|known| known.eq_ignore_ascii_case(code));
+        self.refuse_without_signal || country.is_some_and(listed)
     }
 }
 

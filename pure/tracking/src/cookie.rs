@@ -3,6 +3,8 @@
 //! Two forms stand side by side: the old platform's, which its own pages and ours may have set, and the new
 //! one. Both say which publisher brought the visitor; ours also carry the click id, which proves the time.
 
+use core::time::Duration;
+
 use units::Timestamp;
 
 use crate::click_id::Keys;
@@ -67,19 +69,25 @@ fn name(rule: &CookieRule, advertiser: &Advertiser) -> Option<String> {
     Some(format!("{}{id}", rule.prefix))
 }
 
-/// The `Set-Cookie` values that remember `click` on `host`, one for each rule.
+/// How long after a click a programme still credits it.
+pub fn window(advertiser: &Advertiser) -> Duration {
+    Duration::from_secs(u64::from(advertiser.window_days).saturating_mul(86_400))
+}
+
+/// The `Set-Cookie` values that remember `click`, one for each rule, for `life`. `place` is the host that
+/// sets them and whether it was asked over TLS.
 ///
-/// They live as long as the programme's window. Over TLS they work in pages of other sites (`SameSite=None`
-/// needs `Secure`); without TLS a browser keeps them for our own hosts only.
+/// Over TLS they work in pages of other sites (`SameSite=None` needs `Secure`); without TLS a browser keeps
+/// them for our own hosts only.
 pub fn remember(
     click: &Click,
     rules: &[CookieRule],
     advertiser: &Advertiser,
-    host: &str,
-    secure: bool,
+    (host, secure): (&str, bool),
+    life: Duration,
 ) -> Vec<String> {
     let domain = registrable(host);
-    let seconds = u64::from(advertiser.window_days).saturating_mul(86_400);
+    let seconds = life.as_secs();
     let attributes = if secure { "; Secure; SameSite=None" } else { "" };
     let line = |rule: &CookieRule| {
         let name = name(rule, advertiser)?;
@@ -158,7 +166,7 @@ mod tests {
     fn what_is_written_is_remembered() {
         let click = minted();
         let now = Timestamp::from_seconds(1_795_100_000);
-        for line in remember(&click, &rules(), &advertiser(), "www.old.test", true) {
+        for line in remember(&click, &rules(), &advertiser(), ("www.old.test", true), window(&advertiser())) {
             assert!(
                 line.contains("; Domain=old.test; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=None")
             );

@@ -104,8 +104,8 @@ pub enum Origin {
     DefaultParts,
     /// The first voucher code.
     FirstVoucher,
-    /// The basket, a row for each article.
-    BasketRows,
+    /// The basket, a row for each article; each row starts with this text.
+    BasketRows(String),
     /// 1 for a test, 0 for money.
     TestFlag,
     /// 0 for refused, 1 for given, absent where the visitor said nothing.
@@ -330,6 +330,12 @@ impl Migration {
         self.keeps.iter().find(|keep| keep.class == class && keep.fields.contains(&field))
     }
 
+    /// True if a parameter called `name` means something to the endpoint that `send` addresses: passed on, it
+    /// would speak to the platform in our name.
+    pub fn collides(&self, send: &Send, name: &[u8]) -> bool {
+        encode::collides(self, send, name)
+    }
+
     /// The request that sends a click on to the primary's own click URL.
     ///
     /// # Errors
@@ -363,7 +369,7 @@ impl Origin {
             Self::OrderReference => &[Field::OrderReference],
             Self::DefaultParts => &[Field::Amount],
             Self::FirstVoucher => &[Field::VoucherCodes],
-            Self::BasketRows => &[Field::BasketSkus, Field::BasketPrices, Field::BasketQuantities],
+            Self::BasketRows(_) => &[Field::BasketSkus, Field::BasketPrices, Field::BasketQuantities],
             Self::TestFlag => &[Field::TestMode],
             Self::ConsentFlag => &[Field::Consent],
             Self::PlatformClickId | Self::ClickId | Self::ClickTime => &[Field::ClickId],

@@ -19,7 +19,7 @@ pub(super) fn read(
     currency: Currency,
 ) -> Result<Read, Problem> {
     let trimmed = text.trim();
-    // Templates write the quotes of their own language around nothing: `skulist=''`.
+    // Templates write the quotes of their own language around nothing: `name=''`.
     if trimmed.is_empty() || matches!(trimmed, "''" | "\"\"") {
         return Ok((None, None));
     }

@@ -95,8 +95,8 @@ fn write_query(send: &Send, material: &Material<'_>, target: &mut Vec<u8>) {
         query::encode_into(target, value.as_bytes());
     };
     for parameter in &send.parameters {
-        if parameter.from == Origin::BasketRows {
-            for (place, row) in basket_rows(material).into_iter().enumerate() {
+        if let Origin::BasketRows(start) = &parameter.from {
+            for (place, row) in basket_rows(material, start).into_iter().enumerate() {
                 pair(&format!("{}[{place}]", parameter.name), &row);
             }
         } else if let Some(value) = value(parameter, material) {
@@ -119,7 +119,7 @@ fn pass(migration: &Migration, send: &Send, passed: &[u8], target: &mut Vec<u8>)
 }
 
 /// True if a passed parameter's name means something to the endpoint that it would reach.
-pub(crate) fn collides(migration: &Migration, send: &Send, name: &[u8]) -> bool {
+pub(super) fn collides(migration: &Migration, send: &Send, name: &[u8]) -> bool {
     let plain = query::decode_text(name);
     let sent = send.parameters.iter().any(|parameter| parameter.name.eq_ignore_ascii_case(plain.trim()));
     let known = migration.primary.endpoint(&send.endpoint);
@@ -161,7 +161,7 @@ fn value(parameter: &SendParameter, material: &Material<'_>) -> Option<String> {
         },
         Origin::EventTime => Some(material.event_seconds.to_string()),
         // Rows are written by the query's own loop; no JSON endpoint takes them without product names.
-        Origin::BasketRows => None,
+        Origin::BasketRows(_) => None,
     }
 }
 
@@ -200,7 +200,7 @@ fn click_id(evidence: &Evidence) -> Option<String> {
 
 /// The basket as rows of ten fields, if its three lists line up. The legacy lists name articles by their
 /// SKU alone, so it stands for the product's id and name as well (inferred).
-fn basket_rows(material: &Material<'_>) -> Vec<String> {
+fn basket_rows(material: &Material<'_>, start: &str) -> Vec<String> {
     let event = material.event;
     let skus = event.list(Field::BasketSkus);
     let (prices, quantities) = (event.list(Field::BasketPrices), event.list(Field::BasketQuantities));
@@ -212,7 +212,7 @@ fn basket_rows(material: &Material<'_>) -> Vec<String> {
     let articles = skus.iter().zip(prices).zip(quantities);
     let row = |((sku, price), quantity): ((&String, &String), &String)| {
         let (sku, price, quantity) = (bar_free(sku), bar_free(price), bar_free(quantity));
-        format!("AW:P|{advertiser}|{reference}|{sku}|{sku}|{price}|{quantity}|{sku}|DEFAULT|")
+        format!("{start}|{advertiser}|{reference}|{sku}|{sku}|{price}|{quantity}|{sku}|DEFAULT|")
     };
     articles.map(row).collect()
 }

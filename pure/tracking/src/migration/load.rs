@@ -137,7 +137,7 @@ fn read_parameter(section: &Section<'_, '_>) -> SendParameter {
     }
 }
 
-const COMPUTED: [(&str, Origin); 14] = [
+const COMPUTED: [(&str, Origin); 13] = [
     ("advertiser primary id", Origin::AdvertiserPrimaryId),
     ("publisher primary id", Origin::PublisherPrimaryId),
     ("event id", Origin::EventId),
@@ -145,7 +145,6 @@ const COMPUTED: [(&str, Origin); 14] = [
     ("order reference", Origin::OrderReference),
     ("default parts", Origin::DefaultParts),
     ("first voucher", Origin::FirstVoucher),
-    ("basket rows", Origin::BasketRows),
     ("test flag", Origin::TestFlag),
     ("consent flag", Origin::ConsentFlag),
     ("platform click id", Origin::PlatformClickId),
@@ -156,8 +155,9 @@ const COMPUTED: [(&str, Origin); 14] = [
 
 fn read_origin(section: &Section<'_, '_>, name: &str) -> Origin {
     let computed = COMPUTED.iter().find(|(known, _)| *known == name).map(|(_, origin)| origin.clone());
+    let rows = (name == "basket rows").then(|| Origin::BasketRows(section.required_text("row_start")));
     let field = || Field::parse(name).map(Origin::Field);
-    computed.or_else(field).unwrap_or_else(|| {
+    computed.or(rows).or_else(field).unwrap_or_else(|| {
         let names: Vec<&str> =
             COMPUTED.iter().map(|(name, _)| *name).chain(Field::ALL.iter().map(|f| f.name())).collect();
         section.mistake_at("from", unknown_word("field or computed value", name, &names));

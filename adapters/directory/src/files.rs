@@ -1,0 +1,94 @@
+//! Where the files of a migration come from: a folder, or the binary itself.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tracking::source::Mistake;
+
+/// Every shipped file, by its path from the repository's root.
+const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+
+/// The text of a shipped file.
+pub fn embedded(path: &str) -> Option<&'static str> {
+    EMBEDDED.iter().find(|(name, _)| *name == path).map(|(_, text)| *text)
+}
+
+/// The files of one migration.
+#[derive(Debug)]
+pub struct Files {
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    Folder(PathBuf),
+    Embedded { folder: String, replaced: BTreeMap<String, String> },
+}
+
+impl Files {
+    /// The migration in `folder`.
+    pub fn folder(folder: &Path) -> Self {
+        Self { place: Place::Folder(folder.to_path_buf()) }
+    }
+
+    /// The migration that the binary ships as its default.
+    pub fn embedded_default() -> Self {
+        Self::embedded_with(BTreeMap::new())
+    }
+
+    /// The shipped default with some of its files replaced, by name.
+    pub fn embedded_with(replaced: BTreeMap<String, String>) -> Self {
+        let named = embedded("migrations/default.toml").unwrap_or_default();
+        let named: toml::Table = toml::from_str(named).unwrap_or_default();
+        let name = named.get("migration").and_then(toml::Value::as_str).unwrap_or_default();
+        Self { place: Place::Embedded { folder: format!("migrations/{name}"), replaced } }
+    }
+
+    /// The names of the default's files, and its text for each.
+    pub fn names() -> [&'static str; 5] {
+        ["migration.toml", "policy.toml", "advertisers.csv", "publishers.csv", "creatives.csv"]
+    }
+
+    /// A file's name for messages and its text.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub fn text(&self, name: &str) -> Result<(String, String), Mistake> {
+        match &self.place {
+            Place::Folder(folder) => read(&folder.join(name)),
+            Place::Embedded { folder, replaced } => {
+                let path = format!("{folder}/{name}");
+                let text = replaced.get(name).map(String::as_str).or_else(|| embedded(&path));
+                match text {
+                    Some(text) => Ok((path, text.to_owned())),
+                    None => Err(missing(path, "it is not embedded in this binary")),
+                }
+            }
+        }
+    }
+
+    /// The file name and text of a dialect: from `dialects/` beside the migrations' folder, or embedded.
+    pub fn dialect(&self, name: &str) -> Option<(String, String)> {
+        let shipped = format!("dialects/{name}.toml");
+        if let Place::Folder(folder) = &self.place {
+            let beside = [folder.join(&shipped), folder.join("../..").join(&shipped)];
+            if let Some(found) = beside.iter().find_map(|path| read(path).ok()) {
+                return Some(found);
+            }
+        }
+        embedded(&shipped).map(|text| (shipped.clone(), text.to_owned()))
+    }
+}
+
+fn read(path: &Path) -> Result<(String, String), Mistake> {
+    let name = path.display().to_string();
+    match fs::read_to_string(path) {
+        Ok(text) => Ok((name, text)),
+        Err(error) => Err(missing(name, &error.to_string())),
+    }
+}
+
+fn missing(file: String, why: &str) -> Mistake {
+    Mistake { file, line: 1, message: format!("this file cannot be read: {why}") }
+}

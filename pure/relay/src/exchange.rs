@@ -1,0 +1,215 @@
+//! One inbound request, from open to reply, without I/O.
+//!
+//! A host opens an exchange, asks it for steps, and tells it what happened. The exchange decides everything:
+//! what the request means, whether it must be durable before it is answered, which platform is asked, and
+//! what is said to the client. The same brain runs in a native server, in a Worker, in the simulator and in
+//! `turnout explain` (I6).
+
+mod click;
+mod conversion;
+mod headers;
+mod local;
+mod proxy;
+mod reading;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tracking::decode::Problem;
+use tracking::dialect::{Handling, ReplyKind};
+use tracking::{Class, Home, Inbound, Method};
+use units::{EventId, Seed, Timestamp};
+
+pub use self::reading::{Reading, read};
+use crate::fact::Fact;
+use crate::policy::Snapshot;
+use crate::reply::{Mode, Reply};
+use crate::step::{Entry, Happened, Step};
+
+/// What an edge knows of the platforms' health when a request comes in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Health {
+    /// True while the primary's breaker is open.
+    pub primary_open: bool,
+    /// True while the legacy platform's breaker is open.
+    pub legacy_open: bool,
+}
+
+/// One inbound request on its way to a reply.
+#[derive(Debug)]
+pub struct Exchange {
+    snapshot: Arc<Snapshot>,
+    inbound: Inbound,
+    health: Health,
+    seed: Seed,
+    event_id: EventId,
+    opened_at: Timestamp,
+    class: Class,
+    steps: VecDeque<Step>,
+    state: State,
+}
+
+/// What an exchange waits for.
+#[derive(Debug)]
+enum State {
+    /// The entry's durability; then the reply goes out.
+    Append(Box<conversion::Pending>),
+    /// A platform's answer to a conversion that the outbox could not take.
+    Direct(Box<conversion::Pending>),
+    /// A platform's answer that is to be passed on.
+    Proxy(Box<proxy::Pending>),
+    /// Nothing more.
+    Done,
+}
+
+impl Exchange {
+    /// Opens an exchange for `inbound`, received at `now`.
+    pub fn open(
+        inbound: Inbound,
+        snapshot: Arc<Snapshot>,
+        health: Health,
+        seed: Seed,
+        now: Timestamp,
+    ) -> Self {
+        let mut exchange = Self {
+            event_id: EventId::new(seed, now),
+            snapshot,
+            inbound,
+            health,
+            seed,
+            opened_at: now,
+            class: Class::Unrecognised,
+            steps: VecDeque::new(),
+            state: State::Done,
+        };
+        exchange.begin(now);
+        exchange
+    }
+
+    /// The next thing to do; none while it waits for something to happen, or when it is done.
+    pub fn poll(&mut self) -> Option<Step> {
+        self.steps.pop_front()
+    }
+
+    /// True when nothing more will be asked.
+    pub fn is_done(&self) -> bool {
+        self.steps.is_empty() && matches!(self.state, State::Done)
+    }
+
+    /// The identity of the event that the request is.
+    pub const fn event_id(&self) -> EventId {
+        self.event_id
+    }
+
+    /// Tells the exchange that something happened. What it does not wait for is ignored.
+    pub fn handle(&mut self, happened: Happened, now: Timestamp) {
+        match (core::mem::replace(&mut self.state, State::Done), happened) {
+            (State::Append(pending), Happened::Appended) => self.appended(*pending, now),
+            (State::Append(pending), Happened::AppendFailed(failure)) => {
+                self.append_failed(*pending, failure, now);
+            }
+            (State::Direct(pending), Happened::Answered { home, answer }) => {
+                self.direct_answered(*pending, home, &answer, now);
+            }
+            (State::Direct(pending), Happened::Unanswered { home, .. }) => {
+                self.direct_unanswered(*pending, home, now);
+            }
+            (State::Proxy(pending), Happened::Answered { home, answer }) => {
+                self.proxy_answered(*pending, home, answer, now);
+            }
+            (State::Proxy(pending), Happened::Unanswered { home, .. }) => {
+                self.proxy_unanswered(*pending, home, now);
+            }
+            (waiting, _) => self.state = waiting,
+        }
+    }
+
+    fn begin(&mut self, now: Timestamp) {
+        if self.inbound.header(headers::HOP_MARK).is_some() {
+            let text = "508: this request has already passed through this system. A platform's origin leads back \
+                        to our own hosts; see `turnout check`.\n";
+            return self.reply(local::text(508, text), now);
+        }
+        let snapshot = Arc::clone(&self.snapshot);
+        let inbound = self.inbound.clone();
+        let Some(endpoint) = snapshot.migration.legacy.recognise(&inbound.host, inbound.path()) else {
+            return self.proxy(proxy::Fallback::unrecognised(), now);
+        };
+        self.class = endpoint.class;
+        if !endpoint.methods.contains(&inbound.method) {
+            return self.reply(local::method(endpoint), now);
+        }
+        match (inbound.method, endpoint.handling) {
+            (Method::Options, _) => self.reply(local::preflight(), now),
+            (_, Handling::Proxy) => self.proxy(proxy::Fallback::endpoint(endpoint), now),
+            (_, Handling::Record) => self.record_only(now),
+            (_, Handling::Translate) => {
+                let reading = read(&snapshot, endpoint, &inbound, self.event_id, self.opened_at);
+                self.translate(&reading, endpoint.reply, now);
+            }
+        }
+    }
+
+    fn translate(&mut self, reading: &Reading<'_>, kind: ReplyKind, now: Timestamp) {
+        self.steps.push_back(Step::Report(Fact::Recognised {
+            event_id: self.event_id,
+            class: self.class,
+            advertiser_id: reading.advertiser.map(|row| row.legacy_id),
+        }));
+        match self.class {
+            Class::Click => self.click(reading, now),
+            Class::Conversion => self.conversion(reading, now),
+            // The dialect check allows translation for clicks and conversions only; a wrong one still replies.
+            Class::Impression
+            | Class::Script
+            | Class::Adjustment
+            | Class::Report
+            | Class::Other
+            | Class::Unrecognised => self.proxy(proxy::Fallback::kind(kind), now),
+        }
+    }
+
+    /// True for requests that get the same reply and are never booked: HEAD and prefetches.
+    fn only_looks(&self) -> bool {
+        let purpose = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
+        let prefetch = |name: &&str| {
+            self.inbound.header(name).is_some_and(|value| value.to_ascii_lowercase().contains("prefetch"))
+        };
+        self.inbound.method == Method::Head || purpose.iter().any(prefetch)
+    }
+
+    fn entry(&self, bytes: Vec<u8>) -> Entry {
+        Entry { event_id: self.event_id, bytes }
+    }
+
+    fn reply(&mut self, reply: Reply, now: Timestamp) {
+        self.steps.push_back(Step::Report(Fact::Replied {
+            event_id: self.event_id,
+            class: self.class,
+            mode: reply.mode,
+            status: reply.status,
+            took: now.since(self.opened_at),
+        }));
+        self.steps.push_back(Step::Reply(reply));
+        self.state = State::Done;
+    }
+
+    fn report_asked(&mut self, home: Home, answered: bool) {
+        self.steps.push_back(Step::Report(Fact::Asked { event_id: self.event_id, home, answered }));
+    }
+}
+
+/// The codes of problems, as an envelope keeps them.
+fn codes(problems: &[Problem]) -> Vec<String> {
+    problems.iter().map(|problem| problem.code.clone()).collect()
+}
+
+/// A redirect. The `location` was written by the URL parser or by our own encoder.
+fn redirect(mode: Mode, location: String, cookies: Vec<String>) -> Reply {
+    let mut headers = vec![("location".to_owned(), location), local::no_store()];
+    headers.extend(cookies.into_iter().map(|line| ("set-cookie".to_owned(), line)));
+    Reply { mode, status: 302, headers, body: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,223 @@
+//! A conversion: durable first, then replied to; delivered later, by somebody else.
+
+use std::sync::Arc;
+
+use tracking::cookie;
+use tracking::dialect::ReplyKind;
+use tracking::event::{Click, Event};
+use tracking::migration::{ConversionOrder, Evidence};
+use tracking::{Answer, Field, Home, Inbound, Outbound, Verdict};
+use units::Timestamp;
+
+use super::reading::Reading;
+use super::{Exchange, State, codes, headers, local};
+use crate::envelope::{Envelope, Purpose, Sealed};
+use crate::fact::Fact;
+use crate::policy::Snapshot;
+use crate::reply::{Mode, Reply};
+use crate::step::{AppendFailure, Step};
+
+/// A conversion that waits for its durability.
+#[derive(Debug)]
+pub(super) struct Pending {
+    reply: Reply,
+    kind: ReplyKind,
+    /// How its owner could be told at once if the outbox fails; none if nothing can be told.
+    direct: Option<Direct>,
+}
+
+#[derive(Debug)]
+struct Direct {
+    request: Outbound,
+    endpoint: String,
+    event: Event,
+}
+
+impl Exchange {
+    pub(super) fn conversion(&mut self, reading: &Reading<'_>, now: Timestamp) {
+        let snapshot = Arc::clone(&self.snapshot);
+        let kind = reading.decoded.endpoint.reply;
+        let mut reply = local::pixel(Mode::Accept, 200);
+        if self.only_looks() {
+            return self.reply(reply, now);
+        }
+        let proven = reading.proven_click(&snapshot);
+        let remembered = reading.remembered_click(&snapshot, &self.inbound);
+        self.renew(&snapshot, reading, remembered.as_ref(), &mut reply);
+        let mut envelope = self.envelope(&snapshot, reading, purpose(&reading.decoded.event));
+        envelope.key = reading.key(&snapshot);
+        envelope.click = proven.clone();
+        envelope.cookie_click = remembered;
+        if !reading.consent.permits() {
+            envelope.event.remove(Field::ClickId);
+        }
+        let direct = self.direct(&snapshot, reading, proven);
+        let entry = self.entry(envelope.encode());
+        self.state = State::Append(Box::new(Pending { reply, kind, direct }));
+        self.steps.push_back(Step::Append(entry));
+    }
+
+    /// A request that is recorded and answered and never booked: a copy of one that goes elsewhere.
+    pub(super) fn record_only(&mut self, now: Timestamp) {
+        let snapshot = Arc::clone(&self.snapshot);
+        let inbound = self.inbound.clone();
+        let endpoint = snapshot.migration.legacy.recognise(&inbound.host, inbound.path());
+        if let Some(endpoint) = endpoint.filter(|_| !self.only_looks()) {
+            let reading = super::read(&snapshot, endpoint, &inbound, self.event_id, self.opened_at);
+            let envelope = self.envelope(&snapshot, &reading, Purpose::Shadow);
+            let entry = self.entry(envelope.encode());
+            self.steps.push_back(Step::Record(entry));
+        }
+        self.reply(local::pixel(Mode::Accept, 200), now);
+    }
+
+    /// The envelope of this request, without key and clicks.
+    pub(super) fn envelope(
+        &self,
+        snapshot: &Snapshot,
+        reading: &Reading<'_>,
+        purpose: Purpose,
+    ) -> Envelope {
+        let sealed = Sealed { original: self.inbound.clone(), client: self.inbound.peer };
+        let seed = self.seed.fork(0x5e);
+        let key = snapshot.secrets.seal_keys.first();
+        let sealed = key.map_or_else(Vec::new, |(id, key)| sealed.seal(key, *id, self.event_id, seed));
+        Envelope {
+            event_id: self.event_id,
+            purpose,
+            received_at: self.opened_at,
+            endpoint: reading.decoded.endpoint.name.clone(),
+            event: reading.decoded.event.clone(),
+            key: None,
+            consent: reading.consent,
+            click: None,
+            cookie_click: None,
+            problems: codes(&reading.decoded.problems),
+            country: self.inbound.header("cf-ipcountry").map(str::to_owned),
+            trace_parent: self.inbound.header("traceparent").map(str::to_owned),
+            sealed,
+        }
+    }
+
+    /// Pixels renew the cookies of a click that they remember, for what is left of the window.
+    fn renew(
+        &self,
+        snapshot: &Snapshot,
+        reading: &Reading<'_>,
+        remembered: Option<&Click>,
+        reply: &mut Reply,
+    ) {
+        let (Some(click), Some(advertiser)) = (remembered, reading.advertiser) else { return };
+        let left = cookie::window(advertiser).saturating_sub(self.opened_at.since(click.at));
+        if click.click_id.is_empty() || left.is_zero() {
+            return;
+        }
+        let place = (self.inbound.host.as_str(), self.inbound.secure);
+        let lines = cookie::remember(click, &snapshot.migration.cookies, advertiser, place, left);
+        reply.headers.extend(lines.into_iter().map(|line| ("set-cookie".to_owned(), line)));
+    }
+
+    /// How the owner could be told at once; only for a browser's pixel, which nobody will send again.
+    fn direct(
+        &self,
+        snapshot: &Snapshot,
+        reading: &Reading<'_>,
+        proven: Option<Click>,
+    ) -> Option<Direct> {
+        let advertiser = reading.advertiser.filter(|_| is_browser(&self.inbound))?;
+        let event = &reading.decoded.event;
+        event.money(Field::Amount)?;
+        if reading.phase.owner() == Home::Legacy {
+            let endpoint = reading.decoded.endpoint.name.clone();
+            return Some(Direct { request: original(&self.inbound), endpoint, event: event.clone() });
+        }
+        let credited = proven.as_ref().and_then(|click| snapshot.directory.publisher(click.publisher_id));
+        let publisher_primary_id = credited.and_then(|row| row.primary_id);
+        let order = ConversionOrder {
+            event_id: self.event_id,
+            at: self.opened_at,
+            event,
+            evidence: &evidence(snapshot, event, proven, publisher_primary_id),
+            advertiser_primary_id: advertiser.primary_id?,
+            publisher_primary_id,
+            consent: reading.consent,
+        };
+        let dispatch = snapshot.migration.conversion(&order).ok()?;
+        Some(Direct { request: dispatch.request, endpoint: dispatch.endpoint, event: event.clone() })
+    }
+
+    pub(super) fn appended(&mut self, pending: Pending, now: Timestamp) {
+        self.steps.push_back(Step::Report(Fact::Appended { event_id: self.event_id }));
+        self.reply(pending.reply, now);
+    }
+
+    /// The outbox cannot take it: a browser's pixel goes to its owner at once, a server's call is refused.
+    pub(super) fn append_failed(&mut self, mut pending: Pending, failure: AppendFailure, now: Timestamp) {
+        let reason = failure.name();
+        self.steps.push_back(Step::Report(Fact::AppendFailed { event_id: self.event_id, reason }));
+        let Some(request) = pending.direct.as_ref().map(|direct| direct.request.clone()) else {
+            return self.reply(local::not_durable(pending.kind), now);
+        };
+        pending.reply.mode = Mode::Proxy;
+        let within = self.snapshot.policy.proxy_deadline;
+        self.state = State::Direct(Box::new(pending));
+        self.steps.push_back(Step::Send { request, within });
+    }
+
+    /// Acknowledged only on an answer that we recognise; never a false yes (I1).
+    pub(super) fn direct_answered(
+        &mut self,
+        pending: Pending,
+        home: Home,
+        answer: &Answer,
+        now: Timestamp,
+    ) {
+        self.report_asked(home, true);
+        let verdict = pending.direct.as_ref().map(|direct| {
+            self.snapshot.migration.judge(home, &direct.endpoint, &direct.event, answer).verdict
+        });
+        let reply = match verdict {
+            Some(Verdict::Taken | Verdict::Confirmed) => pending.reply,
+            _ => local::not_durable(pending.kind),
+        };
+        self.reply(reply, now);
+    }
+
+    pub(super) fn direct_unanswered(&mut self, pending: Pending, home: Home, now: Timestamp) {
+        self.report_asked(home, false);
+        self.reply(local::not_durable(pending.kind), now);
+    }
+}
+
+/// What proves the click, for the moment in which only the edge can tell the primary.
+fn evidence(snapshot: &Snapshot, event: &Event, proven: Option<Click>, publisher: Option<u64>) -> Evidence {
+    let named = event.text(Field::ClickId).filter(|id| snapshot.migration.is_primary_click_id(id));
+    match (named, proven) {
+        (Some(id), _) => Evidence::PlatformClickId(id.to_owned()),
+        (None, Some(click)) if publisher.is_some() => Evidence::Click(click),
+        (None, _) => Evidence::None,
+    }
+}
+
+fn purpose(event: &Event) -> Purpose {
+    if event.flag(Field::TestMode) == Some(true) { Purpose::Test } else { Purpose::Live }
+}
+
+/// True if a browser sent it: it says so, in the headers that only browsers send or in its name.
+fn is_browser(inbound: &Inbound) -> bool {
+    let named = inbound.header("user-agent").is_some_and(|agent| agent.starts_with("Mozilla/"));
+    named || inbound.header("sec-fetch-dest").is_some()
+}
+
+/// The request as it came, for the legacy platform.
+pub(super) fn original(inbound: &Inbound) -> Outbound {
+    Outbound {
+        home: Home::Legacy,
+        method: inbound.method.name().to_owned(),
+        secure: inbound.secure,
+        host: inbound.host.clone(),
+        target: inbound.target.clone(),
+        headers: headers::outgoing(inbound),
+        body: inbound.body.clone(),
+    }
+}

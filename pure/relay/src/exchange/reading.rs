@@ -1,0 +1,154 @@
+//! Everything that a request says, with the directory's rows and the decisions that follow from both.
+
+use tracking::consent::{self, Consent, Signals};
+use tracking::cookie;
+use tracking::decode::{self, Decoded, Outcome, Problem};
+use tracking::destination::{self, Refusal};
+use tracking::dialect::Endpoint;
+use tracking::directory::{Advertiser, CreativeKind, Publisher};
+use tracking::event::Click;
+use tracking::key;
+use tracking::{Field, Inbound};
+use units::{EventId, Timestamp};
+
+use crate::policy::{Phase, Snapshot};
+
+/// A request, read completely.
+#[derive(Debug)]
+pub struct Reading<'a> {
+    /// What it says, with every parameter's fate.
+    pub decoded: Decoded<'a, 'a>,
+    /// The event's identity.
+    pub event_id: EventId,
+    /// When it was received.
+    pub received_at: Timestamp,
+    /// The programme; none if the id is missing or not mapped.
+    pub advertiser: Option<&'a Advertiser>,
+    /// The publisher; none if the id is missing or not mapped.
+    pub publisher: Option<&'a Publisher>,
+    /// Where the programme stands.
+    pub phase: Phase,
+    /// What the visitor permits.
+    pub consent: Consent,
+}
+
+/// Where a click leads.
+#[derive(Clone, Debug)]
+pub struct Landing {
+    /// The page.
+    pub url: url::Url,
+    /// Why the link's own destination was refused.
+    pub refusal: Option<Refusal>,
+}
+
+/// Reads a request to an endpoint that is translated.
+pub fn read<'a>(
+    snapshot: &'a Snapshot,
+    endpoint: &'a Endpoint,
+    inbound: &'a Inbound,
+    event_id: EventId,
+    received_at: Timestamp,
+) -> Reading<'a> {
+    let directory = &snapshot.directory;
+    let currency_of = |id| directory.advertiser(id).map(|row: &Advertiser| row.currency);
+    let mut decoded = decode::decode(&snapshot.migration.legacy, endpoint, inbound, &currency_of);
+    let advertiser_id = decoded.event.id(Field::AdvertiserId);
+    let advertiser = advertiser_id.and_then(|id| directory.advertiser(id));
+    let publisher_id = decoded.event.id(Field::PublisherId);
+    let publisher = publisher_id.and_then(|id| directory.publisher(id));
+    for (what, id, found) in [
+        ("advertiser", advertiser_id, advertiser.is_some()),
+        ("publisher", publisher_id, publisher.is_some()),
+    ] {
+        if let (Some(id), false) = (id, found) {
+            let message = format!("{what} {id} is not in the directory: it is held, never guessed");
+            decoded.problems.push(Problem::new(format!("unmapped_{what}"), message));
+        }
+    }
+    let signals = Signals {
+        global_opt_out: inbound.header("sec-gpc"),
+        refused_by_country: snapshot.policy.refuses_without_signal(inbound.header("cf-ipcountry")),
+    };
+    let consent = consent::decide(&decoded.event, signals);
+    let phase = advertiser.map_or(Phase::Observe, |row| snapshot.policy.phase(row));
+    Reading { decoded, event_id, received_at, advertiser, publisher, phase, consent }
+}
+
+impl Reading<'_> {
+    /// The page that the click leads to, for a programme of the directory: the link's own destination if it
+    /// lies on the merchant's domains, else the creative's page, else the merchant's.
+    pub fn landing(&self, snapshot: &Snapshot, advertiser: &Advertiser) -> Option<Landing> {
+        let wanted = self.decoded.event.text(Field::DestinationUrl);
+        let resolved = wanted.map(|text| destination::resolve(text, &advertiser.domains));
+        let refusal = match resolved {
+            Some(Ok(url)) => return Some(Landing { url, refusal: None }),
+            Some(Err(refusal)) => Some(refusal),
+            None => None,
+        };
+        // A refused destination lands on the merchant's own page; only an absent one on the creative's.
+        let creative = if refusal.is_some() { None } else { self.creative_page(snapshot, advertiser) };
+        let page = creative.unwrap_or(advertiser.landing_url.as_str());
+        let url = destination::resolve(page, &advertiser.domains).ok();
+        url.map(|url| Landing { url, refusal })
+    }
+
+    fn creative_page<'s>(&self, snapshot: &'s Snapshot, advertiser: &Advertiser) -> Option<&'s str> {
+        let event = &self.decoded.event;
+        let named = [
+            (CreativeKind::Creative, Field::CreativeId),
+            (CreativeKind::Deal, Field::DealId),
+            (CreativeKind::Product, Field::ProductId),
+        ];
+        let rows = named.iter().filter_map(|(kind, field)| {
+            event.id(*field).and_then(|id| snapshot.directory.creative(*kind, id))
+        });
+        let mut own = rows.filter(|row| row.advertiser_id == advertiser.legacy_id);
+        own.find_map(|row| row.landing_url.as_deref())
+    }
+
+    /// The pairs that no rule touched, as sent, joined by `&`.
+    pub fn passed(&self) -> Vec<u8> {
+        let passed = self.decoded.traces.iter().filter(|trace| trace.outcome == Outcome::Passed);
+        let pairs: Vec<&[u8]> = passed.map(|trace| trace.raw).collect();
+        pairs.join(&b"&"[..])
+    }
+
+    /// The click that this request is, without an id yet; none if its advertiser or publisher is unreadable.
+    pub fn click(&self) -> Option<Click> {
+        let event = &self.decoded.event;
+        Some(Click {
+            advertiser_id: event.id(Field::AdvertiserId)?,
+            publisher_id: event.id(Field::PublisherId)?,
+            creative_id: event.id(Field::CreativeId).unwrap_or(0),
+            at: self.received_at,
+            click_id: String::new(),
+        })
+    }
+
+    /// The click that a conversion proves by a token of ours.
+    pub fn proven_click(&self, snapshot: &Snapshot) -> Option<Click> {
+        if !self.consent.permits() {
+            return None;
+        }
+        let id = self.decoded.event.text(Field::ClickId)?;
+        let click = id.split(',').find_map(|part| snapshot.secrets.click_id_keys.open(part))?;
+        let advertiser = self.decoded.event.id(Field::AdvertiserId)?;
+        (click.advertiser_id == advertiser).then_some(click)
+    }
+
+    /// The click that the browser's cookies remember.
+    pub fn remembered_click(&self, snapshot: &Snapshot, inbound: &Inbound) -> Option<Click> {
+        if !self.consent.permits() {
+            return None;
+        }
+        let (header, advertiser) = (inbound.header("cookie")?, self.advertiser?);
+        let (rules, keys) = (&snapshot.migration.cookies, &snapshot.secrets.click_id_keys);
+        cookie::remembered(header, rules, advertiser, keys, self.received_at)
+    }
+
+    /// The key of a conversion; none if nothing identifies it.
+    pub fn key(&self, snapshot: &Snapshot) -> Option<String> {
+        let dialect = &snapshot.migration.legacy;
+        key::conversion_key(&self.decoded.event, 0, |text| dialect.is_placeholder(text))
+    }
+}

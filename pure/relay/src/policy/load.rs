@@ -1,0 +1,159 @@
+//! From a policy file to a [`Policy`].
+
+use core::time::Duration;
+
+use tracking::source::{Mistake, Section, Source};
+
+use super::{BreakerPolicy, DeliveryPolicy, Phase, Policy, Wave};
+
+pub(super) fn load(file: &str, text: &str) -> Result<Policy, Vec<Mistake>> {
+    let source = Source::new(file, text);
+    let policy = source.read(read_policy);
+    let mistakes = source.into_mistakes();
+    match policy {
+        Some(policy) if mistakes.is_empty() => Ok(policy),
+        _ => Err(mistakes),
+    }
+}
+
+fn read_policy(root: &Section<'_, '_>) -> Option<Policy> {
+    let waves = root.sections("wave", read_wave);
+    for (place, wave) in waves.iter().enumerate() {
+        if waves.iter().take(place).any(|other| other.name == wave.name) {
+            root.mistake(format!("wave `{}` stands twice: one phase for each wave", wave.name));
+        }
+    }
+    let delivery = required(root, "delivery", read_delivery);
+    let breaker = required(root, "breaker", read_breaker);
+    let proxy_deadline = required(root, "proxy", |section| duration(section, "deadline"));
+    let consent = root.section("consent", |section| {
+        let names = ["permit", "refuse"];
+        let refuse = section.choice("no_signal", &names, |name| match name {
+            "permit" => Some(false),
+            "refuse" => Some(true),
+            _ => None,
+        });
+        (refuse.unwrap_or(false), section.texts("refuse_countries"))
+    });
+    let (refuse_without_signal, refuse_countries) = consent.unwrap_or_default();
+    Some(Policy {
+        waves,
+        delivery: delivery?,
+        breaker: breaker?,
+        proxy_deadline: proxy_deadline?,
+        refuse_countries,
+        refuse_without_signal,
+    })
+}
+
+fn required<T>(
+    root: &Section<'_, '_>,
+    key: &'static str,
+    read: impl FnOnce(&Section<'_, '_>) -> T,
+) -> Option<T> {
+    let section = root.section(key, read);
+    if section.is_none() {
+        root.mistake(format!("the table `[{key}]` is missing"));
+    }
+    section
+}
+
+fn read_wave(section: &Section<'_, '_>) -> Wave {
+    let names = ["observe", "shadow", "moved", "closed"];
+    let phase = section.choice("phase", &names, Phase::parse);
+    Wave { name: section.required_text("name"), phase: phase.unwrap_or(Phase::Observe) }
+}
+
+fn read_delivery(section: &Section<'_, '_>) -> DeliveryPolicy {
+    DeliveryPolicy {
+        evidence_wait: duration(section, "evidence_wait"),
+        attempt_deadline: duration(section, "attempt_deadline"),
+        backoff_first: duration(section, "backoff_first"),
+        backoff_max: duration(section, "backoff_max"),
+        attempts_max: number(section, "attempts_max", 1),
+        retry_budget_percent: number(section, "retry_budget_percent", 0),
+        in_flight_max: usize::try_from(number(section, "in_flight_max", 1)).unwrap_or(1),
+    }
+}
+
+fn read_breaker(section: &Section<'_, '_>) -> BreakerPolicy {
+    BreakerPolicy {
+        failures_to_open: number(section, "failures_to_open", 1),
+        open_for: duration(section, "open_for"),
+        probe_every: duration(section, "probe_every"),
+        probe_deadline: duration(section, "probe_deadline"),
+    }
+}
+
+/// A whole number of at least `least`.
+fn number(section: &Section<'_, '_>, key: &'static str, least: u32) -> u32 {
+    let Some(number) = section.number(key) else {
+        section.mistake(format!("`{key}` is missing: a whole number is expected"));
+        return least;
+    };
+    match u32::try_from(number) {
+        Ok(number) if number >= least => number,
+        _ => {
+            section.mistake_at(key, format!("`{key}` must be a whole number from {least}"));
+            least
+        }
+    }
+}
+
+/// A duration such as `250ms`, `60s`, `15m` or `2h`.
+fn duration(section: &Section<'_, '_>, key: &'static str) -> Duration {
+    let text = section.required_text(key);
+    parse_duration(&text).unwrap_or_else(|| {
+        if !text.is_empty() {
+            let message = format!("`{text}` is no duration: write `250ms`, `60s`, `15m` or `2h`");
+            section.mistake_at(key, message);
+        }
+        Duration::ZERO
+    })
+}
+
+/// The duration that `text` writes; none if it is not one.
+pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    let number: u64 = number.parse().ok()?;
+    match unit.trim() {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
+        "h" => Some(Duration::from_secs(number.checked_mul(3600)?)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        for (text, millis) in [
+            ("250ms", Some(250)),
+            ("60s", Some(60_000)),
+            ("15m", Some(900_000)),
+            ("2h", Some(7_200_000)),
+            ("5", None),
+            ("s", None),
+            ("-1s", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_duration(text).map(|d| d.as_millis()), millis, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_mistake_is_reported() {
+        let text = "[[wave]]\nname = \"a\"\nphase = \"moving\"\n[delivery]\nevidence_wait = \"soon\"\n";
+        let mistakes = load("policy.toml", text).unwrap_err();
+        let text: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+        let text = text.join("\n");
+        for wanted in ["policy.toml:3", "policy.toml:5", "[breaker]", "[proxy]", "`attempts_max` is missing"] {
+            assert!(text.contains(wanted), "{wanted} is not in\n{text}");
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! A request explained: what it means, what became of every parameter, and what would happen.
+//!
+//! This is what `turnout translate` prints and `turnout explain` tells. It runs the real exchange with
+//! nothing behind it: an append succeeds, and a platform that would be asked does not answer.
+
+mod account;
+
+use std::sync::Arc;
+
+use tracking::dialect::{Endpoint, Handling};
+use tracking::migration::{ConversionOrder, Evidence, EvidenceKind};
+use tracking::wire::SendFailure;
+use tracking::{Class, Event, Field, Home, Inbound, Outbound};
+use units::{EventId, Seed, Timestamp};
+
+pub use self::account::{Fate, ParameterAccount};
+use crate::exchange::{Exchange, Health, Reading, read};
+use crate::policy::{Phase, Snapshot};
+use crate::reply::Reply;
+use crate::step::{Happened, Step};
+
+/// A request, explained.
+#[derive(Debug)]
+pub struct Translation {
+    /// The event's identity.
+    pub event_id: EventId,
+    /// What kind of thing it is.
+    pub class: Class,
+    /// The endpoint's name, and where the dialect declares it.
+    pub endpoint: Option<(String, String)>,
+    /// What it means; none if the endpoint is not translated.
+    pub event: Option<Event>,
+    /// Where the programme stands; none if there is none.
+    pub phase: Option<Phase>,
+    /// The evidence that picks the endpoint of a conversion.
+    pub evidence: Option<EvidenceKind>,
+    /// The request to the primary; none if it is not to be asked, or cannot be.
+    pub primary: Option<Outbound>,
+    /// What the client would be told.
+    pub reply: Reply,
+    /// What became of every parameter.
+    pub parameters: Vec<ParameterAccount>,
+    /// What is wrong with it: a word for programs and a sentence for people.
+    pub problems: Vec<(String, String)>,
+}
+
+/// Explains `inbound` as an edge with this snapshot would read it at `now`.
+pub fn translate(inbound: &Inbound, snapshot: &Arc<Snapshot>, seed: Seed, now: Timestamp) -> Translation {
+    let reply = rehearse(inbound, snapshot, seed, now);
+    let event_id = EventId::new(seed, now);
+    let migration = &snapshot.migration;
+    let blank = |class, reply| Translation {
+        event_id,
+        class,
+        endpoint: None,
+        event: None,
+        phase: None,
+        evidence: None,
+        primary: None,
+        reply,
+        parameters: account::all_passed(inbound, "no rule touches it: passed on byte for byte"),
+        problems: Vec::new(),
+    };
+    if let Some(endpoint) = migration.legacy.recognise(&inbound.host, inbound.path()) {
+        let reading = read(snapshot, endpoint, inbound, event_id, now);
+        let mut translation = blank(endpoint.class, reply);
+        translation.endpoint = Some(place(endpoint, &migration.legacy.file));
+        match endpoint.handling {
+            Handling::Translate => fill(&mut translation, &reading, snapshot),
+            Handling::Proxy => {
+                let why = format!("{}:{}: passed on untouched", migration.legacy.file, endpoint.line);
+                translation.parameters = account::all_passed(inbound, &why);
+            }
+            Handling::Record => {
+                translation.parameters = account::of_reading(&reading, snapshot, EvidenceKind::None);
+            }
+        }
+        return translation;
+    }
+    match migration.primary.recognise(&inbound.host, inbound.path()) {
+        Some(endpoint) => own_words(blank(endpoint.class, foreign_host()), inbound, snapshot, endpoint),
+        None if migration.is_public_host(&inbound.host) => {
+            let mut translation = blank(Class::Unrecognised, reply);
+            let message = "no endpoint of the dialect takes this: passed to the legacy platform untouched";
+            translation.problems.push(("unrecognised".to_owned(), message.to_owned()));
+            translation
+        }
+        None => {
+            let mut translation = blank(Class::Unrecognised, foreign_host());
+            let message = format!("`{}` is not one of the migration's hosts", inbound.host);
+            translation.problems.push(("foreign_host".to_owned(), message));
+            translation
+        }
+    }
+}
+
+fn place(endpoint: &Endpoint, file: &str) -> (String, String) {
+    (endpoint.name.clone(), format!("{file}:{}", endpoint.line))
+}
+
+/// What an edge says to a request for a host that is none of ours.
+pub fn foreign_host() -> Reply {
+    let text = "421: this host is not served here. The hosts of the migration are listed by `turnout check`.\n";
+    let headers = vec![("content-type".to_owned(), "text/plain; charset=utf-8".to_owned())];
+    Reply { mode: crate::reply::Mode::Refuse, status: 421, headers, body: text.as_bytes().to_vec() }
+}
+
+/// A request in the primary's own words, which goes to it as it is.
+fn own_words(
+    mut translation: Translation,
+    inbound: &Inbound,
+    snapshot: &Snapshot,
+    endpoint: &Endpoint,
+) -> Translation {
+    let dialect = &snapshot.migration.primary;
+    let decoded = tracking::decode::decode(dialect, endpoint, inbound, &|_| None);
+    translation.endpoint = Some(place(endpoint, &dialect.file));
+    translation.event = (decoded.event.fields().count() > 0).then_some(decoded.event);
+    translation.problems = problems(&decoded.problems);
+    let why = format!("{}:{}: the primary's own words", dialect.file, endpoint.line);
+    translation.parameters = account::all_passed(inbound, &why);
+    translation.primary = Some(Outbound {
+        home: Home::Primary,
+        method: inbound.method.name().to_owned(),
+        secure: inbound.secure,
+        host: inbound.host.clone(),
+        target: inbound.target.clone(),
+        headers: Vec::new(),
+        body: inbound.body.clone(),
+    });
+    translation
+}
+
+fn problems(found: &[tracking::decode::Problem]) -> Vec<(String, String)> {
+    found.iter().map(|problem| (problem.code.clone(), problem.message.clone())).collect()
+}
+
+fn fill(translation: &mut Translation, reading: &Reading<'_>, snapshot: &Snapshot) {
+    let event = &reading.decoded.event;
+    translation.problems = problems(&reading.decoded.problems);
+    translation.phase = reading.advertiser.map(|_| reading.phase);
+    let evidence = evidence(reading, snapshot);
+    let kind = evidence.kind();
+    if translation.class == Class::Conversion {
+        note_identity(translation, reading, snapshot);
+        translation.evidence = Some(kind);
+        translation.primary = conversion(reading, snapshot, &evidence);
+    } else {
+        note_destination(translation, reading, snapshot);
+        translation.primary = click(&translation.reply);
+    }
+    translation.parameters = account::of_reading(reading, snapshot, kind);
+    translation.event = Some(with_destination(event, reading, snapshot));
+}
+
+/// The event as it is told to people: its destination is the page that the click leads to.
+fn with_destination(event: &Event, reading: &Reading<'_>, snapshot: &Snapshot) -> Event {
+    let mut event = event.clone();
+    let landing = reading.advertiser.and_then(|row| reading.landing(snapshot, row));
+    if let (Class::Click, Some(landing)) = (event.class, landing) {
+        event.set(Field::DestinationUrl, tracking::Value::Text(landing.url.to_string()));
+    }
+    event
+}
+
+fn note_destination(translation: &mut Translation, reading: &Reading<'_>, snapshot: &Snapshot) {
+    let landing = reading.advertiser.and_then(|row| reading.landing(snapshot, row));
+    if let Some(refusal) = landing.and_then(|landing| landing.refusal) {
+        let message = "the destination is not a page of the merchant: the shopper lands on the merchant's own page";
+        translation.problems.push((refusal.name().to_owned(), message.to_owned()));
+    }
+}
+
+fn note_identity(translation: &mut Translation, reading: &Reading<'_>, snapshot: &Snapshot) {
+    let reference = reading.decoded.event.text(Field::OrderReference);
+    let placeholder = reference.filter(|text| snapshot.migration.legacy.is_placeholder(text));
+    if let Some(text) = placeholder {
+        let message = format!("`{text}` identifies no order: booked by itself, never collapsed with another");
+        translation.problems.push(("placeholder_reference".to_owned(), message));
+    }
+}
+
+fn evidence(reading: &Reading<'_>, snapshot: &Snapshot) -> Evidence {
+    let named = reading.decoded.event.text(Field::ClickId).filter(|_| reading.consent.permits());
+    match named.filter(|id| snapshot.migration.is_primary_click_id(id)) {
+        Some(id) => Evidence::PlatformClickId(id.to_owned()),
+        None => reading.proven_click(snapshot).map_or(Evidence::None, Evidence::Click),
+    }
+}
+
+fn conversion(reading: &Reading<'_>, snapshot: &Snapshot, evidence: &Evidence) -> Option<Outbound> {
+    let advertiser = reading.advertiser.filter(|_| reading.phase.owner() == Home::Primary)?;
+    reading.decoded.event.money(Field::Amount)?;
+    let publisher = match evidence {
+        Evidence::Click(click) => snapshot.directory.publisher(click.publisher_id)?.primary_id,
+        Evidence::PlatformClickId(_) | Evidence::Voucher(_) | Evidence::None => None,
+    };
+    let order = ConversionOrder {
+        event_id: reading.event_id,
+        at: reading.received_at,
+        event: &reading.decoded.event,
+        evidence,
+        advertiser_primary_id: advertiser.primary_id?,
+        publisher_primary_id: publisher,
+        consent: reading.consent,
+    };
+    snapshot.migration.conversion(&order).ok().map(|dispatch| dispatch.request)
+}
+
+/// The request that the shopper's browser makes when it follows a redirect to the primary.
+fn click(reply: &Reply) -> Option<Outbound> {
+    if reply.mode != crate::reply::Mode::Redirect {
+        return None;
+    }
+    let (_, location) = reply.headers.iter().find(|(name, _)| name == "location")?;
+    let rest = location.strip_prefix("https://")?;
+    let (host, target) = rest.split_at_checked(rest.find('/')?)?;
+    Some(Outbound {
+        home: Home::Primary,
+        method: "GET".to_owned(),
+        secure: true,
+        host: host.to_owned(),
+        target: target.as_bytes().to_vec(),
+        headers: Vec::new(),
+        body: Vec::new(),
+    })
+}
+
+/// Runs the exchange with nothing behind it and takes its reply.
+fn rehearse(inbound: &Inbound, snapshot: &Arc<Snapshot>, seed: Seed, now: Timestamp) -> Reply {
+    let mut exchange = Exchange::open(inbound.clone(), Arc::clone(snapshot), Health::default(), seed, now);
+    while let Some(step) = exchange.poll() {
+        match step {
+            Step::Append(_) => exchange.handle(Happened::Appended, now),
+            Step::Send { request, .. } => {
+                let failure = SendFailure::NothingSent("nothing is asked in a rehearsal".to_owned());
+                exchange.handle(Happened::Unanswered { home: request.home, failure }, now);
+            }
+            Step::Reply(reply) => return reply,
+            Step::Record(_) | Step::WaitUntil(_) | Step::Report(_) => {}
+        }
+    }
+    foreign_host()
+}

@@ -1,0 +1,37 @@
+//! The command line: what can be asked of the binary.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::command;
+
+/// What a command comes to: an exit code, or an error for a person.
+pub(crate) type Outcome = Result<ExitCode, Box<dyn Error + Send + Sync>>;
+
+/// Keeps a tracking platform's hard-coded links, pixels and server calls working while the business moves to
+/// another platform.
+///
+/// Without a command it runs everything on this machine, as `turnout up` does.
+#[derive(Debug, Parser)]
+#[command(name = "turnout", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Read requests, one a line, and print what each means and what becomes of it.
+    Translate(command::translate::Arguments),
+}
+
+impl Cli {
+    pub(crate) fn run(self) -> Outcome {
+        match self.command {
+            Some(Command::Translate(arguments)) => command::translate::run(&arguments),
+            None => Ok(ExitCode::SUCCESS),
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! `turnout translate`: requests in, one JSON line for each out.
+
+use std::io::{self, BufRead, BufWriter, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use relay::policy::Snapshot;
+use relay::reply::Reply;
+use relay::translation::{ParameterAccount, Translation, translate};
+use serde::Serialize;
+use tracking::{Event, Outbound};
+use units::{Seed, Timestamp};
+
+use crate::cli::Outcome;
+use crate::{input, snapshot};
+
+/// Read requests on standard input, one a line, and write one JSON line for each.
+///
+/// A line is a bare URL, or a JSON object {"method","url","headers":[[name,value],...],"body"}. A bad line gets
+/// a line with its problem, and reading goes on.
+///
+/// Example: echo 'https://www.example.com/path?name=value' | turnout translate
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The migration's folder; the embedded default if it is not given.
+    #[arg(long, value_name = "DIR")]
+    migration: Option<PathBuf>,
+    /// The time that requests are read at: Unix milliseconds, or 2026-11-23T19:31:00Z.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    now: Option<Timestamp>,
+    /// The seed of everything drawn by chance.
+    #[arg(long, default_value_t = 1)]
+    seed: u128,
+}
+
+/// Reads a time from the command line.
+pub(crate) fn parse_time(text: &str) -> Result<Timestamp, String> {
+    if let Ok(millis) = text.parse() {
+        return Ok(Timestamp::from_millis(millis));
+    }
+    let parsed: Result<jiff::Timestamp, _> = text.parse();
+    parsed.map(|time| Timestamp::from_millis(time.as_millisecond())).map_err(|error| error.to_string())
+}
+
+/// The machine's wall clock.
+pub(crate) fn wall_clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// One line of output. The names are the contract with programs that read it.
+#[derive(Serialize)]
+struct Line<'a> {
+    input: &'a str,
+    class: &'static str,
+    endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phase: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<&'static str>,
+    event: Option<Event>,
+    primary: Option<RequestLine>,
+    reply: Option<ReplyLine>,
+    parameters: Vec<ParameterLine>,
+    problems: Vec<ProblemLine>,
+}
+
+#[derive(Serialize)]
+struct RequestLine {
+    method: String,
+    url: String,
+    headers: Vec<(String, String)>,
+    body: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ReplyLine {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body_base64: String,
+}
+
+#[derive(Serialize)]
+struct ParameterLine {
+    name: String,
+    value: Option<String>,
+    fate: &'static str,
+    to: Option<String>,
+    why: String,
+}
+
+#[derive(Serialize)]
+struct ProblemLine {
+    code: String,
+    message: String,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    let snapshot = Arc::new(snapshot::load(arguments.migration.as_deref())?);
+    let now = arguments.now.unwrap_or_else(wall_clock);
+    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let mut line = Vec::new();
+    let mut reader = io::stdin().lock();
+    for number in 0_u64.. {
+        line.clear();
+        if reader.read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        let seed = Seed(arguments.seed).fork(number);
+        if let Err(error) = write_line(&mut out, &line, &snapshot, seed, now) {
+            // Whoever reads us has seen enough, as `head` does.
+            if error.kind() == io::ErrorKind::BrokenPipe {
+                return Ok(ExitCode::SUCCESS);
+            }
+            return Err(error.into());
+        }
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write_line(
+    out: &mut impl Write,
+    line: &[u8],
+    snapshot: &Arc<Snapshot>,
+    seed: Seed,
+    now: Timestamp,
+) -> io::Result<()> {
+    let shown = String::from_utf8_lossy(line);
+    let shown = shown.trim_end_matches(['\n', '\r']);
+    let described = match input::read(line) {
+        Ok(inbound) => describe(shown, translate(&inbound, snapshot, seed, now)),
+        Err(message) => bad(shown, message),
+    };
+    serde_json::to_writer(&mut *out, &described)?;
+    out.write_all(b"\n")
+}
+
+fn bad(input: &str, message: String) -> Line<'_> {
+    Line {
+        input,
+        class: "unrecognised",
+        endpoint: None,
+        mode: None,
+        phase: None,
+        evidence: None,
+        event: None,
+        primary: None,
+        reply: None,
+        parameters: Vec::new(),
+        problems: vec![ProblemLine { code: "bad_input".to_owned(), message }],
+    }
+}
+
+fn describe(input: &str, translation: Translation) -> Line<'_> {
+    let problem = |(code, message)| ProblemLine { code, message };
+    Line {
+        input,
+        class: translation.class.name(),
+        endpoint: translation.endpoint.map(|(name, _)| name),
+        mode: Some(translation.reply.mode.name()),
+        phase: translation.phase.map(relay::policy::Phase::name),
+        evidence: translation.evidence.map(tracking::migration::EvidenceKind::name),
+        event: translation.event,
+        primary: translation.primary.as_ref().map(request),
+        reply: Some(reply(translation.reply)),
+        parameters: translation.parameters.into_iter().map(parameter).collect(),
+        problems: translation.problems.into_iter().map(problem).collect(),
+    }
+}
+
+fn request(request: &Outbound) -> RequestLine {
+    let header = |(name, value): &(String, Vec<u8>)| {
+        (name.clone(), String::from_utf8_lossy(value).into_owned())
+    };
+    RequestLine {
+        method: request.method.clone(),
+        url: request.url(),
+        headers: request.headers.iter().map(header).collect(),
+        body: (!request.body.is_empty()).then(|| String::from_utf8_lossy(&request.body).into_owned()),
+    }
+}
+
+fn reply(reply: Reply) -> ReplyLine {
+    ReplyLine { status: reply.status, headers: reply.headers, body_base64: base64(&reply.body) }
+}
+
+fn parameter(account: ParameterAccount) -> ParameterLine {
+    ParameterLine {
+        name: account.name,
+        value: account.value,
+        fate: account.fate.name(),
+        to: account.to,
+        why: account.why,
+    }
+}
+
+/// Standard base 64 with padding.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let group = chunk.iter().fold(0_u32, |group, byte| (group << 8) | u32::from(*byte));
+        let group = group << (8 * (3 - chunk.len()));
+        for place in 0..4 {
+            let letter = ALPHABET[(group >> (18 - 6 * place)) as usize & 63];
+            text.push(if place <= chunk.len() { char::from(letter) } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_pads_as_the_standard_says() {
+        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
+            assert_eq!(base64(bytes.as_bytes()), text);
+        }
+    }
+
+    #[test]
+    fn times_of_both_kinds() {
+        assert_eq!(parse_time("1500"), Ok(Timestamp::from_millis(1500)));
+        assert_eq!(parse_time("1970-01-01T00:00:01Z"), Ok(Timestamp::from_millis(1000)));
+        assert!(parse_time("yesterday").is_err());
+    }
+}

@@ -1,0 +1,98 @@
+//! What must be installed for a chore? Debian packages and npm packages, fetched when they are missing.
+//!
+//! A package is installed only as root on a machine with apt-get; elsewhere the failure says what to install. An npm
+//! package goes into the build directory, never into the system.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::failure::Failure;
+use crate::process;
+
+/// A program and the Debian package that brings it.
+#[derive(Debug)]
+pub(crate) struct Debian {
+    pub(crate) program: &'static str,
+    pub(crate) package: &'static str,
+}
+
+pub(crate) const NGINX: Debian = Debian { program: "nginx", package: "nginx-light" };
+pub(crate) const WRK: Debian = Debian { program: "wrk", package: "wrk" };
+
+impl Debian {
+    /// Where the program is, after installing its package if that was needed and allowed.
+    pub(crate) fn ensure(&self) -> Result<PathBuf, Failure> {
+        if let Some(path) = process::which(self.program) {
+            return Ok(path);
+        }
+        self.install()?;
+        process::which(self.program).ok_or_else(|| self.missing("its package does not bring it"))
+    }
+
+    fn install(&self) -> Result<(), Failure> {
+        let Some(apt) = process::which("apt-get") else { return Err(self.missing("there is no apt-get")) };
+        if !is_root()? {
+            return Err(self.missing("installing needs root"));
+        }
+        // The package lists may be absent or old; an unreachable mirror shows in the install.
+        drop(process::run(Command::new(&apt).args(["update", "-qq"])));
+        process::run(
+            Command::new(&apt)
+                .args(["install", "-y", "-qq", "--no-install-recommends", self.package])
+                .env("DEBIAN_FRONTEND", "noninteractive")
+                // Debian's scripts start no service in this run level: we start our own, on ports of our own.
+                .env("RUNLEVEL", "1"),
+        )
+    }
+
+    fn missing(&self, why: &str) -> Failure {
+        Failure::new(format!("{} is missing and {why}: install the package `{}`", self.program, self.package))
+    }
+}
+
+fn is_root() -> Result<bool, Failure> {
+    Ok(process::output(Command::new("id").arg("-u"))?.trim() == "0")
+}
+
+/// Installs an npm package at one exact version below `directory` and returns its `node_modules`.
+pub(crate) fn ensure_npm(directory: &Path, package: &str, version: &str) -> Result<PathBuf, Failure> {
+    let modules = directory.join("node_modules");
+    if installed_version(&modules.join(package)).as_deref() == Some(version) {
+        return Ok(modules);
+    }
+    let Some(npm) = process::which("npm") else {
+        return Err(Failure::new(format!("npm is missing: {package} cannot be installed without it")));
+    };
+    std::fs::create_dir_all(directory).map_err(|error| Failure::while_doing(directory.display(), error))?;
+    let wanted = format!("{package}@{version}");
+    process::run(
+        Command::new(npm)
+            .args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"])
+            .arg(directory)
+            .arg(wanted),
+    )?;
+    Ok(modules)
+}
+
+fn installed_version(package: &Path) -> Option<String> {
+    let manifest = std::fs::read_to_string(package.join("package.json")).ok()?;
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).ok()?;
+    manifest.get("version")?.as_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_there_is_not_installed() {
+        let shell = Debian { program: "sh", package: "dash" };
+        assert!(shell.ensure().unwrap().ends_with("sh"));
+    }
+
+    #[test]
+    fn what_is_missing_says_what_to_install() {
+        let failure = NGINX.missing("installing needs root").to_string();
+        assert_eq!(failure, "nginx is missing and installing needs root: install the package `nginx-light`");
+    }
+}
