@@ -127,9 +127,7 @@ fn advertiser(row: &mut Row<'_>) -> Advertiser {
         currency,
         window_days: row.read("window_days", "a number of days", |text| text.parse().ok()).unwrap_or(30),
         commission: commission.unwrap_or(Commission::Percent { basis_points: 0 }),
-        deduplicates: row
-            .read("deduplicates", "true or false", |text| text.parse().ok())
-            .unwrap_or(false),
+        deduplicates: row.read("deduplicates", "true or false", |text| text.parse().ok()).unwrap_or(false),
     }
 }
 

@@ -36,8 +36,11 @@ pub(crate) fn read(line: &[u8]) -> Result<Inbound, String> {
     let known = "known are GET, HEAD, POST and OPTIONS";
     inbound.method = Method::parse(&parsed.method.to_ascii_uppercase())
         .ok_or_else(|| format!("`{}` is not a method that is served: {known}", parsed.method))?;
-    inbound.headers =
-        parsed.headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value.into_bytes())).collect();
+    inbound.headers = parsed
+        .headers
+        .into_iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.into_bytes()))
+        .collect();
     inbound.body = parsed.body.unwrap_or_default().into_bytes();
     Ok(inbound)
 }
@@ -106,7 +109,11 @@ mod tests {
         ] {
             let inbound = read(line.as_bytes()).unwrap();
             let target = target.as_bytes().to_vec();
-            assert_eq!((inbound.secure, inbound.host.as_str(), inbound.target), (secure, host, target), "{line}");
+            assert_eq!(
+                (inbound.secure, inbound.host.as_str(), inbound.target),
+                (secure, host, target),
+                "{line}"
+            );
         }
     }
 

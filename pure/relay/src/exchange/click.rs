@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tracking::Home;
 use tracking::cookie;
 use tracking::destination;
 use tracking::directory::{Advertiser, Programme};
@@ -14,7 +15,7 @@ use super::reading::{Landing, Reading};
 use super::{Exchange, redirect};
 use crate::envelope::Purpose;
 use crate::fact::Fact;
-use crate::policy::{Phase, Snapshot};
+use crate::policy::Snapshot;
 use crate::reply::{Mode, Reply};
 use crate::step::Step;
 
@@ -26,7 +27,7 @@ impl Exchange {
             self.record_click(&snapshot, reading, click);
             self.report_refusal(landing);
         }
-        let moved = matches!(reading.phase, Phase::Moved | Phase::Closed);
+        let moved = reading.phase.owner() == Home::Primary;
         match local {
             Some((reply, ..)) if moved => self.reply(reply, now),
             // Not moved or not mapped: legacy answers, and the primary never.
@@ -76,7 +77,8 @@ impl Exchange {
         (page, cookies)
     }
 
-    /// The primary's own click URL, while it answers, the programme is online and both ids are mapped.
+    /// The primary's own click URL, if the programme has moved and is online, both ids are mapped, and the
+    /// primary answers.
     fn primary_location(
         &self,
         snapshot: &Snapshot,
@@ -84,7 +86,8 @@ impl Exchange {
         advertiser: &Advertiser,
         page: &str,
     ) -> Option<String> {
-        if self.health.primary_open || advertiser.programme != Programme::Online {
+        let moved = reading.phase.owner() == Home::Primary;
+        if !moved || self.health.primary_open || advertiser.programme != Programme::Online {
             return None;
         }
         let passed = reading.passed();

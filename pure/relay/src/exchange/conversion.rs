@@ -72,12 +72,7 @@ impl Exchange {
     }
 
     /// The envelope of this request, without key and clicks.
-    pub(super) fn envelope(
-        &self,
-        snapshot: &Snapshot,
-        reading: &Reading<'_>,
-        purpose: Purpose,
-    ) -> Envelope {
+    pub(super) fn envelope(&self, snapshot: &Snapshot, reading: &Reading<'_>, purpose: Purpose) -> Envelope {
         let sealed = Sealed { original: self.inbound.clone(), client: self.inbound.peer };
         let seed = self.seed.fork(0x5e);
         let key = snapshot.secrets.seal_keys.first();
@@ -118,12 +113,7 @@ impl Exchange {
     }
 
     /// How the owner could be told at once; only for a browser's pixel, which nobody will send again.
-    fn direct(
-        &self,
-        snapshot: &Snapshot,
-        reading: &Reading<'_>,
-        proven: Option<Click>,
-    ) -> Option<Direct> {
+    fn direct(&self, snapshot: &Snapshot, reading: &Reading<'_>, proven: Option<Click>) -> Option<Direct> {
         let advertiser = reading.advertiser.filter(|_| is_browser(&self.inbound))?;
         let event = &reading.decoded.event;
         event.money(Field::Amount)?;
@@ -165,13 +155,7 @@ impl Exchange {
     }
 
     /// Acknowledged only on an answer that we recognise; never a false yes (I1).
-    pub(super) fn direct_answered(
-        &mut self,
-        pending: Pending,
-        home: Home,
-        answer: &Answer,
-        now: Timestamp,
-    ) {
+    pub(super) fn direct_answered(&mut self, pending: Pending, home: Home, answer: &Answer, now: Timestamp) {
         self.report_asked(home, true);
         let verdict = pending.direct.as_ref().map(|direct| {
             self.snapshot.migration.judge(home, &direct.endpoint, &direct.event, answer).verdict

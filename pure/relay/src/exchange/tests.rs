@@ -1,0 +1,239 @@
+mod fixture;
+
+use tracking::Answer;
+use tracking::wire::SendFailure;
+
+use self::fixture::{get, snapshot};
+use super::*;
+use crate::envelope::{Envelope, Purpose, Sealed};
+use crate::reply::PIXEL;
+use crate::step::AppendFailure;
+
+const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
+
+/// What stands behind an exchange in a test.
+#[derive(Clone, Copy)]
+enum World {
+    /// The outbox takes everything and the platforms answer with an image.
+    Well,
+    /// The outbox takes everything and no platform answers.
+    PlatformsDead,
+    /// The outbox takes nothing and the platforms answer with an image.
+    OutboxFull,
+    /// The outbox takes nothing and no platform answers.
+    AllDead,
+    /// The platforms answer 500.
+    PlatformsFail,
+}
+
+fn image(status: u16) -> Answer {
+    let headers =
+        vec![("content-type".to_owned(), b"image/gif".to_vec()), ("upgrade".to_owned(), b"x".to_vec())];
+    Answer { status, headers, body: PIXEL.to_vec() }
+}
+
+/// Everything that an exchange asked for, facts aside.
+fn run(inbound: Inbound, world: World, health: Health) -> Vec<Step> {
+    let mut exchange = Exchange::open(inbound, snapshot(), health, Seed(1), NOW);
+    let mut steps = Vec::new();
+    while let Some(step) = exchange.poll() {
+        match (&step, world) {
+            (Step::Append(_), World::OutboxFull | World::AllDead) => {
+                exchange.handle(Happened::AppendFailed(AppendFailure::Full), NOW);
+            }
+            (Step::Append(_), _) => {
+                assert_eq!(exchange.poll(), None, "I1: nothing is said before the entry is durable");
+                exchange.handle(Happened::Appended, NOW);
+            }
+            (Step::Send { request, .. }, World::Well | World::OutboxFull) => {
+                exchange.handle(Happened::Answered { home: request.home, answer: image(200) }, NOW);
+            }
+            (Step::Send { request, .. }, World::PlatformsFail) => {
+                exchange.handle(Happened::Answered { home: request.home, answer: image(500) }, NOW);
+            }
+            (Step::Send { request, .. }, World::PlatformsDead | World::AllDead) => {
+                let failure = SendFailure::Ambiguous("silence".to_owned());
+                exchange.handle(Happened::Unanswered { home: request.home, failure }, NOW);
+            }
+            _ => {}
+        }
+        if !matches!(step, Step::Report(_)) {
+            steps.push(step);
+        }
+    }
+    assert!(exchange.is_done());
+    steps
+}
+
+/// The steps in short, as `append reply:accept:200`.
+fn short(steps: &[Step]) -> String {
+    let word = |step: &Step| match step {
+        Step::Append(_) => "append".to_owned(),
+        Step::Record(_) => "record".to_owned(),
+        Step::Send { request, .. } => format!("send:{}", request.home),
+        Step::Reply(reply) => format!("reply:{}:{}", reply.mode.name(), reply.status),
+        Step::WaitUntil(_) => "wait".to_owned(),
+        Step::Report(_) => "report".to_owned(),
+    };
+    steps.iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
+#[track_caller]
+fn check(target: &str, headers: &[(&str, &str)], world: World, health: Health, expected: &str) {
+    assert_eq!(short(&run(get(target, headers), world, health)), expected, "{target} {headers:?}");
+}
+
+fn location(steps: &[Step]) -> &str {
+    let Some(Step::Reply(reply)) = steps.last() else { panic!("no reply") };
+    let found = reply.headers.iter().find(|(name, _)| name == "location");
+    found.map(|(_, value)| value.as_str()).unwrap()
+}
+
+const WELL: Health = Health { primary_open: false, legacy_open: false };
+const PRIMARY_DOWN: Health = Health { primary_open: true, legacy_open: false };
+const LEGACY_DOWN: Health = Health { primary_open: false, legacy_open: true };
+const BROWSER: &[(&str, &str)] = &[("user-agent", "Mozilla/5.0 (X11)")];
+
+#[test]
+fn clicks_go_where_the_plan_says() {
+    let moved = "/go?shop=1&site=7";
+    check(moved, &[], World::Well, WELL, "record reply:redirect:302");
+    check(moved, &[], World::Well, PRIMARY_DOWN, "record reply:direct:302");
+    check("/go?shop=2&site=7", &[], World::Well, WELL, "record reply:direct:302");
+    check("/go?shop=1&site=8", &[], World::Well, WELL, "record reply:direct:302");
+    check("/go?shop=3&site=7", &[], World::Well, WELL, "record send:legacy reply:proxy:200");
+    check("/go?shop=3&site=7", &[], World::PlatformsDead, WELL, "record send:legacy reply:direct:302");
+    check("/go?shop=9&site=7", &[], World::Well, WELL, "send:legacy reply:proxy:200");
+    check("/go?shop=9&site=7", &[], World::PlatformsDead, WELL, "send:legacy reply:local:404");
+    check("/go?shop=9&site=7", &[], World::Well, LEGACY_DOWN, "reply:local:404");
+    check("/go?shop=1", &[], World::Well, WELL, "reply:direct:302");
+    check("/go", &[], World::Well, WELL, "send:legacy reply:proxy:200");
+}
+
+#[test]
+fn a_click_that_legacy_fails_is_sent_on_by_ourselves() {
+    let steps = run(get("/go?shop=3&site=7&to=shop3.test/a", &[]), World::PlatformsFail, WELL);
+    assert_eq!(short(&steps), "record send:legacy reply:direct:302");
+    assert!(location(&steps).starts_with("https://shop3.test/a?oid=t1_"));
+}
+
+#[test]
+fn a_redirect_carries_the_destination_and_the_click_id() {
+    let steps = run(get("/go?shop=1&site=7&to=www.shop1.test/a%3Fx%3D1&extra=2", &[]), World::Well, WELL);
+    let url = location(&steps);
+    assert!(
+        url.starts_with(
+            "https://new.test/click?m=1001&p=2007&to=https%3A%2F%2Fwww.shop1.test%2Fa%3Foid%3Dt1_"
+        )
+    );
+    assert!(url.ends_with("%26x%3D1&extra=2"), "{url}");
+    let steps = run(get("/go?shop=1&site=7&to=evil.test", &[]), World::Well, PRIMARY_DOWN);
+    assert!(location(&steps).starts_with("https://shop1.test/home?oid=t1_"), "{}", location(&steps));
+}
+
+#[test]
+fn i10_a_refusal_leaves_no_identifier() {
+    for (target, headers) in
+        [("/go?shop=1&site=7&ok=0", &[][..]), ("/go?shop=1&site=7", &[("sec-gpc", "1")][..])]
+    {
+        let steps = run(get(target, headers), World::Well, PRIMARY_DOWN);
+        assert_eq!(location(&steps), "https://shop1.test/home");
+        let Some(Step::Reply(reply)) = steps.last() else { panic!() };
+        assert!(reply.headers.iter().all(|(name, _)| name != "set-cookie"));
+        let Some(Step::Record(entry)) = steps.first() else { panic!() };
+        assert_eq!(Envelope::decode(&entry.bytes).unwrap().click, None);
+        let redirected = run(get(target, headers), World::Well, WELL);
+        assert!(location(&redirected).contains("&ok=0&") && !location(&redirected).contains("t1_"));
+    }
+}
+
+#[test]
+fn i1_i5_a_conversion_is_durable_and_waits_for_no_platform() {
+    let sale = "/buy?shop=1&sum=10.00&order=A-1";
+    check(sale, &[], World::Well, WELL, "append reply:accept:200");
+    check(sale, &[], World::PlatformsDead, PRIMARY_DOWN, "append reply:accept:200");
+    check("/buy?shop=nobody&sum=lots", &[], World::PlatformsDead, WELL, "append reply:accept:200");
+    check("/buy", &[], World::PlatformsDead, WELL, "append reply:accept:200");
+}
+
+#[test]
+fn i1_never_a_false_yes() {
+    let sale = "/buy?shop=1&sum=10.00&order=A-1";
+    check(sale, &[], World::OutboxFull, WELL, "append reply:refuse:503");
+    check(sale, BROWSER, World::OutboxFull, WELL, "append send:primary reply:proxy:200");
+    check(sale, BROWSER, World::AllDead, WELL, "append send:primary reply:refuse:503");
+    let observed = "/buy?shop=3&sum=10.00&order=A-1";
+    check(observed, BROWSER, World::OutboxFull, WELL, "append send:legacy reply:proxy:200");
+    check(observed, BROWSER, World::AllDead, WELL, "append send:legacy reply:refuse:503");
+    check("/buy?shop=9&sum=1&order=1", BROWSER, World::OutboxFull, WELL, "append reply:refuse:503");
+}
+
+#[test]
+fn looking_never_books() {
+    let mut head = get("/buy?shop=1&sum=10.00&order=A-1", &[]);
+    head.method = Method::Head;
+    assert_eq!(short(&run(head, World::Well, WELL)), "reply:accept:200");
+    check("/buy?shop=1&sum=1&order=1", &[("sec-purpose", "prefetch")], World::Well, WELL, "reply:accept:200");
+    check("/go?shop=1&site=7", &[("purpose", "prefetch")], World::Well, WELL, "reply:redirect:302");
+    let mut options = get("/buy", &[]);
+    options.method = Method::Options;
+    assert_eq!(short(&run(options, World::Well, WELL)), "reply:local:204");
+}
+
+#[test]
+fn the_rest_is_passed_on_or_answered_in_its_own_kind() {
+    check("/img/a.gif", &[], World::Well, WELL, "send:legacy reply:proxy:200");
+    check("/img/a.gif", &[], World::PlatformsFail, WELL, "send:legacy reply:local:200");
+    check("/nothing", &[], World::PlatformsFail, WELL, "send:legacy reply:proxy:500");
+    check("/nothing", &[], World::PlatformsDead, WELL, "send:legacy reply:local:503");
+    check("/copy?x=1", &[], World::PlatformsDead, WELL, "record reply:accept:200");
+    check("/go", &[("x-turnout-hop", "1")], World::Well, WELL, "reply:refuse:508");
+    let mut post = get("/img/a.gif", &[]);
+    post.method = Method::Post;
+    assert_eq!(short(&run(post, World::Well, WELL)), "reply:refuse:405");
+}
+
+#[test]
+fn what_goes_to_legacy_is_what_came() {
+    let raw = "/go?shop=9&&site=%zz\"<x>&=&a;b=+";
+    let steps = run(
+        get(raw, &[("cookie", "a=1"), ("connection", "x"), ("x-forwarded-for", "1.2.3.4")]),
+        World::Well,
+        WELL,
+    );
+    let Some(Step::Send { request, .. }) = steps.first() else { panic!() };
+    assert_eq!(request.target, raw.as_bytes());
+    let names: Vec<&str> = request.headers.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["cookie", "x-forwarded-proto", "x-turnout-hop"]);
+    let Some(Step::Reply(reply)) = steps.last() else { panic!() };
+    assert!(reply.headers.iter().all(|(name, _)| name != "upgrade"));
+}
+
+#[test]
+fn an_envelope_tells_everything_and_seals_the_person() {
+    let click = run(get("/go?shop=1&site=7", &[]), World::Well, PRIMARY_DOWN);
+    let (_, id) = location(&click).split_once("oid=").unwrap();
+    let cookie = format!("SHOP1=7.{}", id.trim_end_matches('&'));
+    let target = format!("/buy?shop=1&sum=10.00&order=A-1&oid={id}secret=1");
+    let steps = run(get(&target, &[("cookie", &cookie)]), World::Well, WELL);
+    let Some(Step::Append(entry)) = steps.first() else { panic!() };
+    let envelope = Envelope::decode(&entry.bytes).unwrap();
+    assert_eq!(envelope.purpose, Purpose::Live);
+    assert!(envelope.key.is_some());
+    assert_eq!(envelope.click.as_ref().map(|click| click.publisher_id), Some(7));
+    assert_eq!(envelope.cookie_click, envelope.click);
+    let text = String::from_utf8_lossy(&entry.bytes).into_owned();
+    assert!(!text.contains("secret") && !text.contains("SHOP1"), "I9: the original travels sealed");
+    let opened = Sealed::open(&envelope.sealed, &snapshot().secrets.seal_keys, envelope.event_id).unwrap();
+    assert_eq!(opened.original.target, target.as_bytes());
+    let Some(Step::Reply(reply)) = steps.last() else { panic!() };
+    assert!(reply.headers.iter().any(|(name, value)| name == "set-cookie" && value.contains("SHOP1=7.t1_")));
+}
+
+#[test]
+fn i6_the_same_inputs_give_the_same_steps() {
+    for target in ["/go?shop=1&site=7", "/buy?shop=1&sum=1&order=1", "/go?shop=3&site=7", "/x"] {
+        let first = run(get(target, BROWSER), World::OutboxFull, WELL);
+        assert_eq!(first, run(get(target, BROWSER), World::OutboxFull, WELL));
+    }
+}

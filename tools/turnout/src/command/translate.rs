@@ -175,9 +175,8 @@ fn describe(input: &str, translation: Translation) -> Line<'_> {
 }
 
 fn request(request: &Outbound) -> RequestLine {
-    let header = |(name, value): &(String, Vec<u8>)| {
-        (name.clone(), String::from_utf8_lossy(value).into_owned())
-    };
+    let header =
+        |(name, value): &(String, Vec<u8>)| (name.clone(), String::from_utf8_lossy(value).into_owned());
     RequestLine {
         method: request.method.clone(),
         url: request.url(),
@@ -221,7 +220,8 @@ mod tests {
 
     #[test]
     fn base64_pads_as_the_standard_says() {
-        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
+        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]
+        {
             assert_eq!(base64(bytes.as_bytes()), text);
         }
     }

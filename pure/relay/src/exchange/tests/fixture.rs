@@ -1,0 +1,231 @@
+//! A small migration with words of its own, so that what is tested is the procedure and not the shipped data.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracking::click_id::Keys;
+use tracking::directory::{Advertiser, Commission, Directory, Programme, Publisher};
+use tracking::migration::Migration;
+use tracking::{Inbound, Method};
+use units::Currency;
+
+use crate::envelope::SealKey;
+use crate::policy::{BreakerPolicy, DeliveryPolicy, Phase, Policy, Secrets, Snapshot, Wave};
+
+const OLD: &str = r#"
+[dialect]
+name = "old"
+title = "Old"
+home_url = "https://old.test/"
+[landing]
+parameter = "oid"
+[[hosts]]
+group = "main"
+names = ["old.test"]
+[[endpoint]]
+name = "click"
+class = "click"
+hosts = ["main"]
+paths = ["/go"]
+methods = ["GET", "HEAD"]
+unknown = "pass"
+parameters = [
+    { name = "shop", field = "advertiser_id", type = "id", required = true },
+    { name = "site", field = "publisher_id", type = "id", required = true },
+    { name = "to", field = "destination_url", type = "url" },
+    { name = "ok", field = "consent", type = "text" },
+]
+[[endpoint]]
+name = "sale"
+class = "conversion"
+hosts = ["main"]
+paths = ["/buy"]
+methods = ["GET", "HEAD", "POST", "OPTIONS"]
+unknown = "keep"
+unknown_why = "not needed"
+reply = "pixel"
+parameters = [
+    { name = "shop", field = "advertiser_id", type = "id", required = true },
+    { name = "sum", field = "amount", type = "money", required = true },
+    { name = "cur", field = "currency", type = "currency" },
+    { name = "order", field = "order_reference", type = "text", required = true },
+    { name = "oid", field = "click_id", type = "click id" },
+    { name = "ok", field = "consent", type = "text" },
+]
+answers = [{ status = [200], body = "image", verdict = "taken" }]
+[[endpoint]]
+name = "picture"
+class = "impression"
+hosts = ["main"]
+paths = ["/img/*"]
+methods = ["GET"]
+unknown = "pass"
+handling = "proxy"
+reply = "pixel"
+parameters = []
+[[endpoint]]
+name = "copy"
+class = "conversion"
+hosts = ["main"]
+paths = ["/copy"]
+methods = ["GET", "POST"]
+unknown = "pass"
+handling = "record"
+reply = "pixel"
+parameters = []
+[[cookie]]
+name = "SHOP{advertiser_id}"
+domain = "registrable"
+reads = "leading publisher id"
+writes = "publisher id and click id"
+"#;
+
+const NEW: &str = r#"
+[dialect]
+name = "new"
+title = "New"
+home_url = "https://new.test/"
+[click_id]
+shape = "number_number_hex"
+[[hosts]]
+group = "main"
+names = ["new.test"]
+[[endpoint]]
+name = "click"
+class = "click"
+hosts = ["main"]
+paths = ["/click"]
+methods = ["GET"]
+unknown = "pass"
+parameters = [{ name = "m", field = "advertiser_id", type = "id" }]
+[[endpoint]]
+name = "sale"
+class = "conversion"
+hosts = ["main"]
+paths = ["/sale"]
+methods = ["GET"]
+unknown = "pass"
+parameters = []
+answers = [{ status = [200], body = "image", verdict = "taken" }]
+"#;
+
+const JOIN: &str = r#"
+[migration]
+name = "old-new"
+legacy = "old"
+primary = "new"
+[[send]]
+name = "click"
+class = "click"
+endpoint = "click"
+method = "GET"
+host = "new.test"
+path = "/click"
+unknown = "pass"
+parameters = [
+    { name = "m", from = "advertiser primary id" },
+    { name = "p", from = "publisher primary id" },
+    { name = "ok", from = "consent flag" },
+    { name = "to", from = "landing with click id" },
+]
+[[send]]
+name = "sale"
+class = "conversion"
+evidence = "none"
+endpoint = "sale"
+method = "GET"
+host = "new.test"
+path = "/sale"
+parameters = [
+    { name = "m", from = "advertiser primary id" },
+    { name = "sum", from = "amount" },
+    { name = "cur", from = "currency" },
+    { name = "order", from = "order reference" },
+]
+[[keep]]
+class = "conversion"
+fields = ["click_id", "consent"]
+in = "evidence"
+why = "for a test"
+"#;
+
+fn migration() -> Migration {
+    let dialect = |name: &str| {
+        let text = if name == "old" { OLD } else { NEW };
+        Some((format!("{name}.toml"), text.to_owned()))
+    };
+    Migration::load("join.toml", JOIN, dialect).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"))
+}
+
+fn advertiser(legacy_id: u64, wave: &str, programme: Programme) -> Advertiser {
+    let domain = format!("shop{legacy_id}.test");
+    Advertiser {
+        legacy_id,
+        primary_id: Some(1000 + legacy_id),
+        name: format!("Shop {legacy_id}"),
+        landing_url: format!("https://{domain}/home"),
+        domains: vec![domain],
+        wave: wave.to_owned(),
+        programme,
+        currency: Currency::USD,
+        window_days: 30,
+        commission: Commission::Percent { basis_points: 1000 },
+        deduplicates: false,
+    }
+}
+
+/// Shop 1 has moved, 2 has moved and is offline, 3 is observed; site 7 is mapped.
+pub(super) fn snapshot() -> Arc<Snapshot> {
+    let second = Duration::from_secs(1);
+    let rows = vec![
+        advertiser(1, "gone", Programme::Online),
+        advertiser(2, "gone", Programme::Offline),
+        advertiser(3, "here", Programme::Online),
+    ];
+    let sites = vec![Publisher { legacy_id: 7, primary_id: Some(2007), name: "Site".to_owned() }];
+    let wave = |name: &str, phase| Wave { name: name.to_owned(), phase };
+    Arc::new(Snapshot {
+        version: "test".to_owned(),
+        migration: migration(),
+        directory: Directory::new(rows, sites, Vec::new()),
+        policy: Policy {
+            waves: vec![wave("gone", Phase::Moved), wave("here", Phase::Observe)],
+            delivery: DeliveryPolicy {
+                evidence_wait: second,
+                attempt_deadline: second,
+                backoff_first: second,
+                backoff_max: second,
+                attempts_max: 3,
+                retry_budget_percent: 20,
+                in_flight_max: 4,
+            },
+            breaker: BreakerPolicy {
+                failures_to_open: 2,
+                open_for: second,
+                probe_every: second,
+                probe_deadline: second,
+            },
+            proxy_deadline: second,
+            refuse_countries: Vec::new(),
+            refuse_without_signal: false,
+        },
+        secrets: Secrets {
+            click_id_keys: Keys::new(vec![(1, [5; 32])]),
+            seal_keys: vec![(1, SealKey([6; 32]))],
+        },
+    })
+}
+
+/// A GET of `target`, with these header lines.
+pub(super) fn get(target: &str, headers: &[(&str, &str)]) -> Inbound {
+    let line = |(name, value): &(&str, &str)| ((*name).to_owned(), value.as_bytes().to_vec());
+    Inbound {
+        method: Method::Get,
+        secure: true,
+        host: "old.test".to_owned(),
+        target: target.as_bytes().to_vec(),
+        headers: headers.iter().map(line).collect(),
+        body: Vec::new(),
+        peer: None,
+    }
+}
