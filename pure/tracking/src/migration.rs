@@ -8,6 +8,7 @@ mod encode;
 mod judge;
 mod load;
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use units::{EventId, Timestamp};
@@ -60,6 +61,10 @@ pub struct Send {
     pub format: Format,
     /// What is written, in order.
     pub parameters: Vec<SendParameter>,
+    /// Most conversions of one advertiser in one request; 1 where the endpoint takes one at a time.
+    pub batch_max: usize,
+    /// The shortest time between two such requests, over all advertisers; zero where there is no limit.
+    pub pace: Duration,
     /// True if parameters that no rule touched are passed on.
     pub pass_unknown: bool,
     /// The line it stands at.
@@ -263,6 +268,9 @@ pub enum EncodeError {
     /// No rule of the migration sends this kind of event with this evidence.
     #[error("the migration has no rule that sends a {0} with this evidence")]
     NoRule(&'static str),
+    /// There is no conversion to tell of.
+    #[error("there is nothing to send")]
+    Nothing,
 }
 
 impl Migration {
@@ -349,7 +357,16 @@ impl Migration {
     /// # Errors
     /// If the migration has no rule for conversions with this evidence.
     pub fn conversion(&self, order: &ConversionOrder<'_>) -> Result<Dispatch, EncodeError> {
-        encode::conversion(self, order)
+        encode::conversions(self, core::slice::from_ref(order))
+    }
+
+    /// One request that tells the primary of several conversions of one advertiser with evidence of one kind.
+    /// The rule's `batch_max` says how many it takes; each is judged by itself on the one answer.
+    ///
+    /// # Errors
+    /// If the migration has no rule for conversions with this evidence, or there are none.
+    pub fn conversions(&self, orders: &[ConversionOrder<'_>]) -> Result<Dispatch, EncodeError> {
+        encode::conversions(self, orders)
     }
 
     /// What a platform's answer to a conversion means. `endpoint` is the one of the [`Dispatch`], or the

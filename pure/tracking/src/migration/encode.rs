@@ -34,20 +34,33 @@ pub(super) fn click(migration: &Migration, order: &ClickOrder<'_>) -> Result<Out
         consent: order.consent,
         evidence: &Evidence::None,
     };
-    let mut request = write(send, &material);
+    let mut request = begin(send, &material);
+    write_query(send, &material, &mut request.target);
     if send.pass_unknown {
         pass(migration, send, order.passed, &mut request.target);
     }
     Ok(request)
 }
 
-pub(super) fn conversion(
+pub(super) fn conversions(
     migration: &Migration,
-    order: &ConversionOrder<'_>,
+    orders: &[ConversionOrder<'_>],
 ) -> Result<Dispatch, EncodeError> {
-    let send = migration.send(Class::Conversion, order.evidence.kind());
+    let kind = orders.first().map_or(EvidenceKind::None, |order| order.evidence.kind());
+    let send = migration.send(Class::Conversion, kind);
     let send = send.ok_or(EncodeError::NoRule(Class::Conversion.name()))?;
-    let material = Material {
+    let materials: Vec<Material<'_>> = orders.iter().map(material).collect();
+    let first = materials.first().ok_or(EncodeError::Nothing)?;
+    let mut request = begin(send, first);
+    match send.format {
+        Format::Query => write_query(send, first, &mut request.target),
+        Format::Json => write_json(send, &materials, &mut request),
+    }
+    Ok(Dispatch { request, endpoint: send.endpoint.clone() })
+}
+
+fn material<'a>(order: &ConversionOrder<'a>) -> Material<'a> {
+    Material {
         event: order.event,
         event_id: order.event_id.to_string(),
         event_seconds: order.at.as_seconds(),
@@ -56,33 +69,36 @@ pub(super) fn conversion(
         landing: None,
         consent: order.consent,
         evidence: order.evidence,
-    };
-    Ok(Dispatch { request: write(send, &material), endpoint: send.endpoint.clone() })
+    }
 }
 
-fn write(send: &Send, material: &Material<'_>) -> Outbound {
+/// The request without its parameters.
+fn begin(send: &Send, material: &Material<'_>) -> Outbound {
     let id = material.advertiser_primary_id.to_string();
-    let path = send.path.replace("{advertiser primary id}", &id);
-    let mut request = Outbound {
+    Outbound {
         home: Home::Primary,
         method: send.method.clone(),
         secure: true,
         host: send.host.clone(),
-        target: path.into_bytes(),
+        target: send.path.replace("{advertiser primary id}", &id).into_bytes(),
         headers: Vec::new(),
         body: Vec::new(),
-    };
-    match send.format {
-        Format::Query => write_query(send, material, &mut request.target),
-        Format::Json => {
-            let values = send.parameters.iter().filter_map(|parameter| {
-                Some((parameter.name.as_str(), json::leaf(parameter.json, &value(parameter, material)?)))
-            });
-            request.body = json::document(values).into_bytes();
-            request.headers.push(("content-type".to_owned(), b"application/json".to_vec()));
+    }
+}
+
+/// Writes every conversion's leaves. A path's first `0` is the place of the conversion in the request.
+fn write_json(send: &Send, materials: &[Material<'_>], request: &mut Outbound) {
+    let mut leaves = Vec::with_capacity(materials.len().saturating_mul(send.parameters.len()));
+    for (place, material) in materials.iter().enumerate() {
+        for parameter in &send.parameters {
+            if let Some(value) = value(parameter, material) {
+                let path = parameter.name.replacen(".0.", &format!(".{place}."), 1);
+                leaves.push((path, json::leaf(parameter.json, &value)));
+            }
         }
     }
-    request
+    request.body = json::document(leaves.iter().map(|(path, leaf)| (path.as_str(), leaf.clone()))).into_bytes();
+    request.headers.push(("content-type".to_owned(), b"application/json".to_vec()));
 }
 
 fn write_query(send: &Send, material: &Material<'_>, target: &mut Vec<u8>) {

@@ -1,5 +1,6 @@
 //! From a migration's file to a [`Migration`].
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use super::{EvidenceKind, Format, JsonKind, Keep, Migration, Origin, Send, SendParameter};
@@ -106,6 +107,8 @@ fn read_send(section: &Section<'_, '_>) -> Send {
         credential: section.text("credential"),
         format: json.unwrap_or(Format::Query),
         parameters: section.sections("parameters", read_parameter),
+        batch_max: section.number("batch_max").and_then(|most| usize::try_from(most).ok()).unwrap_or(1).max(1),
+        pace: Duration::from_millis(section.number("pace_ms").unwrap_or(0)),
         pass_unknown: pass.is_some(),
         line: section.line(),
     }

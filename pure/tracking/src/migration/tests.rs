@@ -74,6 +74,29 @@ fn the_evidence_picks_the_endpoint() {
 }
 
 #[test]
+fn several_conversions_go_out_in_one_request() {
+    let (event, evidence) = (sale(), clicked());
+    let order = |number| ConversionOrder {
+        event_id: EventId::from_u128(number),
+        at: Timestamp::default(),
+        event: &event,
+        evidence: &evidence,
+        advertiser_primary_id: 100_789,
+        publisher_primary_id: Some(200_456),
+        consent: Consent::NoSignal,
+    };
+    let migration = shipped();
+    let send = migration.send(Class::Conversion, EvidenceKind::Click).unwrap();
+    assert_eq!((send.batch_max, send.pace), (1000, Duration::from_secs(3)));
+    let dispatch = migration.conversions(&[order(1), order(2), order(3)]).unwrap();
+    let document: serde_json::Value = serde_json::from_slice(&dispatch.request.body).unwrap();
+    let (_, list) = document.as_object().unwrap().iter().next().unwrap();
+    assert_eq!(list.as_array().unwrap().len(), 3);
+    assert_eq!(list[0], list[2]);
+    assert_eq!(migration.conversions(&[]), Err(EncodeError::Nothing));
+}
+
+#[test]
 fn a_basket_goes_out_as_rows_if_its_lists_line_up() {
     let mut event = sale();
     let list = |text: &str| Value::List(text.split(',').map(str::to_owned).collect());
