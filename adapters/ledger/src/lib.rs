@@ -1,1 +1,176 @@
-//! To be furnished.
+//! The ledger: where every conversion stands, on SQLite.
+//!
+//! The processor is the one place where a conversion's key, owner, schedule and state live, and this is where
+//! it keeps them. What belongs together changes in one [`Transaction`]: a batch of events becomes bookings,
+//! postings and pending deliveries at once or not at all, and five hundred events share one sync of the disk.
+//! There is one writer, so that nothing has to be locked and no two edges can disagree.
+//!
+//! The ledger decides nothing. What an event becomes is decided by `relay::intake`, what an attempt's outcome
+//! means by `relay::delivery`; here it is written down, looked up and added up. [`Ledger::audit`] recomputes
+//! from the rows what the counters claim, so that a mistake in either is seen.
+//!
+//! Every method is synchronous and takes the time as an argument: a host runs it on a thread of its own, a
+//! simulator in virtual time.
+
+mod audit;
+mod delivery;
+mod intake;
+mod lists;
+mod people;
+mod schema;
+mod show;
+mod sql;
+mod tally;
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use units::Timestamp;
+
+pub use audit::{Audit, AuditRow, Finding};
+pub use delivery::{Begun, Due, Finished, Which};
+pub use lists::{AtRisk, ConversionRow, Page, QueueStatus};
+pub use people::Redriven;
+pub use show::{AttemptRow, JournalRow, PostingRow, Shown};
+use tally::Tally;
+
+/// Compiled statements kept; there are fewer than this many.
+const STATEMENTS_KEPT: usize = 96;
+
+/// How long a reader waits for a writer that is changing the file's shape.
+const READER_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// Why the ledger could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The store failed. Nothing of the transaction was kept.
+    #[error("the ledger's store failed while it was to {doing}")]
+    Store {
+        /// What was being done.
+        doing: &'static str,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// The file is from another version, or was changed by hand.
+    #[error("{0}")]
+    Schema(String),
+    /// A row holds what cannot be: never repaired in silence.
+    #[error("the ledger holds {what} `{value}`, which this version does not know: restore or update")]
+    Corrupt {
+        /// What it ought to be.
+        what: &'static str,
+        /// What it is.
+        value: String,
+    },
+    /// A conversion was not where it was supposed to be.
+    #[error("conversion {event_id} is not {expected}: somebody else moved it meanwhile")]
+    Moved {
+        /// The conversion.
+        event_id: units::EventId,
+        /// Where it was supposed to be.
+        expected: relay::delivery::State,
+    },
+}
+
+pub(crate) fn store(doing: &'static str) -> impl FnOnce(rusqlite::Error) -> LedgerError {
+    move |source| LedgerError::Store { doing, source }
+}
+
+/// The ledger of one processor.
+#[derive(Debug)]
+pub struct Ledger {
+    connection: Connection,
+}
+
+impl Ledger {
+    /// Opens the ledger in this file, and brings an older one up to date.
+    ///
+    /// # Errors
+    /// If the file cannot be opened, or is from a newer version.
+    pub fn open(path: &Path) -> Result<Self, LedgerError> {
+        Self::prepare(Connection::open(path).map_err(store("open its file"))?)
+    }
+
+    /// The same ledger for reading, on a connection of its own: a long question that it is asked delays no
+    /// writer. None for a ledger in memory.
+    ///
+    /// # Errors
+    /// If the file cannot be opened again.
+    pub fn reader(&self) -> Result<Option<Self>, LedgerError> {
+        let Some(path) = self.connection.path().filter(|path| !path.is_empty()) else { return Ok(None) };
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
+        let connection = connection.map_err(store("open its file for reading"))?;
+        connection.busy_timeout(READER_WAIT_MAX).map_err(store("open its file for reading"))?;
+        Ok(Some(Self { connection }))
+    }
+
+    /// A ledger that ends with this process, for tests and simulations.
+    ///
+    /// # Errors
+    /// If there is not enough memory.
+    pub fn in_memory() -> Result<Self, LedgerError> {
+        Self::prepare(Connection::open_in_memory().map_err(store("open in memory"))?)
+    }
+
+    fn prepare(mut connection: Connection) -> Result<Self, LedgerError> {
+        // FULL syncs the log at every commit: what was acknowledged is on stable storage (I1). The log's file
+        // is cut back after a checkpoint, because under constant load it would keep its largest size.
+        let settings = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF;
+            PRAGMA secure_delete = FAST; PRAGMA journal_size_limit = 67108864; PRAGMA busy_timeout = 5000;
+            PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;";
+        connection.execute_batch(settings).map_err(store("set up its connection"))?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        schema::bring_up_to_date(&mut connection)?;
+        Ok(Self { connection })
+    }
+
+    /// Begins a transaction: everything in it happens at `now`, together, or not at all.
+    ///
+    /// # Errors
+    /// If the store cannot begin one.
+    pub fn transaction(&mut self, now: Timestamp) -> Result<Transaction<'_>, LedgerError> {
+        let behaviour = rusqlite::TransactionBehavior::Immediate;
+        let inner = self.connection.transaction_with_behavior(behaviour).map_err(store("begin a transaction"))?;
+        Ok(Transaction { inner, now, tally: Tally::default() })
+    }
+}
+
+/// Changes that happen together. Dropped without [`Transaction::commit`], nothing of it has happened.
+#[derive(Debug)]
+pub struct Transaction<'a> {
+    inner: rusqlite::Transaction<'a>,
+    now: Timestamp,
+    tally: Tally,
+}
+
+impl Transaction<'_> {
+    /// Makes everything durable.
+    ///
+    /// # Errors
+    /// If the store fails; then nothing has happened.
+    pub fn commit(self) -> Result<(), LedgerError> {
+        self.tally.write(&self.inner)?;
+        self.inner.commit().map_err(store("commit"))
+    }
+
+    /// Writes down who did what.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn journal(
+        &mut self,
+        actor: &str,
+        action: &str,
+        event_id: Option<units::EventId>,
+        detail: &str,
+    ) -> Result<(), LedgerError> {
+        let insert = "INSERT INTO journal (at, actor, action, event_id, detail) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let event_id = event_id.map(sql::id);
+        sql::run(&self.inner, insert, (self.now.as_millis(), actor, action, event_id, detail), "write its journal")?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

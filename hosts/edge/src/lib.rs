@@ -1,1 +1,28 @@
-//! To be furnished.
+//! The native edge: sockets, clock and entropy around the exchange. It decides nothing.
+//!
+//! A request comes in through [`mod@http`] (our own HTTP/1.1, behind the strict gate), is answered by an
+//! exchange that `drive` obeys step by step, and what the exchange made durable is handed to the processor by
+//! `consumer`. Beside them `probe` asks the platforms whether they are there, and `operator` tells people how
+//! the edge stands.
+
+mod clock;
+mod consumer;
+mod drive;
+mod health;
+mod http;
+mod journal;
+mod operator;
+mod probe;
+mod serve;
+mod service;
+pub mod settings;
+mod stats;
+mod tls;
+
+pub use serve::{Addresses, Error, Parts, RunningEdge, serve};
+pub use settings::EdgeSettings;
+pub use stats::Reading;
+pub use tls::TlsError;
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,23 @@
-//! To be furnished.
+//! The processor: the new platform's side, and the one place where a conversion's key, owner, schedule and
+//! state live.
+//!
+//! [`Processor`] is the whole of it without a clock, a socket or a thread: batches go in, deliveries come out,
+//! their outcomes go in. A simulator drives it in virtual time. [`serve`] is the host around it: it owns the
+//! processor on one thread (the ledger has one writer), takes signed batches over HTTP, obeys the deliveries
+//! that come out, and gives operators their interface.
+//!
+//! What it decides is decided elsewhere: `relay::intake` says what an event becomes, `relay::delivery` what an
+//! attempt's outcome means, the migration how a request is written and an answer is read.
+
+mod desk;
+mod drive;
+mod http;
+mod processor;
+mod serve;
+
+pub use desk::{Desk, DeskClosed};
+pub use drive::{Sending, Upstream};
+pub use processor::{
+    Delivery, DeliveryId, Ended, Processor, ProcessorError, ReceiveError, Received, Redrive, Status,
+};
+pub use serve::{FactSink, Running, Settings, serve};

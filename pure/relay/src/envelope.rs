@@ -3,6 +3,15 @@
 //! The open part is what the processor needs to book and to route. The sealed part is what a platform needs
 //! to attribute (the original request with its cookies, the client's address and user agent); it is
 //! encrypted at rest and erased on confirmation (I9).
+//!
+//! On the wire an envelope is a protocol buffer with its format version inside ([`mod@wire`]). Fields that a
+//! reader does not know are skipped, so that an edge may be newer than its processor; a *word of the event*
+//! that a reader does not know makes the whole envelope unreadable, because a parameter is never silently
+//! lost (I11). The processor holds such an entry until it understands it.
+
+mod batch;
+mod seal;
+mod wire;
 
 use core::net::IpAddr;
 
@@ -10,6 +19,9 @@ use tracking::consent::Consent;
 use tracking::event::Click;
 use tracking::{Event, Inbound};
 use units::{EventId, Timestamp};
+
+pub use batch::Batch;
+pub use seal::{OpenError, SealKey, open_bytes, seal_bytes};
 
 /// What an event is for. Only `live` is money.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -20,6 +32,25 @@ pub enum Purpose {
     Test,
     /// A copy for comparison, marked and never booked.
     Shadow,
+}
+
+impl Purpose {
+    /// Every purpose.
+    pub const ALL: [Self; 3] = [Self::Live, Self::Test, Self::Shadow];
+
+    /// The purpose's name in files, tables and on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Test => "test",
+            Self::Shadow => "shadow",
+        }
+    }
+
+    /// The purpose called `name`.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|purpose| purpose.name() == name)
+    }
 }
 
 /// An event on its way.
@@ -53,6 +84,50 @@ pub struct Envelope {
     pub sealed: Vec<u8>,
 }
 
+/// Why bytes are no envelope, or none that can be read completely.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum EnvelopeError {
+    /// Not a message of this kind.
+    #[error("the bytes are no {what}: {reason}")]
+    Malformed {
+        /// What was expected.
+        what: &'static str,
+        /// What the reader says.
+        reason: String,
+    },
+    /// A format that this reader does not know.
+    #[error("the {what} has format version {version}, and only 1 is known here: update this process")]
+    Version {
+        /// What was read.
+        what: &'static str,
+        /// Its version; 0 if it names none.
+        version: u32,
+    },
+    /// A word from a newer vocabulary, or a value out of its range.
+    #[error("`{value}` is no known {what}: update this process, or correct the sender")]
+    Unknown {
+        /// What was expected.
+        what: &'static str,
+        /// What was found.
+        value: String,
+    },
+}
+
+impl Envelope {
+    /// The envelope's bytes, in format version 1.
+    pub fn encode(&self) -> Vec<u8> {
+        wire::encode(self)
+    }
+
+    /// Reads an envelope.
+    ///
+    /// # Errors
+    /// What is malformed or unknown; nothing is read by halves.
+    pub fn decode(bytes: &[u8]) -> Result<Self, EnvelopeError> {
+        wire::decode(bytes)
+    }
+}
+
 /// The sealed part, opened.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Sealed {
@@ -62,12 +137,5 @@ pub struct Sealed {
     pub client: Option<IpAddr>,
 }
 
-/// The key that seals the personal part of envelopes: 32 secret bytes. It prints nothing.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SealKey(pub [u8; 32]);
-
-impl core::fmt::Debug for SealKey {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("SealKey(..)")
-    }
-}
+#[cfg(test)]
+pub(crate) mod tests;

@@ -100,7 +100,8 @@ fn place(endpoint: &Endpoint, file: &str) -> (String, String) {
 
 /// What an edge says to a request for a host that is none of ours.
 pub fn foreign_host() -> Reply {
-    let text = "421: this host is not served here. The hosts of the migration are listed by `turnout check`.\n";
+    let text =
+        "421: this host is not served here. The hosts of the migration are listed by `turnout check`.\n";
     let headers = vec![("content-type".to_owned(), "text/plain; charset=utf-8".to_owned())];
     Reply { mode: crate::reply::Mode::Refuse, status: 421, headers, body: text.as_bytes().to_vec() }
 }
@@ -166,7 +167,8 @@ fn with_destination(event: &Event, reading: &Reading<'_>, snapshot: &Snapshot) -
 fn note_destination(translation: &mut Translation, reading: &Reading<'_>, snapshot: &Snapshot) {
     let landing = reading.advertiser.and_then(|row| reading.landing(snapshot, row));
     if let Some(refusal) = landing.and_then(|landing| landing.refusal) {
-        let message = "the destination is not a page of the merchant: the shopper lands on the merchant's own page";
+        let message =
+            "the destination is not a page of the merchant: the shopper lands on the merchant's own page";
         translation.problems.push((refusal.name().to_owned(), message.to_owned()));
     }
 }

@@ -23,15 +23,20 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Read requests, one a line, and print what each means and what becomes of it.
+    Up(command::up::Arguments),
+    Serve(command::serve::Arguments),
     Translate(command::translate::Arguments),
+    Check(command::check::Arguments),
 }
 
 impl Cli {
     pub(crate) fn run(self) -> Outcome {
         match self.command {
             Some(Command::Translate(arguments)) => command::translate::run(&arguments),
-            None => Ok(ExitCode::SUCCESS),
+            Some(Command::Up(arguments)) => command::up::run(&arguments),
+            Some(Command::Serve(arguments)) => command::serve::run(&arguments),
+            Some(Command::Check(arguments)) => command::check::run(&arguments),
+            None => command::up::run(&command::up::Arguments::default()),
         }
     }
 }

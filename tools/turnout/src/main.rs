@@ -2,9 +2,15 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a command line does")]
 
 mod cli;
+mod client;
+mod clock;
 mod command;
+mod data;
 mod input;
+mod roles;
+mod settings;
 mod snapshot;
+mod world;
 
 use std::process::ExitCode;
 
@@ -15,6 +21,9 @@ use clap::Parser as _;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // One provider for the whole process; with two in the graph the library would refuse to choose. It fails
+    // only if one is installed already.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     match cli::Cli::parse().run() {
         Ok(code) => code,
         Err(error) => {

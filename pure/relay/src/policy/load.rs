@@ -152,7 +152,8 @@ mod tests {
         let mistakes = load("policy.toml", text).unwrap_err();
         let text: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
         let text = text.join("\n");
-        for wanted in ["policy.toml:3", "policy.toml:5", "[breaker]", "[proxy]", "`attempts_max` is missing"] {
+        for wanted in ["policy.toml:3", "policy.toml:5", "[breaker]", "[proxy]", "`attempts_max` is missing"]
+        {
             assert!(text.contains(wanted), "{wanted} is not in\n{text}");
         }
     }

@@ -113,7 +113,8 @@ impl Context<'_> {
                 (Fate::Dropped, None, format!("{rule}: {} is empty, which says nothing", field.name()))
             }
             Outcome::Absorbed => {
-                let why = format!("{rule}: stands behind a raw question mark of the destination and belongs to it");
+                let why =
+                    format!("{rule}: stands behind a raw question mark of the destination and belongs to it");
                 (Fate::Mapped, Some(Field::DestinationUrl.name().to_owned()), why)
             }
             Outcome::Passed => self.passed(trace, rule),
@@ -156,7 +157,10 @@ impl Context<'_> {
         let name = query::decode_text(trace.name);
         match send {
             Some(send) if self.migration.collides(send, trace.name) => {
-                let why = format!("{}:{}: the primary would take it for its own `{name}`", self.migration.file, send.line);
+                let why = format!(
+                    "{}:{}: the primary would take it for its own `{name}`",
+                    self.migration.file, send.line
+                );
                 (Fate::Dropped, None, why)
             }
             _ => (Fate::Passed, Some(name), format!("{rule}: no rule touches it, passed on byte for byte")),

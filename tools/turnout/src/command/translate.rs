@@ -4,7 +4,6 @@ use std::io::{self, BufRead, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use relay::policy::Snapshot;
@@ -15,6 +14,7 @@ use tracking::{Event, Outbound};
 use units::{Seed, Timestamp};
 
 use crate::cli::Outcome;
+use crate::clock::{parse_time, wall_clock};
 use crate::{input, snapshot};
 
 /// Read requests on standard input, one a line, and write one JSON line for each.
@@ -34,21 +34,6 @@ pub(crate) struct Arguments {
     /// The seed of everything drawn by chance.
     #[arg(long, default_value_t = 1)]
     seed: u128,
-}
-
-/// Reads a time from the command line.
-pub(crate) fn parse_time(text: &str) -> Result<Timestamp, String> {
-    if let Ok(millis) = text.parse() {
-        return Ok(Timestamp::from_millis(millis));
-    }
-    let parsed: Result<jiff::Timestamp, _> = text.parse();
-    parsed.map(|time| Timestamp::from_millis(time.as_millisecond())).map_err(|error| error.to_string())
-}
-
-/// The machine's wall clock.
-pub(crate) fn wall_clock() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// One line of output. The names are the contract with programs that read it.
@@ -224,12 +209,5 @@ mod tests {
         {
             assert_eq!(base64(bytes.as_bytes()), text);
         }
-    }
-
-    #[test]
-    fn times_of_both_kinds() {
-        assert_eq!(parse_time("1500"), Ok(Timestamp::from_millis(1500)));
-        assert_eq!(parse_time("1970-01-01T00:00:01Z"), Ok(Timestamp::from_millis(1000)));
-        assert!(parse_time("yesterday").is_err());
     }
 }

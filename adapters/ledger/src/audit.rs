@@ -1,0 +1,159 @@
+//! The audit: recomputes from the rows what must always be true, and says where it is not.
+
+use relay::delivery::State;
+use std::collections::BTreeMap;
+
+use crate::tally::ACCEPTED;
+use crate::{Ledger, LedgerError, sql, store};
+
+/// The conservation sum of one advertiser (I3).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct AuditRow {
+    /// The advertiser, by the legacy id; 0 for events that name none.
+    pub advertiser_id: u64,
+    /// Conversions that were accepted, counted from the events.
+    pub accepted: u64,
+    /// Conversions in each state, in the order of [`State::ALL`], counted from the rows.
+    pub states: [u64; 11],
+}
+
+impl AuditRow {
+    /// The sum over the states.
+    pub fn sum(&self) -> u64 {
+        self.states.iter().sum()
+    }
+}
+
+/// Something that must never be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Finding {
+    /// The invariant's number, as `I3`.
+    pub invariant: &'static str,
+    /// What does not hold, with its numbers.
+    pub message: String,
+}
+
+/// What an audit found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Audit {
+    /// The conservation sums, by advertiser.
+    pub rows: Vec<AuditRow>,
+    /// Everything that does not hold; empty if the books are right.
+    pub findings: Vec<Finding>,
+}
+
+impl Ledger {
+    /// Recomputes the conservation sums and the balances.
+    ///
+    /// It reads every row, at one moment of the ledger. A process that serves does it with a
+    /// [`Ledger::reader`], so that nobody waits for it.
+    ///
+    /// # Errors
+    /// If the store fails, or holds what cannot be.
+    pub fn audit(&self) -> Result<Audit, LedgerError> {
+        let moment = self.connection.unchecked_transaction().map_err(store("begin an audit"))?;
+        let mut rows: BTreeMap<i64, AuditRow> = BTreeMap::new();
+        let accepted = "SELECT advertiser_id, count(*) FROM events WHERE money GROUP BY advertiser_id";
+        for (advertiser_id, count) in sql::all(&self.connection, accepted, (), |row| Ok((row.get(0)?, row.get(1)?)))? {
+            rows.entry(advertiser_id).or_default().accepted = sql::uint(count);
+        }
+        let states = "SELECT advertiser_id, state, count(*) FROM conversions GROUP BY advertiser_id, state";
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?));
+        for (advertiser_id, name, count) in sql::all(&self.connection, states, (), read)? {
+            let state = sql::state(&name)?;
+            let row = rows.entry(advertiser_id).or_default();
+            let slots = State::ALL.iter().zip(row.states.iter_mut());
+            slots.filter(|(other, _)| **other == state).for_each(|(_, slot)| *slot = sql::uint(count));
+        }
+        for (advertiser_id, row) in &mut rows {
+            row.advertiser_id = sql::uint(*advertiser_id);
+        }
+        let mut findings = self.conservation(&rows)?;
+        findings.extend(self.books()?);
+        moment.commit().map_err(store("end an audit"))?;
+        Ok(Audit { rows: rows.into_values().collect(), findings })
+    }
+
+    /// I3: what was accepted is in exactly one state, and the counters say the same.
+    fn conservation(&self, rows: &BTreeMap<i64, AuditRow>) -> Result<Vec<Finding>, LedgerError> {
+        let mut findings = Vec::new();
+        let mut counters = self.counters()?;
+        for (advertiser_id, row) in rows {
+            let id = row.advertiser_id;
+            if row.accepted != row.sum() {
+                let (accepted, sum) = (row.accepted, row.sum());
+                let message = format!("advertiser {id}: {accepted} accepted, and {sum} in all states");
+                findings.push(Finding { invariant: "I3", message });
+            }
+            let names = core::iter::once(ACCEPTED).chain(State::ALL.iter().map(|state| state.name()));
+            let counts = core::iter::once(row.accepted).chain(row.states);
+            for (name, count) in names.zip(counts) {
+                let counter = counters.remove(&(*advertiser_id, name.to_owned())).unwrap_or(0);
+                if counter != count {
+                    let message = format!("advertiser {id}: the counter of {name} says {counter}, the rows {count}");
+                    findings.push(Finding { invariant: "I3", message });
+                }
+            }
+        }
+        let lost = counters.into_iter().filter(|(_, count)| *count != 0);
+        findings.extend(lost.map(|((id, name), count)| Finding {
+            invariant: "I3",
+            message: format!("advertiser {id}: the counter of {name} says {count}, and there are no rows"),
+        }));
+        Ok(findings)
+    }
+
+    /// I12: every set balances, and every booked conversion has one booking.
+    fn books(&self) -> Result<Vec<Finding>, LedgerError> {
+        let checks = [
+            (
+                "I12",
+                "SELECT 'posting set ' || set_id || ' is off by ' || sum(minor) || ' ' || currency FROM postings
+                 GROUP BY set_id, currency HAVING sum(minor) <> 0",
+            ),
+            (
+                "I12",
+                "SELECT 'conversion ' || hex(event_id) || ' is ' || state || ' and has no booking' FROM conversions c
+                 WHERE state IN ('queued', 'in_flight', 'unknown', 'taken', 'confirmed', 'rejected', 'dead')
+                 AND NOT EXISTS (SELECT 1 FROM posting_sets s WHERE s.event_id = c.event_id AND s.kind = 'booking')",
+            ),
+            (
+                "I12",
+                "SELECT 'posting set ' || set_id || ' belongs to no conversion that was booked' FROM posting_sets s
+                 WHERE NOT EXISTS (SELECT 1 FROM conversions c WHERE c.event_id = s.event_id
+                 AND state NOT IN ('merged', 'conflict'))",
+            ),
+            (
+                "I2",
+                "SELECT 'event ' || hex(event_id) || ' was accepted and stands nowhere' FROM events e
+                 WHERE money AND NOT EXISTS (SELECT 1 FROM conversions c WHERE c.event_id = e.event_id)",
+            ),
+        ];
+        let mut findings = Vec::new();
+        for (invariant, query) in checks {
+            let query = format!("{query} LIMIT 100");
+            let messages = sql::all(&self.connection, &query, (), |row| row.get::<_, String>(0))?;
+            findings.extend(messages.into_iter().map(|message| Finding { invariant, message }));
+        }
+        Ok(findings)
+    }
+
+    fn counters(&self) -> Result<BTreeMap<(i64, String), u64>, LedgerError> {
+        let query = "SELECT advertiser_id, name, count FROM counters";
+        let read = |row: &rusqlite::Row<'_>| Ok(((row.get(0)?, row.get(1)?), sql::uint(row.get(2)?)));
+        Ok(sql::all(&self.connection, query, (), read)?.into_iter().collect())
+    }
+
+    /// How many conversions are in each state over all advertisers, in the order of [`State::ALL`], and how
+    /// many were accepted. It reads the counters alone.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn totals(&self) -> Result<(u64, [u64; 11]), LedgerError> {
+        let query = "SELECT name, sum(count) FROM counters GROUP BY name";
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
+        let counts: BTreeMap<String, i64> = sql::all(&self.connection, query, (), read)?.into_iter().collect();
+        let count = |name: &str| counts.get(name).copied().map_or(0, sql::uint);
+        Ok((count(ACCEPTED), State::ALL.map(|state| count(state.name()))))
+    }
+}

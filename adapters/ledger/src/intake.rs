@@ -1,0 +1,423 @@
+//! Taking events in: what is known of a conversion, and writing down what was decided about it.
+
+use attribution::{Account, Credit, Posting};
+use relay::delivery::State;
+use relay::intake::{Booking, Claims, Correction, Decision, EvidenceKind, Known, Reason, Standing};
+use relay::{Envelope, Purpose};
+use rusqlite::{Connection, Row, named_params};
+use tracking::Class;
+use tracking::event::Click;
+use tracking::migration::Evidence;
+use units::{Currency, EventId, Money, Timestamp};
+
+use crate::{LedgerError, Transaction, sql};
+
+impl Transaction<'_> {
+    /// Takes an event in. False if it was taken in before: then nothing is to be done about it.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn receive(&mut self, envelope: &Envelope, lane: &str) -> Result<bool, LedgerError> {
+        let money = matches!(envelope.event.class, Class::Conversion | Class::Adjustment);
+        let advertiser_id = advertiser(envelope);
+        let class = envelope.event.class.name();
+        let purpose = envelope.purpose.name();
+        let event = Arrived { id: envelope.event_id, class, purpose, advertiser_id, money };
+        self.arrived(&event, lane, envelope.received_at)
+    }
+
+    /// Takes in an entry that cannot be read: its bytes are held until they can. False if they are held
+    /// already. The identity is the caller's, made from the bytes.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn receive_unreadable(
+        &mut self,
+        event_id: EventId,
+        entry: &[u8],
+        lane: &str,
+        why: &str,
+    ) -> Result<bool, LedgerError> {
+        let event =
+            Arrived { id: event_id, class: "unreadable", purpose: "live", advertiser_id: 0, money: true };
+        if !self.arrived(&event, lane, self.now)? {
+            return Ok(false);
+        }
+        let insert = "INSERT INTO envelopes (event_id, open, sealed) VALUES (?1, ?2, NULL)";
+        sql::run(&self.inner, insert, (sql::id(event_id), entry), "keep an entry")?;
+        let place = Place {
+            event_id,
+            source: event_id,
+            key: None,
+            state: State::Held,
+            reason: "unreadable_entry",
+            detail: why,
+            first: None,
+            booking: None,
+        };
+        self.insert(&place, 0, &Claims::default(), self.now)?;
+        Ok(true)
+    }
+
+    fn arrived(&mut self, event: &Arrived<'_>, lane: &str, at: Timestamp) -> Result<bool, LedgerError> {
+        let insert = "INSERT OR IGNORE INTO events
+            (event_id, class, purpose, advertiser_id, money, lane, received_at, taken_in_at)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        let (at, now) = (at.as_millis(), self.now.as_millis());
+        let advertiser_id = event.advertiser_id;
+        let row = (sql::id(event.id), event.class, event.purpose, advertiser_id, event.money, lane, at, now);
+        let new = sql::run(&self.inner, insert, row, "take an event in")? == 1;
+        if new && event.money {
+            self.tally.accepted(advertiser_id);
+        }
+        Ok(new)
+    }
+
+    /// What is known that bears on an event.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn known(&self, envelope: &Envelope) -> Result<Known, LedgerError> {
+        if envelope.purpose != Purpose::Live || envelope.event.class != Class::Conversion {
+            return Ok(Known::default());
+        }
+        let claims = Claims::of(envelope);
+        let click = claims.click_id.as_deref().map(|id| click(&self.inner, id)).transpose()?.flatten();
+        let Some(key) = &envelope.key else { return Ok(Known { click, ..Known::default() }) };
+        let standing = standing(&self.inner, key)?;
+        let collides_with = match &claims.reference_prefix {
+            Some(prefix) => collision(&self.inner, advertiser(envelope), prefix, key)?,
+            None => None,
+        };
+        Ok(Known { standing, collides_with, click, approved: false })
+    }
+
+    /// Writes down what was decided about an event that was just taken in. `sealed` is its sealed part.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn apply(&mut self, envelope: &Envelope, sealed: &[u8], decision: &Decision) -> Result<(), LedgerError> {
+        if let Decision::Record { click } = decision {
+            return click.as_ref().map_or(Ok(()), |click| self.keep_click(click, false));
+        }
+        let keeps_sealed = match decision {
+            Decision::Book(_) | Decision::Hold { .. } | Decision::Conflict { .. } => true,
+            Decision::Merge { correction, .. } => correction.as_ref().is_some_and(|better| better.in_time),
+            Decision::Drop { .. } | Decision::Record { .. } => false,
+        };
+        let kept = (keeps_sealed && !sealed.is_empty()).then_some(sealed);
+        let insert = "INSERT INTO envelopes (event_id, open, sealed) VALUES (?1, ?2, ?3)";
+        let row = (sql::id(envelope.event_id), envelope.encode(), kept);
+        sql::run(&self.inner, insert, row, "keep an envelope")?;
+        self.place(envelope.event_id, envelope, decision)
+    }
+
+    /// Writes where the conversion `event_id` stands after `decision` about `envelope`, which is its own or
+    /// that of a later arrival with better evidence.
+    pub(crate) fn place(
+        &mut self,
+        event_id: EventId,
+        envelope: &Envelope,
+        decision: &Decision,
+    ) -> Result<(), LedgerError> {
+        let claims = Claims::of(envelope);
+        let key = envelope.key.as_deref();
+        let (codes, details);
+        let place = |state| Place {
+            event_id,
+            source: envelope.event_id,
+            key: None,
+            state,
+            reason: "",
+            detail: "",
+            first: None,
+            booking: None,
+        };
+        let place = match decision {
+            Decision::Record { .. } => return Ok(()),
+            Decision::Drop { rule } => Place { reason: rule, ..place(State::Dropped) },
+            Decision::Hold { reasons } => {
+                (codes, details) = told(reasons);
+                // Without money nothing can be compared with it, so that it cannot stand for its key.
+                let key = key.filter(|_| claims.amount.is_some());
+                Place { reason: &codes, detail: &details, key, ..place(State::Held) }
+            }
+            Decision::Merge { into, .. } => Place { first: Some(*into), ..place(State::Merged) },
+            Decision::Conflict { with, reason } => Place {
+                first: Some(*with),
+                reason: &reason.code,
+                detail: &reason.message,
+                ..place(State::Conflict)
+            },
+            Decision::Book(booking) => Place { key, booking: Some(booking), ..place(State::Queued) },
+        };
+        self.insert(&place, advertiser(envelope), &claims, envelope.received_at)?;
+        match decision {
+            Decision::Book(booking) => self.post(event_id, "booking", event_id, &booking.postings),
+            Decision::Merge { into, correction: Some(better) } => self.correct(*into, envelope, better),
+            _ => Ok(()),
+        }
+    }
+
+    fn insert(
+        &mut self,
+        place: &Place<'_>,
+        advertiser_id: i64,
+        claims: &Claims,
+        received_at: Timestamp,
+    ) -> Result<(), LedgerError> {
+        let insert = "INSERT INTO conversions (event_id, key, state, reason, detail, flags, advertiser_id,
+            advertiser_primary_id, publisher_id, publisher_primary_id, creative_id, click_id, click_at, evidence,
+            evidence_value, owner, minor, currency, commission_minor, commission_currency, reference,
+            reference_prefix, source, first, active, attention, fresh, received_at, changed_at, due_at)
+            VALUES (:event_id, :key, :state, :reason, :detail, :flags, :advertiser_id, :advertiser_primary_id,
+            :publisher_id, :publisher_primary_id, :creative_id, :click_id, :click_at, :evidence, :evidence_value,
+            :owner, :minor, :currency, :commission_minor, :commission_currency, :reference, :reference_prefix,
+            :source, :first, :active, :attention, 1, :received_at, :now, :due_at)";
+        let proof = place.booking.map(ProofRow::of).unwrap_or_default();
+        let booking = place.booking;
+        let row = named_params! {
+            ":event_id": sql::id(place.event_id), ":key": place.key, ":state": place.state.name(),
+            ":reason": place.reason, ":detail": place.detail,
+            ":flags": booking.map(|booking| booking.flags.join(" ")).unwrap_or_default(),
+            ":advertiser_id": advertiser_id,
+            ":advertiser_primary_id": booking.and_then(|booking| booking.advertiser_primary_id).map(sql::int),
+            ":publisher_id": proof.publisher_id, ":publisher_primary_id": proof.publisher_primary_id,
+            ":creative_id": proof.creative_id, ":click_id": proof.click_id, ":click_at": proof.click_at,
+            ":evidence": proof.evidence.unwrap_or(EvidenceKind::None.name()), ":evidence_value": proof.value,
+            ":owner": booking.map(|booking| booking.owner.name()),
+            ":minor": claims.amount.map(|amount| amount.minor),
+            ":currency": claims.amount.map(|amount| amount.currency.code().to_owned()),
+            ":commission_minor": proof.commission.map(|earned| earned.minor),
+            ":commission_currency": proof.commission.map(|earned| earned.currency.code().to_owned()),
+            ":reference": claims.reference, ":reference_prefix": claims.reference_prefix,
+            ":source": sql::id(place.source), ":first": place.first.map(sql::id),
+            ":active": place.state == State::Queued, ":attention": place.state.needs_a_person(),
+            ":received_at": received_at.as_millis(), ":now": self.now.as_millis(),
+            ":due_at": booking.map(|booking| booking.due_at.as_millis()),
+        };
+        sql::run(&self.inner, insert, row, "place a conversion")?;
+        self.tally.entered(advertiser_id, place.state);
+        Ok(())
+    }
+
+    /// Writes what a later arrival makes better into the conversion that stands.
+    fn correct(&mut self, into: EventId, arrival: &Envelope, better: &Correction) -> Result<(), LedgerError> {
+        let update = "UPDATE conversions SET publisher_id = :publisher_id,
+            publisher_primary_id = :publisher_primary_id, creative_id = :creative_id, click_id = :click_id,
+            click_at = :click_at, evidence = :evidence, evidence_value = :evidence_value,
+            commission_minor = :commission_minor, commission_currency = :commission_currency,
+            source = CASE WHEN :in_time THEN :arrival ELSE source END,
+            due_at = CASE WHEN :in_time AND state = 'queued' THEN :due_at ELSE due_at END,
+            corrected_late = max(corrected_late, NOT :in_time), changed_at = :now
+            WHERE event_id = :into";
+        let proof = ProofRow::of(&better.booking);
+        let row = named_params! {
+            ":publisher_id": proof.publisher_id, ":publisher_primary_id": proof.publisher_primary_id,
+            ":creative_id": proof.creative_id, ":click_id": proof.click_id, ":click_at": proof.click_at,
+            ":evidence": proof.evidence, ":evidence_value": proof.value,
+            ":commission_minor": proof.commission.map(|earned| earned.minor),
+            ":commission_currency": proof.commission.map(|earned| earned.currency.code().to_owned()),
+            ":in_time": better.in_time, ":arrival": sql::id(arrival.event_id),
+            ":due_at": better.booking.due_at.as_millis(), ":now": self.now.as_millis(), ":into": sql::id(into),
+        };
+        sql::run(&self.inner, update, row, "correct a conversion")?;
+        if better.in_time {
+            let erase = "UPDATE envelopes SET sealed = NULL WHERE event_id = ?1";
+            sql::run(&self.inner, erase, (sql::id(into),), "erase what is personal")?;
+        }
+        if let Some(lines) = &better.postings {
+            self.post(into, "correction", arrival.event_id, lines)?;
+        }
+        let told = if better.in_time { "before it was sent" } else { "after it was sent" };
+        let detail = format!("better evidence ({}) {told}", better.booking.evidence_kind.name());
+        self.journal("processor", "correct", Some(into), &detail)
+    }
+
+    /// Appends a set of postings (I12: it balances, or it is a mistake of ours and nothing is written).
+    pub(crate) fn post(
+        &mut self,
+        event_id: EventId,
+        kind: &'static str,
+        cause: EventId,
+        lines: &[Posting],
+    ) -> Result<(), LedgerError> {
+        if !attribution::posting::balances(lines) {
+            return Err(LedgerError::Corrupt { what: "a set of postings that does not balance", value: event_id.to_string() });
+        }
+        let insert = "INSERT INTO posting_sets (event_id, kind, cause, posted_at) VALUES (?1, ?2, ?3, ?4)";
+        let row = (sql::id(event_id), kind, sql::id(cause), self.now.as_millis());
+        sql::run(&self.inner, insert, row, "post")?;
+        let set_id = self.inner.last_insert_rowid();
+        let insert = "INSERT INTO postings (set_id, line, account, party, minor, currency)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        for (line, posting) in (1_i64..).zip(lines) {
+            let party = sql::int(posting.account.party());
+            let (minor, currency) = (posting.amount.minor, posting.amount.currency);
+            let row = (set_id, line, posting.account.kind(), party, minor, currency.code());
+            sql::run(&self.inner, insert, row, "post")?;
+        }
+        Ok(())
+    }
+
+    /// Keeps a click under its id. The first of an id stays: a click happens once.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn keep_click(&mut self, click: &Click, imported: bool) -> Result<(), LedgerError> {
+        if click.click_id.is_empty() {
+            return Ok(());
+        }
+        let insert = "INSERT OR IGNORE INTO clicks
+            (click_id, advertiser_id, publisher_id, creative_id, clicked_at, imported) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let [advertiser, publisher, creative] =
+            [click.advertiser_id, click.publisher_id, click.creative_id].map(sql::int);
+        let row = (&click.click_id, advertiser, publisher, creative, click.at.as_millis(), imported);
+        sql::run(&self.inner, insert, row, "keep a click")?;
+        Ok(())
+    }
+}
+
+/// An event as the table of arrivals has it.
+struct Arrived<'a> {
+    id: EventId,
+    class: &'a str,
+    purpose: &'a str,
+    advertiser_id: i64,
+    money: bool,
+}
+
+/// Where a conversion is put.
+struct Place<'a> {
+    event_id: EventId,
+    source: EventId,
+    key: Option<&'a str>,
+    state: State,
+    reason: &'a str,
+    detail: &'a str,
+    first: Option<EventId>,
+    booking: Option<&'a Booking>,
+}
+
+/// Who is credited and by which proof, in the store's types.
+#[derive(Default)]
+struct ProofRow<'a> {
+    publisher_id: Option<i64>,
+    publisher_primary_id: Option<i64>,
+    creative_id: Option<i64>,
+    click_id: Option<&'a str>,
+    click_at: Option<i64>,
+    evidence: Option<&'static str>,
+    value: Option<&'a str>,
+    commission: Option<Money>,
+}
+
+impl<'a> ProofRow<'a> {
+    fn of(booking: &'a Booking) -> Self {
+        let click = match &booking.credit {
+            Credit::To(candidate) => Some(&candidate.click),
+            Credit::None(_) => None,
+        };
+        Self {
+            publisher_id: click.map(|click| sql::int(click.publisher_id)),
+            publisher_primary_id: booking.publisher_primary_id.map(sql::int),
+            creative_id: click.map(|click| sql::int(click.creative_id)),
+            click_id: click.map(|click| click.click_id.as_str()),
+            click_at: click.map(|click| click.at.as_millis()),
+            evidence: Some(booking.evidence_kind.name()),
+            value: match (&booking.evidence, &booking.credit) {
+                (Evidence::PlatformClickId(id), _) => Some(id),
+                (Evidence::Voucher(code), _) => Some(code),
+                (_, Credit::None(why)) => Some(why.name()),
+                (_, Credit::To(_)) => None,
+            },
+            commission: booking.commission,
+        }
+    }
+}
+
+/// The advertiser's id; 0 stands for none, in the conservation sum too.
+fn advertiser(envelope: &Envelope) -> i64 {
+    Claims::of(envelope).advertiser_id.map_or(0, sql::int)
+}
+
+/// Every code once, and every message.
+fn told(reasons: &[Reason]) -> (String, String) {
+    let codes: Vec<&str> = reasons.iter().map(|reason| reason.code.as_str()).collect();
+    let messages: Vec<&str> = reasons.iter().map(|reason| reason.message.as_str()).collect();
+    (codes.join(" "), messages.join("; "))
+}
+
+fn click(connection: &Connection, click_id: &str) -> Result<Option<Click>, LedgerError> {
+    let query = "SELECT advertiser_id, publisher_id, creative_id, clicked_at FROM clicks WHERE click_id = ?1";
+    sql::one(connection, query, (click_id,), |row| {
+        Ok(Click {
+            advertiser_id: sql::uint(row.get(0)?),
+            publisher_id: sql::uint(row.get(1)?),
+            creative_id: sql::uint(row.get(2)?),
+            at: sql::time(row.get(3)?),
+            click_id: click_id.to_owned(),
+        })
+    })
+}
+
+fn collision(
+    connection: &Connection,
+    advertiser_id: i64,
+    prefix: &str,
+    key: &str,
+) -> Result<Option<String>, LedgerError> {
+    let query = "SELECT reference FROM conversions
+        WHERE advertiser_id = ?1 AND reference_prefix = ?2 AND key IS NOT NULL AND key <> ?3 LIMIT 1";
+    sql::one(connection, query, (advertiser_id, prefix, key), |row| row.get(0))
+}
+
+fn standing(connection: &Connection, key: &str) -> Result<Option<Standing>, LedgerError> {
+    let query = "SELECT event_id, state, minor, currency, publisher_id, evidence, tries
+        FROM conversions WHERE key = ?1";
+    let read = |row: &Row<'_>| {
+        let (minor, code) = (row.get::<_, Option<i64>>(2)?, row.get::<_, Option<String>>(3)?);
+        let publisher_id = row.get::<_, Option<i64>>(4)?.map(sql::uint);
+        let (state, evidence) = (row.get::<_, String>(1)?, row.get::<_, String>(5)?);
+        Ok((sql::event_id(row.get(0)?), state, (minor, code), publisher_id, evidence, row.get::<_, i64>(6)?))
+    };
+    let Some((event_id, state, (minor, code), publisher_id, evidence, tries)) =
+        sql::one(connection, query, (key,), read)?
+    else {
+        return Ok(None);
+    };
+    let kind = EvidenceKind::parse(&evidence);
+    Ok(Some(Standing {
+        event_id,
+        state: sql::state(&state)?,
+        amount: sql::money(minor, code)?,
+        publisher_id,
+        evidence: kind.ok_or(LedgerError::Corrupt { what: "the evidence", value: evidence })?,
+        sent: tries > 0,
+        postings: in_force(connection, event_id)?,
+    }))
+}
+
+/// The lines that are in force for a conversion; none if it was never booked.
+pub(crate) fn in_force(connection: &Connection, event_id: EventId) -> Result<Option<Vec<Posting>>, LedgerError> {
+    let id = sql::id(event_id);
+    let booked = "SELECT 1 FROM posting_sets WHERE event_id = ?1 AND kind = 'booking'";
+    if sql::one(connection, booked, (id,), |_| Ok(()))?.is_none() {
+        return Ok(None);
+    }
+    let query = "SELECT account, party, currency, sum(minor) FROM postings
+        WHERE set_id IN (SELECT set_id FROM posting_sets WHERE event_id = ?1)
+        GROUP BY account, party, currency HAVING sum(minor) <> 0";
+    let read = |row: &Row<'_>| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?, row.get::<_, i64>(3)?))
+    };
+    let lines = sql::all(connection, query, (id,), read)?;
+    lines.into_iter().map(|(kind, party, code, minor)| posting(&kind, party, &code, minor)).collect::<Result<_, _>>().map(Some)
+}
+
+pub(crate) fn posting(kind: &str, party: i64, code: &str, minor: i64) -> Result<Posting, LedgerError> {
+    let corrupt = |what, value: &str| LedgerError::Corrupt { what, value: value.to_owned() };
+    let account = Account::parse(kind, sql::uint(party)).ok_or_else(|| corrupt("the account", kind))?;
+    let currency = Currency::parse(code).ok_or_else(|| corrupt("the currency", code))?;
+    Ok(Posting { account, amount: Money::from_minor(minor, currency) })
+}

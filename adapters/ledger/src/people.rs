@@ -1,0 +1,168 @@
+//! What people decide: send it again, or drop it. Both are journalled with who did it.
+
+use attribution::posting;
+use relay::delivery::State;
+use relay::intake::Decision;
+use relay::Envelope;
+use rusqlite::Row;
+use units::{EventId, Timestamp};
+
+use crate::intake::in_force;
+use crate::{LedgerError, Transaction, sql};
+
+/// What a redrive came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Redriven {
+    /// It waits for another attempt.
+    Queued,
+    /// It is decided about anew; this is where it stands now.
+    Decided(State),
+    /// Nothing was done: it stands in this state, from which nothing can be sent again.
+    Already(State),
+    /// There is no such conversion.
+    NotFound,
+}
+
+impl Transaction<'_> {
+    /// The state of a conversion, and the encoded envelope that its delivery uses.
+    ///
+    /// # Errors
+    /// If the store fails, or holds what cannot be.
+    pub fn stands(&self, event_id: EventId) -> Result<Option<(State, Vec<u8>)>, LedgerError> {
+        let query = "SELECT c.state, e.open FROM conversions c JOIN envelopes e ON e.event_id = c.source
+            WHERE c.event_id = ?1";
+        let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get(1)?));
+        let found = sql::one(&self.inner, query, (sql::id(event_id),), read)?;
+        found.map(|(name, open)| Ok((sql::state(&name)?, open))).transpose()
+    }
+
+    /// True if this event was taken in.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn has_event(&self, event_id: EventId) -> Result<bool, LedgerError> {
+        let query = "SELECT 1 FROM events WHERE event_id = ?1";
+        Ok(sql::one(&self.inner, query, (sql::id(event_id),), |_| Ok(()))?.is_some())
+    }
+
+    /// Sends a conversion again that is dead, rejected or unknown, or that was held after it was booked: a
+    /// fresh schedule from `due_at`. One that may have been processed is sent in its own bytes.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn requeue(
+        &mut self,
+        event_id: EventId,
+        due_at: Timestamp,
+        actor: &str,
+        why: &str,
+    ) -> Result<Redriven, LedgerError> {
+        let Some((state, advertiser_id)) = self.stands_for(event_id)? else { return Ok(Redriven::NotFound) };
+        let sendable = match state {
+            State::Dead | State::Rejected | State::Unknown => true,
+            State::Held => in_force(&self.inner, event_id)?.is_some(),
+            _ => false,
+        };
+        if !sendable {
+            return Ok(Redriven::Already(state));
+        }
+        let update = "UPDATE conversions SET state = 'queued', reason = 'redriven', detail = ?2, active = 1,
+            attention = 0, counted = 0, due_at = ?3, changed_at = ?4 WHERE event_id = ?1";
+        let row = (sql::id(event_id), why, due_at.as_millis(), self.now.as_millis());
+        sql::run(&self.inner, update, row, "redrive a conversion")?;
+        self.tally.left(advertiser_id, state);
+        self.tally.entered(advertiser_id, State::Queued);
+        self.journal(actor, "redrive", Some(event_id), why)?;
+        Ok(Redriven::Queued)
+    }
+
+    /// Puts a held conversion where `decision` about `envelope` puts it.
+    ///
+    /// # Errors
+    /// If it is not held any more, or the store fails.
+    pub fn redecide(
+        &mut self,
+        event_id: EventId,
+        envelope: &Envelope,
+        decision: &Decision,
+        actor: &str,
+        why: &str,
+    ) -> Result<Redriven, LedgerError> {
+        let Some((state, advertiser_id)) = self.stands_for(event_id)? else { return Ok(Redriven::NotFound) };
+        if state != State::Held {
+            return Ok(Redriven::Already(state));
+        }
+        let delete = "DELETE FROM conversions WHERE event_id = ?1";
+        sql::run(&self.inner, delete, (sql::id(event_id),), "decide anew")?;
+        self.tally.left(advertiser_id, State::Held);
+        self.place(event_id, envelope, decision)?;
+        self.journal(actor, "redrive", Some(event_id), why)?;
+        let stands = self.stands_for(event_id)?;
+        Ok(stands.map_or(Redriven::NotFound, |(state, _)| Redriven::Decided(state)))
+    }
+
+    /// A held entry that could not be read turned out to be an event, which was taken in by itself: the entry
+    /// counts as merged into it.
+    ///
+    /// # Errors
+    /// If it is not held any more, or the store fails.
+    pub fn supersede(&mut self, entry: EventId, by: EventId, actor: &str) -> Result<Redriven, LedgerError> {
+        let update = "UPDATE conversions SET state = 'merged', first = ?2, attention = 0, changed_at = ?3
+            WHERE event_id = ?1 AND state = 'held' RETURNING advertiser_id";
+        let row = (sql::id(entry), sql::id(by), self.now.as_millis());
+        let advertiser_id = sql::one(&self.inner, update, row, |row| row.get::<_, i64>(0))?;
+        let moved = LedgerError::Moved { event_id: entry, expected: State::Held };
+        let advertiser_id = advertiser_id.ok_or(moved)?;
+        self.tally.left(advertiser_id, State::Held);
+        self.tally.entered(advertiser_id, State::Merged);
+        self.journal(actor, "redrive", Some(entry), &format!("read at last: it is event {by}"))?;
+        Ok(Redriven::Decided(State::Merged))
+    }
+
+    /// Drops a conversion that a person has decided about: its postings are taken back, what is personal is
+    /// erased, and it is never sent again. True if it was dropped now.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn discard(&mut self, event_id: EventId, actor: &str, why: &str) -> Result<Redriven, LedgerError> {
+        let Some((state, advertiser_id)) = self.stands_for(event_id)? else { return Ok(Redriven::NotFound) };
+        if !state.needs_a_person() {
+            return Ok(Redriven::Already(state));
+        }
+        let update = "UPDATE conversions SET state = 'dropped', reason = 'discarded', detail = ?2, active = 0,
+            attention = 0, due_at = NULL, changed_at = ?3 WHERE event_id = ?1";
+        let row = (sql::id(event_id), why, self.now.as_millis());
+        sql::run(&self.inner, update, row, "discard a conversion")?;
+        self.tally.left(advertiser_id, state);
+        self.tally.entered(advertiser_id, State::Dropped);
+        if let Some(lines) = in_force(&self.inner, event_id)?.filter(|lines| !lines.is_empty()) {
+            self.post(event_id, "correction", event_id, &posting::correction(&lines, &[]))?;
+        }
+        self.erase(event_id)?;
+        self.journal(actor, "discard", Some(event_id), why)?;
+        Ok(Redriven::Decided(State::Dropped))
+    }
+
+    /// Holds a queued conversion that cannot be sent as things stand.
+    ///
+    /// # Errors
+    /// If it is not queued any more, or the store fails.
+    pub fn hold(&mut self, event_id: EventId, code: &str, why: &str) -> Result<(), LedgerError> {
+        let update = "UPDATE conversions SET state = 'held', reason = ?2, detail = ?3, active = 0, attention = 1,
+            due_at = NULL, changed_at = ?4 WHERE event_id = ?1 AND state = 'queued' RETURNING advertiser_id";
+        let row = (sql::id(event_id), code, why, self.now.as_millis());
+        let advertiser_id = sql::one(&self.inner, update, row, |row| row.get::<_, i64>(0))?;
+        let moved = LedgerError::Moved { event_id, expected: State::Queued };
+        let advertiser_id = advertiser_id.ok_or(moved)?;
+        self.tally.left(advertiser_id, State::Queued);
+        self.tally.entered(advertiser_id, State::Held);
+        Ok(())
+    }
+
+    fn stands_for(&self, event_id: EventId) -> Result<Option<(State, i64)>, LedgerError> {
+        let query = "SELECT state, advertiser_id FROM conversions WHERE event_id = ?1";
+        let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get(1)?));
+        let found = sql::one(&self.inner, query, (sql::id(event_id),), read)?;
+        found.map(|(name, advertiser_id)| Ok((sql::state(&name)?, advertiser_id))).transpose()
+    }
+}

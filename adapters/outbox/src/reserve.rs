@@ -1,0 +1,45 @@
+//! Space set aside for the moment when the disk is full.
+//!
+//! The file holds real blocks. When a write finds no room, the file is emptied and the write tried once more, so that
+//! the entries already waiting are accepted instead of refused. From then on the lane is full until the reserve can be
+//! claimed again: that is the sign that space has come back, and it keeps the lane from flapping at the last byte.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::io::{Filesystem, Handle as _};
+
+pub(crate) struct Reserve {
+    path: PathBuf,
+    bytes: u64,
+    held: bool,
+}
+
+impl Reserve {
+    pub(crate) fn new(directory: &Path, bytes: u64) -> Self {
+        Self { path: directory.join("reserve"), bytes, held: false }
+    }
+
+    /// Claims the space, all or none of it.
+    pub(crate) fn hold<F: Filesystem>(&mut self, filesystem: &F) -> io::Result<()> {
+        if self.held || self.bytes == 0 {
+            return Ok(());
+        }
+        let file = filesystem.open(&self.path).or_else(|_| filesystem.create(&self.path))?;
+        if file.bytes()? > self.bytes {
+            file.truncate(self.bytes)?;
+        }
+        let claimed = file.allocate(self.bytes);
+        if claimed.is_err() {
+            file.truncate(0)?;
+        }
+        self.held = claimed.is_ok();
+        claimed
+    }
+
+    /// Gives the space back; true when there was any to give.
+    pub(crate) fn release<F: Filesystem>(&mut self, filesystem: &F) -> bool {
+        let held = std::mem::take(&mut self.held);
+        held && filesystem.open(&self.path).and_then(|file| file.truncate(0)).is_ok()
+    }
+}

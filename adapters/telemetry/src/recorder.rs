@@ -1,0 +1,203 @@
+//! Each fact, counted and written down.
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use relay::Fact;
+use relay::reply::Mode;
+use tracking::{Class, Home, Verdict};
+
+use crate::handles::{Coded, Counters, Gauges, Histograms};
+use crate::host::{Gauge, HostFact};
+use crate::lines::Lines;
+use crate::list::{INVARIANTS, Metric};
+
+const MODES: [Mode; 6] = [Mode::Accept, Mode::Redirect, Mode::Direct, Mode::Proxy, Mode::Local, Mode::Refuse];
+const VERDICTS: [Verdict; 6] = [
+    Verdict::Confirmed,
+    Verdict::Taken,
+    Verdict::Rejected,
+    Verdict::Later,
+    Verdict::Paused,
+    Verdict::Unknown,
+];
+const CLASSES: usize = Class::ALL.len();
+const HOMES: usize = Home::ALL.len();
+const TRUTHS: [&str; 2] = ["false", "true"];
+
+/// Where facts go.
+#[derive(Debug)]
+pub struct Telemetry {
+    registry: Registry,
+    lines: Lines,
+    recognised: Counters<CLASSES>,
+    replies: Counters<{ CLASSES * MODES.len() }>,
+    reply_seconds: Histograms<{ MODES.len() }>,
+    appended: Counters<1>,
+    append_failed: Coded,
+    destination_refused: Coded,
+    asked: Counters<{ HOMES * 2 }>,
+    breaker_open: Gauges<HOMES>,
+    breaker_changes: Counters<{ HOMES * 2 }>,
+    booked: Counters<2>,
+    moved: Coded,
+    attempts: Counters<{ HOMES * VERDICTS.len() }>,
+    attempt_seconds: Histograms<HOMES>,
+    invariants: Counters<{ INVARIANTS.len() }>,
+    refused: Coded,
+    misdirected: Counters<1>,
+    looped: Counters<1>,
+    batches_taken: Counters<1>,
+    batches_not_taken: Counters<1>,
+    entries_taken: Counters<1>,
+    outbox_unreadable: Counters<1>,
+    gauges: [Gauges<1>; Gauge::ALL.len()],
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Telemetry {
+    /// All metrics at 0.
+    pub fn new() -> Self {
+        let mut registry = Registry::default();
+        let r = &mut registry;
+        let classes = Class::ALL.map(Class::name);
+        let homes = Home::ALL.map(Home::name);
+        let modes = MODES.map(Mode::name);
+        let verdicts = VERDICTS.map(Verdict::name);
+        Self {
+            lines: Lines::default(),
+            recognised: Counters::register(r, Metric::Recognised, singles(&classes)),
+            replies: Counters::register(
+                r,
+                Metric::Replies,
+                pairs(&classes, &modes).each_ref().map(<[_; 2]>::as_slice),
+            ),
+            reply_seconds: Histograms::register(r, Metric::ReplySeconds, singles(&modes)),
+            appended: Counters::register(r, Metric::Appended, [&[]]),
+            append_failed: Coded::register(r, Metric::AppendFailed),
+            destination_refused: Coded::register(r, Metric::DestinationRefused),
+            asked: Counters::register(
+                r,
+                Metric::Asked,
+                pairs(&homes, &TRUTHS).each_ref().map(<[_; 2]>::as_slice),
+            ),
+            breaker_open: Gauges::register(r, Metric::BreakerOpen, singles(&homes)),
+            breaker_changes: Counters::register(
+                r,
+                Metric::BreakerChanges,
+                pairs(&homes, &TRUTHS).each_ref().map(<[_; 2]>::as_slice),
+            ),
+            booked: Counters::register(r, Metric::Booked, singles(&TRUTHS)),
+            moved: Coded::register(r, Metric::Moved),
+            attempts: Counters::register(
+                r,
+                Metric::Attempts,
+                pairs(&homes, &verdicts).each_ref().map(<[_; 2]>::as_slice),
+            ),
+            attempt_seconds: Histograms::register(r, Metric::AttemptSeconds, singles(&homes)),
+            invariants: Counters::register(r, Metric::InvariantBroken, singles(&INVARIANTS)),
+            refused: Coded::register(r, Metric::Refused),
+            misdirected: Counters::register(r, Metric::Misdirected, [&[]]),
+            looped: Counters::register(r, Metric::Looped, [&[]]),
+            batches_taken: Counters::register(r, Metric::BatchesTaken, [&[]]),
+            batches_not_taken: Counters::register(r, Metric::BatchesNotTaken, [&[]]),
+            entries_taken: Counters::register(r, Metric::EntriesTaken, [&[]]),
+            outbox_unreadable: Counters::register(r, Metric::OutboxUnreadable, [&[]]),
+            gauges: Gauge::ALL.map(|gauge| Gauges::register(r, gauge.metric(), [&[]])),
+            registry,
+        }
+    }
+
+    /// Counts a fact of the pure core and writes its line.
+    pub fn record(&self, fact: &Fact) {
+        match fact {
+            Fact::Recognised { class, .. } => self.recognised.add(*class as usize, 1),
+            Fact::Appended { .. } => self.appended.add(0, 1),
+            Fact::AppendFailed { reason, .. } => self.append_failed.add(reason),
+            Fact::Replied { class, mode, took, .. } => {
+                self.replies.add(*class as usize * MODES.len() + *mode as usize, 1);
+                self.reply_seconds.observe(*mode as usize, *took);
+            }
+            Fact::DestinationRefused { reason, .. } => self.destination_refused.add(reason),
+            Fact::Asked { home, answered, .. } => {
+                self.asked.add(*home as usize * 2 + usize::from(*answered), 1)
+            }
+            Fact::BreakerChanged { home, open } => {
+                self.breaker_changes.add(*home as usize * 2 + usize::from(*open), 1);
+                self.breaker_open.set(*home as usize, u64::from(*open));
+            }
+            Fact::Booked { attributed, .. } => self.booked.add(usize::from(*attributed), 1),
+            Fact::Moved { state, .. } => self.moved.add(state),
+            Fact::Attempted { home, verdict, took, .. } => {
+                self.attempts.add(*home as usize * VERDICTS.len() + *verdict as usize, 1);
+                self.attempt_seconds.observe(*home as usize, *took);
+            }
+            Fact::InvariantBroken { invariant } => {
+                let place = INVARIANTS.iter().position(|known| known == invariant);
+                self.invariants.add(place.unwrap_or(0), 1);
+            }
+        }
+        self.lines.fact(fact);
+    }
+
+    /// Counts what happened in a host and writes its line.
+    pub fn observe(&self, fact: &HostFact) {
+        match *fact {
+            HostFact::Refused { code } => self.refused.add(code),
+            HostFact::Misdirected => self.misdirected.add(0, 1),
+            HostFact::Looped => self.looped.add(0, 1),
+            HostFact::BatchTaken { entries } => {
+                self.batches_taken.add(0, 1);
+                self.entries_taken.add(0, entries);
+            }
+            HostFact::BatchNotTaken => self.batches_not_taken.add(0, 1),
+            HostFact::OutboxUnreadable => self.outbox_unreadable.add(0, 1),
+        }
+        self.lines.host(fact);
+    }
+
+    /// Sets a gauge.
+    pub fn gauge(&self, gauge: Gauge, value: u64) {
+        if let Some(handle) = self.gauges.get(gauge as usize) {
+            handle.set(0, value);
+        }
+    }
+
+    /// All metrics in the Prometheus text format.
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        let written = encode(&mut text, &self.registry);
+        debug_assert!(written.is_ok(), "writing into memory cannot fail");
+        text
+    }
+}
+
+impl Gauge {
+    const fn metric(self) -> Metric {
+        match self {
+            Self::Connections => Metric::Connections,
+            Self::OutboxEntries => Metric::OutboxEntries,
+            Self::OutboxBytes => Metric::OutboxBytes,
+            Self::OutboxWaiting => Metric::OutboxWaiting,
+            Self::OutboxRefuses => Metric::OutboxRefuses,
+        }
+    }
+}
+
+/// Label values of one label.
+fn singles<'a, const N: usize>(values: &'a [&'static str; N]) -> [&'a [&'static str]; N] {
+    values.each_ref().map(std::slice::from_ref)
+}
+
+/// Label values of two labels, the second changing fastest.
+fn pairs<const N: usize>(first: &[&'static str], second: &[&'static str]) -> [[&'static str; 2]; N] {
+    let value = |values: &[&'static str], at: usize| values.get(at).copied().unwrap_or("");
+    std::array::from_fn(|at| [value(first, at / second.len()), value(second, at % second.len())])
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! The drive loop: whatever the exchange says is done, and the exchange is told how it went.
+//!
+//! No decision is made here. What waits for nothing is done on the spot; a reply is handed back at once, and
+//! what an exchange still wants after its reply goes on in a task of its own, so that the client's next
+//! request does not wait for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use relay::step::{Happened, Step};
+use relay::{Exchange, Fact, Reply};
+use telemetry::Telemetry;
+use tracking::{Home, Outbound};
+use units::Timestamp;
+use upstream::{Call, Upstream};
+
+use crate::clock;
+use crate::health::Platforms;
+use crate::journal::Journal;
+
+/// What steps are done with.
+#[derive(Debug)]
+pub(crate) struct Hands {
+    pub(crate) journal: Journal,
+    pub(crate) upstream: Upstream,
+    pub(crate) platforms: Platforms,
+    pub(crate) telemetry: Arc<Telemetry>,
+}
+
+/// Drives an exchange up to its reply. None if it ended without one.
+pub(crate) async fn drive(hands: &Arc<Hands>, mut exchange: Exchange) -> Option<Reply> {
+    while let Some(step) = exchange.poll() {
+        match hands.perform(step).await {
+            Done::Nothing => {}
+            Done::Happened(happened) => exchange.handle(happened, clock::now()),
+            Done::Reply(reply) => {
+                finish(hands, exchange);
+                return Some(reply);
+            }
+        }
+    }
+    None
+}
+
+/// Drives what is left after the reply, in a task if anything has to be waited for.
+fn finish(hands: &Arc<Hands>, mut exchange: Exchange) {
+    while let Some(step) = exchange.poll() {
+        let Some(step) = hands.perform_at_once(step) else { continue };
+        let hands = Arc::clone(hands);
+        tokio::spawn(async move {
+            let mut next = Some(step);
+            while let Some(step) = next {
+                if let Done::Happened(happened) = hands.perform(step).await {
+                    exchange.handle(happened, clock::now());
+                }
+                next = exchange.poll();
+            }
+        });
+        return;
+    }
+}
+
+/// What doing a step came to.
+enum Done {
+    Nothing,
+    Happened(Happened),
+    Reply(Reply),
+}
+
+impl Hands {
+    async fn perform(&self, step: Step) -> Done {
+        match step {
+            Step::Append(entry) => Done::Happened(self.journal.append(entry).await),
+            Step::Send { request, within } => Done::Happened(self.send(&request, within).await),
+            Step::WaitUntil(time) => {
+                tokio::time::sleep(time.since(clock::now())).await;
+                Done::Happened(Happened::TimePassed)
+            }
+            Step::Reply(reply) => Done::Reply(reply),
+            Step::Record(_) | Step::Report(_) => {
+                self.perform_at_once(step);
+                Done::Nothing
+            }
+        }
+    }
+
+    /// Does a step that waits for nothing, or gives it back.
+    fn perform_at_once(&self, step: Step) -> Option<Step> {
+        match step {
+            Step::Record(entry) => self.journal.record(entry),
+            Step::Report(fact) => self.telemetry.record(&fact),
+            Step::Append(_) | Step::Send { .. } | Step::Reply(_) | Step::WaitUntil(_) => return Some(step),
+        }
+        None
+    }
+
+    async fn send(&self, request: &Outbound, within: Duration) -> Happened {
+        let home = request.home;
+        let outcome = self.upstream.call(request, call(within)).await;
+        let ok = outcome.as_ref().is_ok_and(|answer| answer.status < 500);
+        self.heard(home, ok, clock::now());
+        match outcome {
+            Ok(answer) => Happened::Answered { home, answer },
+            Err(failure) => Happened::Unanswered { home, failure },
+        }
+    }
+
+    /// Tells what a call to a platform came to.
+    pub(crate) fn heard(&self, home: Home, ok: bool, now: Timestamp) {
+        self.report(self.platforms.heard(home, ok, now));
+    }
+
+    pub(crate) fn report(&self, fact: Option<Fact>) {
+        if let Some(fact) = fact {
+            self.telemetry.record(&fact);
+        }
+    }
+}
+
+/// How a step's request is sent: once, because it may be a sale that the outbox could not take, and with room
+/// for an answer that is passed on.
+const fn call(within: Duration) -> Call {
+    Call { answer_bytes_max: units::limits::PROXIED_BYTES_MAX, ..Call::once(within) }
+}

@@ -1,0 +1,261 @@
+//! Starting an edge, looking at it, and stopping it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use admission::Limits;
+use arc_swap::ArcSwap;
+use outbox::{Appender, Consumer};
+use relay::policy::Snapshot;
+use telemetry::Telemetry;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use upstream::{Peer, Upstream};
+
+use crate::clock::Seeds;
+use crate::consumer::Handover;
+use crate::drive::Hands;
+use crate::health::Platforms;
+use crate::http::{Ground, Listener, Roster, Service, Tls};
+use crate::journal::Journal;
+use crate::operator::Operator;
+use crate::probe;
+use crate::service::Public;
+use crate::settings::{EdgeSettings, OperatorSettings};
+use crate::stats::{Reading, Stats};
+use crate::tls::{self, TlsError};
+
+/// Most operators' connections at once. A scraper, a dashboard and a few people.
+const OPERATORS_MAX: usize = 64;
+
+/// What an edge is given beside its settings.
+#[derive(Debug)]
+pub struct Parts {
+    /// The policy snapshot. Storing another one changes what new requests see, while serving.
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
+    /// The appending half of the outbox.
+    pub appender: Appender,
+    /// Its one consumer; not touched if no processor is set.
+    pub consumer: Consumer,
+    /// Where facts go.
+    pub telemetry: Arc<Telemetry>,
+}
+
+/// Why an edge did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A socket that cannot be had.
+    #[error("cannot listen on {address}: is another process there, or may this one not?")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// Nowhere to listen.
+    #[error("neither a plain nor a TLS listener is set")]
+    NoListener,
+    /// TLS cannot be spoken.
+    #[error("TLS for the public cannot be set up")]
+    Tls(#[from] TlsError),
+    /// An origin or the processor's endpoint cannot work.
+    #[error("an origin cannot be used")]
+    Upstream(#[from] upstream::SettingsError),
+    /// The system has no entropy.
+    #[error("the system gives no random bytes")]
+    Entropy(#[from] getrandom::Error),
+}
+
+/// Where a running edge listens.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Addresses {
+    /// Plain HTTP.
+    pub plain: Option<SocketAddr>,
+    /// TLS.
+    pub tls: Option<SocketAddr>,
+    /// The operators' socket.
+    pub operator: Option<SocketAddr>,
+}
+
+/// An edge at work. Dropping it leaves it running; [`RunningEdge::stop`] ends it.
+#[derive(Debug)]
+pub struct RunningEdge {
+    addresses: Addresses,
+    public: Arc<Public>,
+    ground: Arc<Ground>,
+    settings: EdgeSettings,
+    stop: watch::Sender<bool>,
+    stop_background: watch::Sender<bool>,
+    background: Vec<JoinHandle<()>>,
+}
+
+/// Starts an edge: everything is checked and bound when this returns.
+///
+/// # Errors
+/// What cannot be had; nothing is left listening then.
+pub async fn serve(settings: EdgeSettings, parts: Parts) -> Result<RunningEdge, Error> {
+    let Parts { snapshot, appender, consumer, telemetry } = parts;
+    let stats = Arc::new(Stats::default());
+    let hands = Arc::new(Hands {
+        journal: Journal::new(appender, Arc::clone(&stats)),
+        upstream: Upstream::new(&settings.upstream)?,
+        platforms: Platforms::new(&snapshot.load().policy.breaker),
+        telemetry,
+    });
+    let handover = handover(&settings, &hands, &stats)?;
+    let public = Arc::new(Public {
+        snapshot: Arc::clone(&snapshot),
+        hands: Arc::clone(&hands),
+        seeds: Seeds::from_entropy()?,
+        stats,
+    });
+    let ground = Arc::new(ground(&settings, settings.connections_max));
+    let (stop, stopped) = watch::channel(false);
+    let (stop_background, background_stopped) = watch::channel(false);
+    let bound = Bound::all(&settings).await?;
+    let addresses = bound.addresses()?;
+    let mut background = bound.run(&settings, &public, &ground, &stopped)?;
+    background.push(tokio::spawn(probe::run(snapshot, hands, background_stopped.clone())));
+    if let Some(handover) = handover {
+        background.push(tokio::spawn(handover.run(consumer, background_stopped)));
+    }
+    Ok(RunningEdge { addresses, public, ground, settings, stop, stop_background, background })
+}
+
+impl RunningEdge {
+    /// Where it listens.
+    pub const fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// The live numbers.
+    pub fn stats(&self) -> Reading {
+        self.public.stats.read()
+    }
+
+    /// How the outbox stands.
+    pub fn outbox(&self) -> outbox::Status {
+        self.public.hands.journal.status()
+    }
+
+    /// Stops: no new connections, replies end theirs, requests under way are finished. Entries that the
+    /// processor has not taken stay in the outbox. True if no request had to be cut off.
+    pub async fn stop(self) -> bool {
+        self.stop.send_replace(true);
+        let drain = self.settings.drain;
+        let complete = self.ground.roster.let_go(drain.grace, drain.within).await;
+        self.stop_background.send_replace(true);
+        for task in self.background {
+            // A task that panicked has nothing more to end.
+            let _ended = task.await;
+        }
+        complete
+    }
+}
+
+fn ground(settings: &EdgeSettings, connections_max: usize) -> Ground {
+    Ground {
+        limits: Limits::default(),
+        deadlines: settings.deadlines,
+        fronts: settings.fronts.networks.clone(),
+        front_header: settings.fronts.address_header.to_ascii_lowercase(),
+        roster: Roster::new(connections_max),
+    }
+}
+
+fn handover(
+    settings: &EdgeSettings,
+    hands: &Arc<Hands>,
+    stats: &Arc<Stats>,
+) -> Result<Option<Handover>, Error> {
+    let Some(processor) = &settings.processor else { return Ok(None) };
+    Ok(Some(Handover {
+        processor: Peer::new(&processor.endpoint, &settings.upstream)?,
+        settings: processor.clone(),
+        hands: Arc::clone(hands),
+        seeds: Seeds::from_entropy()?,
+        stats: Arc::clone(stats),
+    }))
+}
+
+/// The sockets, bound and not yet served.
+struct Bound {
+    plain: Option<Listener>,
+    tls: Option<(Listener, Tls)>,
+    operator: Option<(Listener, OperatorSettings)>,
+}
+
+impl Bound {
+    async fn all(settings: &EdgeSettings) -> Result<Self, Error> {
+        if settings.plain.is_none() && settings.tls.is_none() {
+            return Err(Error::NoListener);
+        }
+        let plain = match settings.plain {
+            Some(address) => Some(bind(address).await?),
+            None => None,
+        };
+        let tls = match &settings.tls {
+            Some(tls) => Some((bind(tls.listen).await?, Tls::On(tls::acceptor(&tls.certificate)?))),
+            None => None,
+        };
+        let operator = match &settings.operator {
+            Some(operator) => Some((bind(operator.listen).await?, operator.clone())),
+            None => None,
+        };
+        Ok(Self { plain, tls, operator })
+    }
+
+    fn addresses(&self) -> Result<Addresses, Error> {
+        let address = |listener: Option<&Listener>| listener.map(address_of).transpose();
+        Ok(Addresses {
+            plain: address(self.plain.as_ref())?,
+            tls: address(self.tls.as_ref().map(|(listener, _)| listener))?,
+            operator: address(self.operator.as_ref().map(|(listener, _)| listener))?,
+        })
+    }
+
+    fn run(
+        self,
+        settings: &EdgeSettings,
+        public: &Arc<Public>,
+        ground: &Arc<Ground>,
+        stop: &watch::Receiver<bool>,
+    ) -> Result<Vec<JoinHandle<()>>, Error> {
+        let mut tasks = Vec::new();
+        if let Some(listener) = self.plain {
+            tasks.push(listen(listener, Tls::Off, ground, public, stop));
+        }
+        if let Some((listener, tls)) = self.tls {
+            tasks.push(listen(listener, tls, ground, public, stop));
+        }
+        if let Some((listener, OperatorSettings { token, .. })) = self.operator {
+            let (public, ground) = (Arc::clone(public), Arc::clone(ground));
+            let started = public.stats.read();
+            // Operators have a roster of their own: the public cannot lock them out.
+            let theirs = Arc::new(self::ground(settings, OPERATORS_MAX));
+            let operator = Arc::new(Operator { public, ground, token, started });
+            tasks.push(listen(listener, Tls::Off, &theirs, &operator, stop));
+        }
+        Ok(tasks)
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<Listener, Error> {
+    Listener::bind(address).await.map_err(|source| Error::Listen { address, source })
+}
+
+fn address_of(listener: &Listener) -> Result<SocketAddr, Error> {
+    let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+    listener.address().map_err(|source| Error::Listen { address: unknown, source })
+}
+
+fn listen<V: Service>(
+    listener: Listener,
+    tls: Tls,
+    ground: &Arc<Ground>,
+    service: &Arc<V>,
+    stop: &watch::Receiver<bool>,
+) -> JoinHandle<()> {
+    tokio::spawn(listener.run(tls, Arc::clone(ground), Arc::clone(service), stop.clone()))
+}

@@ -1,0 +1,91 @@
+//! The processor's HTTP interface: batches from edges, and the operator's questions.
+//!
+//! An error is JSON with a code and a message that says what to do. `POST /v1/batches` answers only after the
+//! batch is durable.
+
+mod operator;
+mod reply;
+mod shapes;
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use relay::signature::{KEY_HEADER, SIGNATURE_HEADER, Signature, TIME_HEADER};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+use units::limits::BATCH_BYTES_MAX;
+
+use crate::serve::{Settings, now};
+use crate::{Desk, ReceiveError};
+use reply::Refusal;
+
+/// What every request may use.
+#[derive(Clone)]
+pub(crate) struct Hall {
+    pub(crate) desk: Desk,
+    pub(crate) news: Arc<Notify>,
+    pub(crate) settings: Arc<Settings>,
+}
+
+pub(crate) fn router(hall: Hall) -> Router {
+    Router::new()
+        .route("/v1/batches", post(batches))
+        .route("/healthz", get(healthz))
+        .nest("/v1/operator", operator::router(&hall))
+        .fallback(|| async { Refusal::not_found("there is nothing at this path") })
+        .with_state(hall)
+}
+
+/// Says that the ledger's thread answers.
+async fn healthz(State(hall): State<Hall>) -> Result<Json<Value>, Refusal> {
+    let version = hall.desk.ask(|processor| processor.snapshot().version.clone()).await?;
+    Ok(Json(json!({ "status": "ok", "version": version })))
+}
+
+async fn batches(State(hall): State<Hall>, request: Request) -> Result<Json<Value>, Refusal> {
+    let (head, body) = request.into_parts();
+    let signature = signature(&head.headers)?;
+    let body = read(body).await?;
+    let verified = hall.settings.keys.verify(&signature, &body, now());
+    verified.map_err(|error| Refusal::new(StatusCode::UNAUTHORIZED, "signature", error.to_string()))?;
+    let received = hall.desk.ask(move |processor| (processor.receive(&body, now()), processor.gates())).await?;
+    let (received, gates) = match received {
+        (Ok(received), gates) => (received, gates),
+        (Err(error @ ReceiveError::Batch(_)), _) => {
+            return Err(Refusal::new(StatusCode::BAD_REQUEST, "batch", error.to_string()));
+        }
+        (Err(error @ ReceiveError::Ledger(_)), _) => return Err(Refusal::unavailable(&error)),
+    };
+    hall.news.notify_one();
+    Ok(Json(json!({
+        "accepted": received.accepted,
+        "duplicates": received.duplicates,
+        "breakers": shapes::breakers(&gates),
+    })))
+}
+
+fn signature(headers: &HeaderMap) -> Result<Signature, Refusal> {
+    let header = |name: &str| {
+        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        let missing = || {
+            let message = format!("a batch is signed, and header `{name}` is missing or no text");
+            Refusal::new(StatusCode::UNAUTHORIZED, "signature", message)
+        };
+        value.map(str::to_owned).ok_or_else(missing)
+    };
+    Ok(Signature { key: header(KEY_HEADER)?, time: header(TIME_HEADER)?, signature: header(SIGNATURE_HEADER)? })
+}
+
+async fn read(body: Body) -> Result<Bytes, Refusal> {
+    to_bytes(body, BATCH_BYTES_MAX).await.map_err(|_| {
+        let message = format!("the body ended early or is larger than {BATCH_BYTES_MAX} bytes: send less at once");
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body", message)
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,202 @@
+//! The operator's interface. Every request carries the operator's token as a bearer token.
+
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use ledger::Page;
+use relay::delivery::State as Standing;
+use serde::Deserialize;
+use serde_json::Value;
+use subtle::ConstantTimeEq as _;
+use units::EventId;
+
+use super::reply::Refusal;
+use super::{Hall, shapes};
+use crate::serve::now;
+use crate::{Processor, ProcessorError, Redrive};
+
+/// Rows of a list where none are asked for, and at most.
+const ROWS: usize = 100;
+const ROWS_MAX: usize = 1000;
+
+/// Most conversions that one order moves.
+const ORDERED_MAX: usize = 1000;
+
+pub(super) fn router(hall: &Hall) -> Router<Hall> {
+    Router::new()
+        .route("/status", get(status))
+        .route("/queue", get(queue))
+        .route("/dead", get(dead))
+        .route("/dead/redrive", post(redrive))
+        .route("/dead/discard", post(discard))
+        .route("/dead/{event_id}", get(conversion))
+        .route("/dead/{event_id}/redrive", post(redrive_one))
+        .route("/dead/{event_id}/discard", post(discard_one))
+        .route("/conversions/{event_id}", get(conversion))
+        .route("/transactions", get(transactions))
+        .route("/audit", get(audit))
+        .layer(from_fn_with_state(hall.clone(), only_operators))
+}
+
+async fn only_operators(State(hall): State<Hall>, request: Request, next: Next) -> Result<Response, Refusal> {
+    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    let right: bool = token.as_bytes().ct_eq(hall.settings.operator_token.as_bytes()).into();
+    // A processor without a token has no operators, rather than anybody.
+    if right && !hall.settings.operator_token.is_empty() {
+        return Ok(next.run(request).await);
+    }
+    let message = "send the operator's token as `authorization: Bearer …`; it stands in the data directory";
+    Err(Refusal::new(StatusCode::UNAUTHORIZED, "token", message.to_owned()))
+}
+
+/// Which part of a list is wanted.
+#[derive(Deserialize)]
+struct Wanted {
+    limit: Option<usize>,
+    advertiser_id: Option<u64>,
+    after: Option<EventId>,
+    /// States, joined by commas.
+    state: Option<String>,
+}
+
+impl Wanted {
+    fn page(&self) -> Page {
+        let limit = self.limit.unwrap_or(ROWS).clamp(1, ROWS_MAX);
+        Page { limit, advertiser_id: self.advertiser_id, after: self.after }
+    }
+
+    fn states(&self) -> Result<Vec<Standing>, Refusal> {
+        let names = self.state.as_deref().unwrap_or_default().split(',').filter(|name| !name.is_empty());
+        names
+            .map(|name| {
+                let known = || Standing::ALL.map(Standing::name).join(", ");
+                Standing::parse(name)
+                    .ok_or_else(|| Refusal::bad_request(format!("`{name}` is no state; there are {}", known())))
+            })
+            .collect()
+    }
+}
+
+/// Asks the processor, and makes the answer a reply.
+async fn ask(
+    hall: &Hall,
+    question: impl FnOnce(&mut Processor) -> Result<Value, ProcessorError> + Send + 'static,
+) -> Result<Json<Value>, Refusal> {
+    Ok(Json(hall.desk.ask(question).await??))
+}
+
+async fn status(State(hall): State<Hall>) -> Result<Json<Value>, Refusal> {
+    ask(&hall, |processor| Ok(shapes::status(&processor.status()?, now()))).await
+}
+
+async fn queue(State(hall): State<Hall>, Query(wanted): Query<Wanted>) -> Result<Json<Value>, Refusal> {
+    let page = wanted.page();
+    ask(&hall, move |processor| Ok(shapes::list("queue", &processor.ledger().queue(&page)?, page.limit))).await
+}
+
+async fn dead(State(hall): State<Hall>, Query(wanted): Query<Wanted>) -> Result<Json<Value>, Refusal> {
+    let (page, states) = (wanted.page(), wanted.states()?);
+    ask(&hall, move |processor| {
+        let rows = processor.ledger().dead_list(&states, &page)?;
+        Ok(shapes::list("dead", &rows, page.limit))
+    })
+    .await
+}
+
+async fn transactions(
+    State(hall): State<Hall>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<Value>, Refusal> {
+    let page = wanted.page();
+    ask(&hall, move |processor| {
+        let rows = processor.ledger().transactions(&page)?;
+        Ok(shapes::list("transactions", &rows, page.limit))
+    })
+    .await
+}
+
+async fn conversion(State(hall): State<Hall>, Path(text): Path<String>) -> Result<Json<Value>, Refusal> {
+    let event_id = event_id(&text)?;
+    let shown = hall.desk.ask(move |processor| processor.ledger().show(event_id)).await??;
+    let missing = || Refusal::not_found(&format!("no conversion has event id {event_id}"));
+    Ok(Json(shapes::shown(&shown.ok_or_else(missing)?)))
+}
+
+async fn audit(State(hall): State<Hall>) -> Result<Json<Value>, Refusal> {
+    // An audit reads every row: on a connection of its own, where the ledger is a file.
+    let Some(reader) = hall.desk.ask(|processor| processor.ledger().reader()).await?? else {
+        return ask(&hall, |processor| Ok(shapes::audit(&processor.ledger().audit()?))).await;
+    };
+    let audited = tokio::task::spawn_blocking(move || reader.audit()).await;
+    let audit = audited.map_err(|error| Refusal::unavailable(&error))??;
+    Ok(Json(shapes::audit(&audit)))
+}
+
+/// An order of a person. `events` stands where the path names none.
+#[derive(Deserialize)]
+struct Order {
+    #[serde(default)]
+    events: Vec<EventId>,
+    actor: String,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    approved: bool,
+}
+
+impl Order {
+    fn checked(self) -> Result<Self, Refusal> {
+        if self.actor.trim().is_empty() {
+            return Err(Refusal::bad_request("`actor` is empty: the journal needs to know who orders it".to_owned()));
+        }
+        if self.events.is_empty() || self.events.len() > ORDERED_MAX {
+            let message = format!("`events` has {}; one order takes 1 to {ORDERED_MAX}", self.events.len());
+            return Err(Refusal::bad_request(message));
+        }
+        Ok(self)
+    }
+}
+
+async fn redrive(State(hall): State<Hall>, Json(order): Json<Order>) -> Result<Json<Value>, Refusal> {
+    let order = order.checked()?;
+    let order =
+        Redrive { events: order.events, actor: order.actor, why: order.reason, approved: order.approved };
+    let reply = ask(&hall, move |processor| Ok(shapes::outcomes(&processor.redrive(&order, now())?))).await;
+    hall.news.notify_one();
+    reply
+}
+
+async fn discard(State(hall): State<Hall>, Json(order): Json<Order>) -> Result<Json<Value>, Refusal> {
+    let order = order.checked()?;
+    ask(&hall, move |processor| {
+        let outcomes = processor.discard(&order.events, &order.actor, &order.reason, now())?;
+        Ok(shapes::outcomes(&outcomes))
+    })
+    .await
+}
+
+async fn redrive_one(
+    hall: State<Hall>,
+    Path(text): Path<String>,
+    Json(order): Json<Order>,
+) -> Result<Json<Value>, Refusal> {
+    let events = vec![event_id(&text)?];
+    redrive(hall, Json(Order { events, ..order })).await
+}
+
+async fn discard_one(
+    hall: State<Hall>,
+    Path(text): Path<String>,
+    Json(order): Json<Order>,
+) -> Result<Json<Value>, Refusal> {
+    let events = vec![event_id(&text)?];
+    discard(hall, Json(Order { events, ..order })).await
+}
+
+fn event_id(text: &str) -> Result<EventId, Refusal> {
+    text.parse().map_err(|error: units::id::EventIdError| Refusal::bad_request(error.to_string()))
+}

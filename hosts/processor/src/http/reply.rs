@@ -1,0 +1,71 @@
+//! Errors as replies.
+
+use std::error::Error;
+
+use axum::Json;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::DeskClosed;
+
+/// A request that was not done, and why.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+}
+
+impl Refusal {
+    pub(crate) const fn new(status: StatusCode, code: &'static str, message: String) -> Self {
+        Self { status, code, message }
+    }
+
+    pub(crate) fn not_found(message: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", message.to_owned())
+    }
+
+    pub(crate) fn bad_request(message: String) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "request", message)
+    }
+
+    /// The store failed. The message names every cause: the reader is an edge's log or an operator.
+    pub(crate) fn unavailable(error: &dyn Error) -> Self {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            message.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "ledger", message)
+    }
+}
+
+impl From<DeskClosed> for Refusal {
+    fn from(error: DeskClosed) -> Self {
+        Self::unavailable(&error)
+    }
+}
+
+impl From<crate::ProcessorError> for Refusal {
+    fn from(error: crate::ProcessorError) -> Self {
+        Self::unavailable(&error)
+    }
+}
+
+impl From<ledger::LedgerError> for Refusal {
+    fn from(error: ledger::LedgerError) -> Self {
+        Self::unavailable(&error)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let body = Json(json!({ "error": { "code": self.code, "message": self.message } }));
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            return (self.status, [(header::RETRY_AFTER, "1")], body).into_response();
+        }
+        (self.status, body).into_response()
+    }
+}

@@ -1,0 +1,178 @@
+//! The JSON of the operator's interface. Times are RFC 3339, money is decimal text with its currency, ids of
+//! the platforms are numbers, and nothing is personal (I9).
+
+use ledger::{AtRisk, Audit, AuditRow, ConversionRow, PostingRow, Redriven, Shown};
+use relay::Envelope;
+use relay::delivery::{GateStatus, State};
+use serde_json::{Map, Value, json};
+use units::{EventId, Money, Timestamp};
+
+use crate::Status;
+
+fn time(at: Option<Timestamp>) -> Value {
+    at.map_or(Value::Null, |at| Value::String(at.to_string()))
+}
+
+fn money(amount: Option<Money>) -> Value {
+    amount.map_or(Value::Null, |amount| json!({ "amount": amount.decimal(), "currency": amount.currency.code() }))
+}
+
+fn states(counts: &[u64; 11]) -> Value {
+    let pairs = State::ALL.iter().zip(counts).map(|(state, count)| (state.name().to_owned(), json!(count)));
+    Value::Object(pairs.collect::<Map<String, Value>>())
+}
+
+pub(super) fn breakers(gates: &[GateStatus; 2]) -> Value {
+    let pairs = gates.iter().map(|gate| (gate.home.name().to_owned(), json!(gate.breaker.name())));
+    Value::Object(pairs.collect::<Map<String, Value>>())
+}
+
+fn gate(gate: &GateStatus) -> Value {
+    json!({
+        "platform": gate.home.name(),
+        "breaker": gate.breaker.name(),
+        "down_since": time(gate.down_since),
+        "next_try_at": time(gate.probe_at),
+        "in_flight": gate.in_flight,
+        "retries_left": gate.retries_left,
+        "refuses_credentials": gate.refuses_credentials,
+    })
+}
+
+pub(super) fn status(status: &Status, now: Timestamp) -> Value {
+    let waiting = status.queue.oldest.map(|at| now.since(at).as_secs());
+    json!({
+        "version": status.version,
+        "accepted": status.accepted,
+        "states": states(&status.states),
+        "oldest_waiting_at": time(status.queue.oldest),
+        "oldest_waiting_seconds": waiting,
+        "corrected_late": status.queue.corrected_late,
+        "platforms": status.gates.iter().map(gate).collect::<Vec<_>>(),
+        "at_risk": status.at_risk.iter().map(at_risk).collect::<Vec<_>>(),
+    })
+}
+
+fn at_risk(row: &AtRisk) -> Value {
+    json!({
+        "advertiser_id": row.advertiser_id,
+        "state": row.state.name(),
+        "count": row.count,
+        "sum": money(row.amount),
+        "since": time(Some(row.since)),
+    })
+}
+
+pub(super) fn conversion(row: &ConversionRow) -> Value {
+    json!({
+        "event_id": row.event_id,
+        "state": row.state.name(),
+        "reason": row.reason,
+        "detail": row.detail,
+        "flags": row.flags.split_whitespace().collect::<Vec<_>>(),
+        "advertiser_id": row.advertiser_id,
+        "publisher_id": row.publisher_id,
+        "owner": row.owner.map(|home| home.name()),
+        "amount": row.amount.map(|amount| amount.decimal()),
+        "currency": row.amount.map(|amount| amount.currency.code().to_owned()),
+        "commission": money(row.commission),
+        "order_reference": row.reference,
+        "evidence": row.evidence,
+        "merged_into": row.first.filter(|_| row.state == State::Merged),
+        "conflicts_with": row.first.filter(|_| row.state == State::Conflict),
+        "corrected_late": row.corrected_late,
+        "attempts": row.tries,
+        "received_at": time(Some(row.received_at)),
+        "changed_at": time(Some(row.changed_at)),
+        "due_at": time(row.due_at),
+    })
+}
+
+pub(super) fn list(name: &str, rows: &[ConversionRow], limit: usize) -> Value {
+    let next = rows.last().filter(|_| rows.len() == limit).map(|row| row.event_id);
+    json!({ name: rows.iter().map(conversion).collect::<Vec<_>>(), "next_after": next })
+}
+
+fn posting(row: &PostingRow) -> Value {
+    json!({
+        "set": row.set_id,
+        "kind": row.kind,
+        "cause": row.cause,
+        "posted_at": time(Some(row.posted_at)),
+        "account": row.posting.map(|line| line.account.kind()),
+        "party": row.posting.map(|line| line.account.party()),
+        "amount": money(row.posting.map(|line| line.amount)),
+    })
+}
+
+/// The whole walk of one conversion.
+pub(super) fn shown(shown: &Shown) -> Value {
+    let envelope = Envelope::decode(&shown.open).ok();
+    let attempts = shown.attempts.iter().map(|attempt| {
+        json!({
+            "number": attempt.number,
+            "platform": attempt.home,
+            "endpoint": attempt.endpoint,
+            "request": attempt.line,
+            "probe": attempt.probe,
+            "started_at": time(Some(attempt.started_at)),
+            "finished_at": time(attempt.finished_at),
+            "verdict": attempt.verdict,
+            "reason": attempt.reason,
+            "status": attempt.status,
+            "answer": attempt.excerpt,
+        })
+    });
+    let journal = shown.journal.iter().map(|entry| {
+        json!({ "at": time(Some(entry.at)), "actor": entry.actor, "action": entry.action, "detail": entry.detail })
+    });
+    json!({
+        "conversion": conversion(&shown.conversion),
+        "event": envelope.as_ref().map(|envelope| &envelope.event),
+        "endpoint": envelope.as_ref().map(|envelope| &envelope.endpoint),
+        "purpose": envelope.as_ref().map(|envelope| envelope.purpose.name()),
+        "key": envelope.as_ref().and_then(|envelope| envelope.key.as_deref()),
+        "consent": envelope.as_ref().map(|envelope| envelope.consent.name()),
+        "consent_reason": envelope.as_ref().map(|envelope| envelope.consent.reason().name()),
+        "country": envelope.as_ref().and_then(|envelope| envelope.country.as_deref()),
+        "problems": envelope.as_ref().map(|envelope| &envelope.problems),
+        "sealed_part_kept": shown.sealed,
+        "attempts": attempts.collect::<Vec<_>>(),
+        "postings": shown.postings.iter().map(posting).collect::<Vec<_>>(),
+        "journal": journal.collect::<Vec<_>>(),
+        "later_arrivals": shown.later_arrivals.iter().map(conversion).collect::<Vec<_>>(),
+    })
+}
+
+fn audit_row(row: &AuditRow) -> Value {
+    json!({
+        "advertiser_id": row.advertiser_id,
+        "accepted": row.accepted,
+        "states": states(&row.states),
+        "sum": row.sum(),
+        "balances": row.accepted == row.sum(),
+    })
+}
+
+pub(super) fn audit(audit: &Audit) -> Value {
+    let findings = audit.findings.iter();
+    let findings = findings.map(|found| json!({ "invariant": found.invariant, "message": found.message }));
+    json!({
+        "balances": audit.findings.is_empty(),
+        "advertisers": audit.rows.iter().map(audit_row).collect::<Vec<_>>(),
+        "findings": findings.collect::<Vec<_>>(),
+    })
+}
+
+pub(super) fn outcomes(outcomes: &[(EventId, Redriven)]) -> Value {
+    let rows = outcomes.iter().map(|(event_id, outcome)| {
+        let (outcome, state) = match outcome {
+            Redriven::Queued => ("done", Some(State::Queued)),
+            Redriven::Decided(state) => ("done", Some(*state)),
+            Redriven::Already(state) => ("nothing_to_do", Some(*state)),
+            Redriven::NotFound => ("not_found", None),
+        };
+        json!({ "event_id": event_id, "outcome": outcome, "state": state.map(State::name) })
+    });
+    json!({ "events": rows.collect::<Vec<_>>() })
+}

@@ -1,0 +1,158 @@
+//! The processor without its host: synchronous, in whatever time it is given.
+
+mod deliver;
+mod people;
+mod receive;
+mod request;
+mod status;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ledger::{Ledger, LedgerError};
+use relay::Fact;
+use relay::delivery::{Gate, recover};
+use relay::policy::Snapshot;
+use tracking::Home;
+use units::{EventId, Seed, Timestamp};
+
+pub use deliver::{Delivery, DeliveryId, Ended};
+pub use people::Redrive;
+pub use receive::{ReceiveError, Received};
+pub use status::Status;
+
+use deliver::{Flying, Outcome, tried};
+
+/// Rows recovered in one transaction after a crash.
+const RECOVERED_AT_ONCE: usize = 500;
+
+/// Why the processor could not do what it was asked. Nothing was done.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessorError {
+    /// The ledger failed.
+    #[error("the ledger failed")]
+    Ledger(#[from] LedgerError),
+}
+
+/// The processor of one ledger.
+#[derive(Debug)]
+pub struct Processor {
+    ledger: Ledger,
+    snapshot: Arc<Snapshot>,
+    legacy: Gate,
+    primary: Gate,
+    flying: BTreeMap<DeliveryId, Flying>,
+    /// Outcomes that are not in the ledger yet: a failed commit must not lose what a platform said.
+    unsettled: Vec<(DeliveryId, Outcome)>,
+    seed: Seed,
+    draws: u64,
+    /// When the next redriven conversion may be due, so that a thousand of them come one after another.
+    redrive_at: Timestamp,
+    facts: Vec<Fact>,
+}
+
+impl Processor {
+    /// A processor of `ledger`. What was in flight when the last one ended may have been processed: it is
+    /// sent again, in the same bytes, only where its owner deduplicates (I4).
+    ///
+    /// # Errors
+    /// If the ledger fails.
+    pub fn new(
+        ledger: Ledger,
+        snapshot: Arc<Snapshot>,
+        seed: Seed,
+        now: Timestamp,
+    ) -> Result<Self, ProcessorError> {
+        let (legacy, primary) =
+            (Gate::new(Home::Legacy, &snapshot.policy), Gate::new(Home::Primary, &snapshot.policy));
+        let mut processor = Self {
+            ledger,
+            snapshot,
+            legacy,
+            primary,
+            flying: BTreeMap::new(),
+            unsettled: Vec::new(),
+            seed,
+            draws: 0,
+            redrive_at: now,
+            facts: Vec::new(),
+        };
+        processor.recover(now)?;
+        Ok(processor)
+    }
+
+    fn recover(&mut self, now: Timestamp) -> Result<(), ProcessorError> {
+        loop {
+            let rows = self.ledger.in_flight(RECOVERED_AT_ONCE)?;
+            if rows.is_empty() {
+                return Ok(());
+            }
+            let policy = self.snapshot.policy.delivery.clone();
+            let mut settled = Vec::with_capacity(rows.len());
+            for row in &rows {
+                let seed = self.draw();
+                settled.push(recover(&tried(row, self.deduplicates(row), false), &policy, now, seed));
+            }
+            let mut transaction = self.ledger.transaction(now)?;
+            for (row, settled) in rows.iter().zip(&settled) {
+                let (event_id, number) = (row.event_id, row.tries);
+                transaction.finish(&ledger::Finished { event_id, number, settled, status: None, excerpt: "" })?;
+            }
+            transaction.commit()?;
+            for (row, settled) in rows.iter().zip(&settled) {
+                self.moved(row.event_id, settled.state.name());
+            }
+        }
+    }
+
+    /// What has happened since this was last asked.
+    pub fn take_facts(&mut self) -> Vec<Fact> {
+        std::mem::take(&mut self.facts)
+    }
+
+    /// Decides by this snapshot from now on. Breakers and budgets keep what they have learnt.
+    pub fn replace_snapshot(&mut self, snapshot: Arc<Snapshot>) {
+        self.snapshot = snapshot;
+    }
+
+    /// The snapshot that is decided by.
+    pub const fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
+    /// The ledger, for reading.
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The ledger as it is left behind: what a crash would leave.
+    pub fn into_ledger(self) -> Ledger {
+        self.ledger
+    }
+
+    const fn gate(&mut self, home: Home) -> &mut Gate {
+        match home {
+            Home::Legacy => &mut self.legacy,
+            Home::Primary => &mut self.primary,
+        }
+    }
+
+    /// True if the conversion's owner is known to deduplicate. The old platform is never trusted to.
+    fn deduplicates(&self, row: &ledger::Due) -> bool {
+        let advertiser = self.snapshot.directory.advertiser(row.advertiser_id);
+        row.owner == Home::Primary && advertiser.is_some_and(|advertiser| advertiser.deduplicates)
+    }
+
+    /// A seed for one use.
+    fn draw(&mut self) -> Seed {
+        self.draws = self.draws.wrapping_add(1);
+        self.seed.fork(self.draws)
+    }
+
+    fn moved(&mut self, event_id: EventId, state: &'static str) {
+        self.facts.push(Fact::Moved { event_id, state });
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

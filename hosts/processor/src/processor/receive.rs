@@ -1,0 +1,104 @@
+//! Batches in: every event of a batch becomes what it becomes in one transaction.
+
+use attribution::Credit;
+use ledger::{LedgerError, Transaction};
+use relay::envelope::{Batch, EnvelopeError};
+use relay::intake::{self, Claims, Decision};
+use relay::policy::Snapshot;
+use relay::{Envelope, Fact};
+use sha2::{Digest as _, Sha256};
+use units::{EventId, Timestamp};
+
+use super::Processor;
+
+/// What a batch came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Received {
+    /// Events that are new, and durable now.
+    pub accepted: usize,
+    /// Events that were taken in before.
+    pub duplicates: usize,
+}
+
+/// Why a batch was not taken in. Nothing of it was.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiveError {
+    /// The body is no batch.
+    #[error(transparent)]
+    Batch(#[from] EnvelopeError),
+    /// The ledger failed: the same batch may be sent again.
+    #[error("the ledger failed")]
+    Ledger(#[from] LedgerError),
+}
+
+impl Processor {
+    /// Takes a batch in. When this returns, everything in it is durable and the sender may forget it.
+    ///
+    /// # Errors
+    /// If the body is no batch or the ledger fails; then nothing of it was taken in.
+    pub fn receive(&mut self, body: &[u8], now: Timestamp) -> Result<Received, ReceiveError> {
+        let batch = Batch::decode(body)?;
+        let mut received = Received::default();
+        let mut facts = Vec::with_capacity(batch.entries.len());
+        let mut transaction = self.ledger.transaction(now)?;
+        for entry in &batch.entries {
+            let new = match Envelope::decode(entry) {
+                Ok(envelope) => take_in(&mut transaction, &self.snapshot, envelope, &batch.lane, &mut facts, now)?,
+                Err(error) => {
+                    let event_id = identity(entry);
+                    facts.push(Fact::Moved { event_id, state: "held" });
+                    transaction.receive_unreadable(event_id, entry, &batch.lane, &error.to_string())?
+                }
+            };
+            received.accepted += usize::from(new);
+            received.duplicates += usize::from(!new);
+        }
+        transaction.commit()?;
+        self.facts.append(&mut facts);
+        Ok(received)
+    }
+}
+
+/// Takes one event in; false if it was taken in before.
+pub(super) fn take_in(
+    transaction: &mut Transaction<'_>,
+    snapshot: &Snapshot,
+    mut envelope: Envelope,
+    lane: &str,
+    facts: &mut Vec<Fact>,
+    now: Timestamp,
+) -> Result<bool, LedgerError> {
+    if !transaction.receive(&envelope, lane)? {
+        return Ok(false);
+    }
+    let sealed = std::mem::take(&mut envelope.sealed);
+    let known = transaction.known(&envelope)?;
+    let decision = intake::decide_by(snapshot, &envelope, &known, now);
+    transaction.apply(&envelope, &sealed, &decision)?;
+    facts.extend(fact(&envelope, &decision));
+    Ok(true)
+}
+
+fn fact(envelope: &Envelope, decision: &Decision) -> Option<Fact> {
+    let event_id = envelope.event_id;
+    let state = match decision {
+        Decision::Record { .. } => return None,
+        Decision::Book(booking) => {
+            let attributed = matches!(booking.credit, Credit::To(_));
+            let advertiser_id = Claims::of(envelope).advertiser_id;
+            return Some(Fact::Booked { event_id, advertiser_id, attributed });
+        }
+        Decision::Drop { .. } => "dropped",
+        Decision::Hold { .. } => "held",
+        Decision::Merge { .. } => "merged",
+        Decision::Conflict { .. } => "conflict",
+    };
+    Some(Fact::Moved { event_id, state })
+}
+
+/// The identity of an entry that cannot be read, made from its bytes so that its redelivery is recognised.
+fn identity(entry: &[u8]) -> EventId {
+    let digest = Sha256::digest(entry);
+    let half = digest.iter().take(16).fold(0_u128, |bits, &byte| (bits << 8) | u128::from(byte));
+    EventId::from_u128(half)
+}

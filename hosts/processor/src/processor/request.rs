@@ -1,0 +1,82 @@
+//! The request of a delivery, written from what the ledger holds.
+
+use ledger::Due;
+use relay::delivery::{dispatch_from_bytes, original};
+use relay::envelope::open_bytes;
+use relay::policy::Snapshot;
+use relay::{Envelope, Sealed};
+use tracking::Home;
+use tracking::migration::{ConversionOrder, Dispatch};
+
+/// What is in the way of sending a conversion: a code, and what to do about it.
+pub(super) struct Obstacle {
+    pub(super) code: &'static str,
+    pub(super) why: String,
+}
+
+fn obstacle(code: &'static str) -> impl Fn(String) -> Obstacle {
+    move |why| Obstacle { code, why }
+}
+
+/// The request for what is due, with the event it tells of.
+///
+/// What may have been processed goes out in the bytes of that attempt. What belongs to the old platform goes
+/// out in the client's own bytes. Everything else is written with today's mapping.
+pub(super) fn write(due: &Due, snapshot: &Snapshot) -> Result<(Dispatch, Envelope), Obstacle> {
+    let envelope = Envelope::decode(&due.open);
+    let envelope = envelope.map_err(|error| obstacle("unreadable_entry")(error.to_string()))?;
+    let dispatch = if due.ambiguous {
+        resent(due, snapshot)?
+    } else {
+        match due.owner {
+            Home::Legacy => forwarded(due, snapshot, &envelope)?,
+            Home::Primary => translated(due, snapshot, &envelope)?,
+        }
+    };
+    Ok((dispatch, envelope))
+}
+
+fn resent(due: &Due, snapshot: &Snapshot) -> Result<Dispatch, Obstacle> {
+    let gone = || {
+        let why = "it may have arrived, and the request is not kept any more: look for it on the platform, then \
+                   discard it";
+        obstacle("request_erased")(why.to_owned())
+    };
+    let sealed = due.resend.as_deref().ok_or_else(gone)?;
+    let bytes = open_bytes(sealed, &snapshot.secrets.seal_keys, due.event_id);
+    let bytes = bytes.map_err(|error| obstacle("sealed_unreadable")(error.to_string()))?;
+    dispatch_from_bytes(&bytes).map_err(|error| obstacle("request_unreadable")(error.to_string()))
+}
+
+fn forwarded(due: &Due, snapshot: &Snapshot, envelope: &Envelope) -> Result<Dispatch, Obstacle> {
+    let sealed = Sealed::open(&due.sealed, &snapshot.secrets.seal_keys, due.source);
+    let mut sealed = sealed.map_err(|error| obstacle("sealed_unreadable")(error.to_string()))?;
+    if !envelope.consent.permits() {
+        sealed.original.headers.retain(|(name, _)| name != "cookie");
+    }
+    Ok(Dispatch { request: original(&sealed), endpoint: envelope.endpoint.clone() })
+}
+
+fn translated(due: &Due, snapshot: &Snapshot, envelope: &Envelope) -> Result<Dispatch, Obstacle> {
+    let unmapped = || {
+        let why = format!("advertiser {} has no id on the new platform: map it, then redrive", due.advertiser_id);
+        obstacle("advertiser_unmapped")(why)
+    };
+    let order = ConversionOrder {
+        event_id: due.event_id,
+        at: envelope.received_at,
+        event: &envelope.event,
+        evidence: &due.evidence,
+        advertiser_primary_id: due.advertiser_primary_id.ok_or_else(unmapped)?,
+        publisher_primary_id: due.publisher_primary_id,
+        consent: envelope.consent,
+    };
+    snapshot.migration.conversion(&order).map_err(|error| obstacle("no_rule")(error.to_string()))
+}
+
+/// Method, host and path of a request, for people. The query stays away: it may be personal.
+pub(super) fn line(dispatch: &Dispatch) -> String {
+    let request = &dispatch.request;
+    let path = request.target.split(|&byte| byte == b'?').next().unwrap_or_default();
+    format!("{} {}{}", request.method, request.host, String::from_utf8_lossy(path))
+}

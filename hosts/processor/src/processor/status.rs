@@ -1,0 +1,46 @@
+//! What an operator asks first: is money being lost, whose, since when.
+
+use ledger::{AtRisk, QueueStatus};
+use relay::delivery::GateStatus;
+
+use super::{Processor, ProcessorError};
+
+/// The processor at one glance.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Status {
+    /// The snapshot that is decided by.
+    pub version: String,
+    /// Conversions accepted, ever.
+    pub accepted: u64,
+    /// Conversions in each state, in the order of `relay::delivery::State::ALL`.
+    pub states: [u64; 11],
+    /// What waits.
+    pub queue: QueueStatus,
+    /// Both platforms' gates.
+    pub gates: [GateStatus; 2],
+    /// The money that only a person can move.
+    pub at_risk: Vec<AtRisk>,
+}
+
+impl Processor {
+    /// The processor at one glance. It reads counters and short lists, never whole tables.
+    ///
+    /// # Errors
+    /// If the ledger fails.
+    pub fn status(&self) -> Result<Status, ProcessorError> {
+        let (accepted, states) = self.ledger.totals()?;
+        Ok(Status {
+            version: self.snapshot.version.clone(),
+            accepted,
+            states,
+            queue: self.ledger.queue_status()?,
+            gates: self.gates(),
+            at_risk: self.ledger.at_risk()?,
+        })
+    }
+
+    /// Both platforms' gates, the old one's first.
+    pub fn gates(&self) -> [GateStatus; 2] {
+        [self.legacy.status(), self.primary.status()]
+    }
+}

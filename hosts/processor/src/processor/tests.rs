@@ -1,0 +1,4 @@
+mod delivering;
+mod histories;
+mod receiving;
+pub(crate) mod world;

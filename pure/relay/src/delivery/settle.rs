@@ -1,0 +1,130 @@
+//! What the outcome of an attempt makes of a conversion.
+
+use core::time::Duration;
+
+use resilience::Backoff;
+use tracking::{Judged, SendFailure, Verdict};
+use units::{Seed, Timestamp};
+
+use super::State;
+use crate::policy::DeliveryPolicy;
+
+/// The longest wait that a platform may ask for; what is beyond is a mistake of the platform's.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
+
+/// How an attempt ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// An answer came and was judged.
+    Judged(Judged),
+    /// No complete answer came.
+    Failed(SendFailure),
+    /// This process ended while the attempt was under way.
+    Interrupted,
+}
+
+/// What is known of the attempt that ended, and of those before it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tried {
+    /// True if the owner is known to deduplicate this programme's conversions.
+    pub deduplicates: bool,
+    /// Attempts before this one that count towards the limit.
+    pub counted: u32,
+    /// True if an attempt before this one may have been processed.
+    pub ambiguous: bool,
+    /// True if this attempt was the probe of an open breaker.
+    pub probe: bool,
+}
+
+/// What the outcome says about the platform.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Health {
+    /// It answered as it should.
+    Well,
+    /// It did not, or said that it cannot.
+    Failed,
+    /// It refuses our credentials.
+    Refuses,
+}
+
+/// What a conversion becomes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settled {
+    /// The new state.
+    pub state: State,
+    /// When to try again, if it is queued.
+    pub due_at: Option<Timestamp>,
+    /// Attempts that count towards the limit, this one included if it does.
+    pub counted: u32,
+    /// True if this attempt or one before it may have been processed: only the same bytes may be sent again.
+    pub ambiguous: bool,
+    /// What the attempt came to.
+    pub verdict: Verdict,
+    /// Why, for people.
+    pub reason: String,
+    /// What it says about the platform.
+    pub health: Health,
+}
+
+/// What the outcome of an attempt makes of a conversion.
+pub fn settle(
+    tried: &Tried,
+    outcome: &Outcome,
+    policy: &DeliveryPolicy,
+    now: Timestamp,
+    seed: Seed,
+) -> Settled {
+    let (verdict, reason, retry_after) = read(outcome);
+    let ambiguous = tried.ambiguous || verdict == Verdict::Unknown;
+    // An attempt that only found a platform down, or our own credentials refused, says nothing about the
+    // conversion: were it counted, a long outage would make dead letters.
+    let counts = match verdict {
+        Verdict::Paused => false,
+        Verdict::Later | Verdict::Unknown => !tried.probe,
+        Verdict::Confirmed | Verdict::Taken | Verdict::Rejected => true,
+    };
+    let counted = tried.counted.saturating_add(u32::from(counts));
+    let health = match verdict {
+        Verdict::Confirmed | Verdict::Taken | Verdict::Rejected => Health::Well,
+        Verdict::Later | Verdict::Unknown => Health::Failed,
+        Verdict::Paused => Health::Refuses,
+    };
+    let exhausted = counted >= policy.attempts_max.max(1);
+    let state = match verdict {
+        Verdict::Confirmed => State::Confirmed,
+        Verdict::Taken => State::Taken,
+        Verdict::Rejected => State::Rejected,
+        Verdict::Unknown if !tried.deduplicates => State::Unknown,
+        Verdict::Paused => State::Queued,
+        Verdict::Later | Verdict::Unknown if !exhausted => State::Queued,
+        Verdict::Later | Verdict::Unknown if ambiguous => State::Unknown,
+        Verdict::Later | Verdict::Unknown => State::Dead,
+    };
+    let backoff = Backoff { first: policy.backoff_first, max: policy.backoff_max };
+    let wait = backoff.wait(counted.max(1), seed).max(retry_after.unwrap_or_default().min(RETRY_AFTER_MAX));
+    let due_at = (state == State::Queued).then(|| now.plus(wait));
+    Settled { state, due_at, counted, ambiguous, verdict, reason, health }
+}
+
+/// What a crash makes of a conversion that was found in flight: its attempt may have been processed.
+pub fn recover(tried: &Tried, policy: &DeliveryPolicy, now: Timestamp, seed: Seed) -> Settled {
+    settle(tried, &Outcome::Interrupted, policy, now, seed)
+}
+
+fn read(outcome: &Outcome) -> (Verdict, String, Option<Duration>) {
+    match outcome {
+        Outcome::Judged(judged) => (judged.verdict, judged.reason.clone(), judged.retry_after),
+        Outcome::Failed(SendFailure::NothingSent(why)) => {
+            (Verdict::Later, format!("nothing sent: {why}"), None)
+        }
+        Outcome::Failed(SendFailure::Ambiguous(why)) => {
+            (Verdict::Unknown, format!("may have been processed: {why}"), None)
+        }
+        Outcome::Interrupted => {
+            (Verdict::Unknown, "may have been processed: this process ended meanwhile".to_owned(), None)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

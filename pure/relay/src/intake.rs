@@ -1,0 +1,240 @@
+//! What the processor makes of an event that arrives.
+//!
+//! One function of three things: the envelope, the rules in force ([`Ground`]), and what the ledger knows of the same
+//! conversion ([`Known`]). It answers with one [`Decision`], which the ledger writes down in the same
+//! transaction as the event itself. Nothing is looked up here and nothing is written.
+//!
+//! The order of the questions matters. An arrival is first held against what *stands* under its key, because
+//! a second arrival of a booked order is never a second order. Only then is it validated, because the second
+//! arrival need not be complete. What cannot be booked is held with every reason named; nothing becomes zero.
+
+mod attribute;
+mod book;
+mod merge;
+mod validate;
+
+use tracking::directory::Directory;
+use tracking::event::Click;
+use tracking::migration::Evidence;
+use tracking::{Class, Field, Home, Value};
+use units::{EventId, Money, Timestamp};
+
+pub use attribute::{EvidenceKind, evidence_kind};
+use attribution::{Credit, Posting};
+
+use crate::delivery::State;
+use crate::envelope::{Envelope, Purpose};
+use crate::policy::{Policy, Snapshot};
+
+/// What the ledger knows that bears on an arrival.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Known {
+    /// The conversion that stands under the same key.
+    pub standing: Option<Standing>,
+    /// Another order reference of the same advertiser, equal to this one as far as the new platform reads.
+    pub collides_with: Option<String>,
+    /// The click that is held under the click id that the event names.
+    pub click: Option<Click>,
+    /// True if a person has looked at it and decided that it is to be booked in spite of a doubt.
+    pub approved: bool,
+}
+
+/// A conversion that stands under a key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// Its event.
+    pub event_id: EventId,
+    /// Where it stands.
+    pub state: State,
+    /// Its money; none if it is held for want of it.
+    pub amount: Option<Money>,
+    /// The credited publisher.
+    pub publisher_id: Option<u64>,
+    /// What proves its click.
+    pub evidence: EvidenceKind,
+    /// True if an attempt to deliver it was ever begun.
+    pub sent: bool,
+    /// The lines that are in force for it; none if it is not booked.
+    pub postings: Option<Vec<Posting>>,
+}
+
+/// One thing that is wrong with an event.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reason {
+    /// The code, for programs.
+    pub code: String,
+    /// What, where and what to do, for people.
+    pub message: String,
+    /// True if it is a doubt that a person may overrule; false if something is really missing.
+    pub doubt: bool,
+}
+
+/// What becomes of an event.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Decision {
+    /// It is no money: recorded, and the click kept if it is one.
+    Record {
+        /// The click to keep.
+        click: Option<Click>,
+    },
+    /// Dropped by a declared rule.
+    Drop {
+        /// The rule's name.
+        rule: &'static str,
+    },
+    /// Waits for a mapping or a decision.
+    Hold {
+        /// Everything that is in the way, at least one.
+        reasons: Vec<Reason>,
+    },
+    /// Another arrival of the conversion that stands.
+    Merge {
+        /// The conversion that stands.
+        into: EventId,
+        /// What the arrival makes better.
+        correction: Option<Box<Correction>>,
+    },
+    /// The same key with other money; the first stands.
+    Conflict {
+        /// The conversion that stands.
+        with: EventId,
+        /// Both amounts, for people.
+        reason: Reason,
+    },
+    /// A conversion to book and to deliver.
+    Book(Box<Booking>),
+}
+
+/// Everything that booking a conversion writes.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Booking {
+    /// The platform that it belongs to.
+    pub owner: Home,
+    /// Its money.
+    pub amount: Money,
+    /// What proves the click; it picks the endpoint.
+    pub evidence: Evidence,
+    /// How that evidence is known.
+    pub evidence_kind: EvidenceKind,
+    /// Who is credited, or why nobody is.
+    pub credit: Credit,
+    /// The advertiser's id on the new platform.
+    pub advertiser_primary_id: Option<u64>,
+    /// The credited publisher's id on the new platform.
+    pub publisher_primary_id: Option<u64>,
+    /// What the publisher earns.
+    pub commission: Option<Money>,
+    /// The lines; they sum to zero.
+    pub postings: Vec<Posting>,
+    /// When it is to be delivered.
+    pub due_at: Timestamp,
+    /// What is remarkable and does not stop it, by code.
+    pub flags: Vec<String>,
+}
+
+/// What a later arrival makes better.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Correction {
+    /// The booking as it ought to have been.
+    pub booking: Booking,
+    /// The lines that turn what stands into what is right; none if nothing is booked yet.
+    pub postings: Option<Vec<Posting>>,
+    /// True if it was not sent yet, so that the owner will be told with the better evidence. False makes it a
+    /// correction that a person sees.
+    pub in_time: bool,
+}
+
+/// What the envelope claims about a conversion, for the ledger's look-ups.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Claims {
+    /// The legacy advertiser id.
+    pub advertiser_id: Option<u64>,
+    /// The order's reference, as it was given.
+    pub reference: Option<String>,
+    /// The order's reference as far as the new platform reads it, if it is that long.
+    pub reference_prefix: Option<String>,
+    /// The money.
+    pub amount: Option<Money>,
+    /// The click id that the event names.
+    pub click_id: Option<String>,
+}
+
+impl Claims {
+    /// What `envelope` claims.
+    pub fn of(envelope: &Envelope) -> Self {
+        let event = &envelope.event;
+        let reference = event.get(Field::OrderReference).map(Value::text).filter(|text| !text.is_empty());
+        let limit = units::limits::ORDER_REFERENCE_CHARS_MAX;
+        let prefix = reference.as_deref().filter(|text| text.chars().count() >= limit);
+        Self {
+            advertiser_id: event.id(Field::AdvertiserId),
+            reference_prefix: prefix.map(|text| text.chars().take(limit).collect()),
+            reference,
+            amount: event.money(Field::Amount),
+            click_id: event.get(Field::ClickId).map(Value::text).filter(|text| !text.is_empty()),
+        }
+    }
+}
+
+/// The rules in force.
+#[derive(Clone, Copy)]
+pub struct Ground<'a> {
+    /// Who is who.
+    pub directory: &'a Directory,
+    /// What the operator decided.
+    pub policy: &'a Policy,
+    /// Knows the shape of the new platform's own click ids.
+    pub is_primary_click_id: &'a dyn Fn(&str) -> bool,
+}
+
+impl core::fmt::Debug for Ground<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Ground(..)")
+    }
+}
+
+/// Decides about an arrival by the rules of `snapshot`.
+pub fn decide_by(snapshot: &Snapshot, envelope: &Envelope, known: &Known, now: Timestamp) -> Decision {
+    let is_primary_click_id = |id: &str| snapshot.migration.is_primary_click_id(id);
+    let ground = Ground {
+        directory: &snapshot.directory,
+        policy: &snapshot.policy,
+        is_primary_click_id: &is_primary_click_id,
+    };
+    decide(&ground, envelope, known, now)
+}
+
+/// Decides about an arrival.
+pub fn decide(ground: &Ground<'_>, envelope: &Envelope, known: &Known, now: Timestamp) -> Decision {
+    match envelope.purpose {
+        Purpose::Test => return Decision::Drop { rule: "purpose_test" },
+        Purpose::Shadow => return Decision::Drop { rule: "purpose_shadow" },
+        Purpose::Live => {}
+    }
+    match envelope.event.class {
+        Class::Conversion => {}
+        Class::Adjustment => return Decision::Hold { reasons: vec![adjustment()] },
+        Class::Click => return Decision::Record { click: envelope.click.clone() },
+        Class::Impression | Class::Script | Class::Report | Class::Other | Class::Unrecognised => {
+            return Decision::Record { click: None };
+        }
+    }
+    let arrival = book::Arrival { envelope, ground, known, now };
+    match &known.standing {
+        Some(standing) => merge::merge(&arrival, standing),
+        None => book::book(&arrival),
+    }
+}
+
+fn adjustment() -> Reason {
+    Reason {
+        code: "adjustment".to_owned(),
+        message:
+            "a change of a booked transaction waits for a person: apply it on the platform, then discard it"
+                .to_owned(),
+        doubt: false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,269 @@
+use core::time::Duration;
+
+use attribution::posting::balances;
+use attribution::{Account, NoCredit};
+use proptest::prelude::*;
+use tracking::Event;
+use tracking::consent::{Consent, ConsentReason};
+use tracking::directory::{Advertiser, Commission, Directory, Programme, Publisher};
+use units::Currency;
+
+use super::*;
+use crate::envelope::tests::sale;
+use crate::policy::{BreakerPolicy, DeliveryPolicy, Phase, Policy, Wave};
+
+const NOW: Timestamp = Timestamp::from_millis(1_795_462_261_000);
+
+fn advertiser(legacy_id: u64, primary_id: Option<u64>, wave: &str) -> Advertiser {
+    Advertiser {
+        legacy_id,
+        primary_id,
+        name: format!("shop {legacy_id}"),
+        landing_url: "https://shop.example/".to_owned(),
+        domains: vec!["shop.example".to_owned()],
+        wave: wave.to_owned(),
+        programme: Programme::Online,
+        currency: Currency::USD,
+        window_days: 30,
+        commission: Commission::Percent { basis_points: 1000 },
+        deduplicates: false,
+    }
+}
+
+fn directory() -> Directory {
+    let publisher = |legacy_id, primary_id| Publisher { legacy_id, primary_id, name: "site".to_owned() };
+    let advertisers =
+        vec![advertiser(789, Some(1789), "one"), advertiser(5, Some(6), "two"), advertiser(8, None, "one")];
+    Directory::new(advertisers, vec![publisher(456, Some(1456)), publisher(457, None)], Vec::new())
+}
+
+fn policy() -> Policy {
+    let wave = |name: &str, phase| Wave { name: name.to_owned(), phase };
+    Policy {
+        waves: vec![wave("one", Phase::Moved), wave("two", Phase::Shadow)],
+        delivery: DeliveryPolicy {
+            evidence_wait: Duration::from_secs(60),
+            attempt_deadline: Duration::from_secs(10),
+            backoff_first: Duration::from_secs(1),
+            backoff_max: Duration::from_secs(60),
+            attempts_max: 3,
+            retry_budget_percent: 10,
+            in_flight_max: 64,
+        },
+        breaker: BreakerPolicy {
+            failures_to_open: 3,
+            open_for: Duration::from_secs(5),
+            probe_every: Duration::from_secs(5),
+            probe_deadline: Duration::from_secs(2),
+        },
+        proxy_deadline: Duration::from_secs(2),
+        refuse_countries: Vec::new(),
+        refuse_without_signal: false,
+    }
+}
+
+fn decided(envelope: &Envelope, known: &Known) -> Decision {
+    let (directory, policy) = (directory(), policy());
+    let is_primary_click_id = |id: &str| id.starts_with("new_");
+    let ground = Ground { directory: &directory, policy: &policy, is_primary_click_id: &is_primary_click_id };
+    decide(&ground, envelope, known, NOW)
+}
+
+fn booked(envelope: &Envelope) -> Booking {
+    match decided(envelope, &Known::default()) {
+        Decision::Book(booking) => *booking,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn held(envelope: &Envelope, known: &Known) -> Vec<String> {
+    match decided(envelope, known) {
+        Decision::Hold { reasons } => reasons.into_iter().map(|reason| reason.code).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn raw(event_id: u128) -> Envelope {
+    Envelope { click: None, problems: Vec::new(), ..sale(event_id) }
+}
+
+fn with(change: impl FnOnce(&mut Event)) -> Envelope {
+    let mut envelope = sale(1);
+    change(&mut envelope.event);
+    envelope
+}
+
+fn standing(envelope: &Envelope, sent: bool) -> Known {
+    let booking = booked(envelope);
+    let standing = Standing {
+        event_id: envelope.event_id,
+        state: State::Queued,
+        amount: Some(booking.amount),
+        publisher_id: publisher_of(&booking),
+        evidence: booking.evidence_kind,
+        sent,
+        postings: Some(booking.postings),
+    };
+    Known { standing: Some(standing), ..Known::default() }
+}
+
+fn publisher_of(booking: &Booking) -> Option<u64> {
+    match &booking.credit {
+        Credit::To(candidate) => Some(candidate.click.publisher_id),
+        Credit::None(_) => None,
+    }
+}
+
+#[test]
+fn a_sound_sale_is_booked_with_credit_and_commission() {
+    let booking = booked(&sale(1));
+    assert_eq!(booking.owner, Home::Primary);
+    assert_eq!((booking.advertiser_primary_id, booking.publisher_primary_id), (Some(1789), Some(1456)));
+    assert_eq!((publisher_of(&booking), booking.evidence_kind), (Some(456), EvidenceKind::Token));
+    assert_eq!(booking.commission, Some(Money::from_minor(100, Currency::USD)));
+    assert_eq!(booking.postings[1].account, Account::Publisher(456));
+    assert_eq!((booking.due_at, booking.flags), (NOW, vec!["late".to_owned()]));
+}
+
+#[test]
+fn without_evidence_it_is_booked_unattributed_and_waits_a_while() {
+    let envelope = raw(1);
+    let booking = booked(&envelope);
+    assert_eq!(booking.credit, Credit::None(NoCredit::NoClick));
+    assert_eq!((booking.evidence, booking.commission, booking.postings.len()), (Evidence::None, None, 0));
+    assert_eq!(booking.due_at, envelope.received_at.plus(Duration::from_secs(60)));
+}
+
+#[test]
+fn the_new_platforms_own_click_id_is_the_best_evidence() {
+    let mut envelope = with(|event| event.set(Field::ClickId, Value::Text("new_77".to_owned())));
+    assert_eq!(booked(&envelope).evidence, Evidence::PlatformClickId("new_77".to_owned()));
+    assert_eq!(publisher_of(&booked(&envelope)), Some(456), "and our own books keep our own click");
+    envelope.click = None;
+    assert_eq!((publisher_of(&booked(&envelope)), booked(&envelope).due_at), (None, NOW));
+}
+
+#[test]
+fn a_stored_click_and_then_a_cookie_stand_in_for_a_token() {
+    let mut envelope = raw(1);
+    envelope.cookie_click = sale(1).click;
+    assert_eq!(booked(&envelope).evidence_kind, EvidenceKind::Cookie);
+    let known = Known { click: sale(1).click, ..Known::default() };
+    let Decision::Book(booking) = decided(&raw(1), &known) else { panic!("not booked") };
+    assert_eq!(booking.evidence_kind, EvidenceKind::ClickId);
+}
+
+#[test]
+fn i10_a_refusal_leaves_no_identifier_and_the_order_is_booked() {
+    let mut envelope = with(|event| event.set(Field::ClickId, Value::Text("new_77".to_owned())));
+    envelope.consent = Consent::Refused(ConsentReason::GlobalOptOut);
+    let booking = booked(&envelope);
+    assert_eq!(booking.credit, Credit::None(NoCredit::ConsentRefused));
+    assert_eq!((booking.evidence, booking.due_at), (Evidence::None, NOW));
+}
+
+#[test]
+fn the_owner_follows_the_wave() {
+    let envelope = with(|event| event.set(Field::AdvertiserId, Value::Id(5)));
+    assert_eq!(booked(&envelope).owner, Home::Legacy);
+}
+
+#[test]
+fn every_reason_to_hold_is_named() {
+    let text = |text: &str| Value::Text(text.to_owned());
+    let money = |minor| Value::Money(Money::from_minor(minor, Currency::USD));
+    let cases: [(Envelope, &[&str]); 8] = [
+        (with(|event| event.remove(Field::Amount)), &["missing_amount"]),
+        (with(|event| event.set(Field::Amount, text("ten"))), &["invalid_amount"]),
+        (with(|event| event.set(Field::Amount, money(-1))), &["negative_amount"]),
+        (with(|event| event.set(Field::Amount, money(100_000_001))), &["amount_out_of_range"]),
+        (with(|event| event.set(Field::AdvertiserId, text("x"))), &["invalid_advertiser_id"]),
+        (with(|event| event.set(Field::AdvertiserId, Value::Id(4))), &["unknown_advertiser"]),
+        (with(|event| event.set(Field::AdvertiserId, Value::Id(8))), &["advertiser_unmapped"]),
+        (with(|event| event.class = Class::Adjustment), &["adjustment"]),
+    ];
+    for (envelope, expected) in cases {
+        assert_eq!(held(&envelope, &Known::default()), expected);
+    }
+    let mut both = with(|event| event.remove(Field::Amount));
+    both.event.remove(Field::AdvertiserId);
+    both.problems = vec!["invalid_amount".to_owned()];
+    assert_eq!(held(&both, &Known::default()), ["missing_advertiser_id", "invalid_amount"]);
+    let mut unmapped = sale(1);
+    unmapped.click.as_mut().unwrap().publisher_id = 457;
+    assert_eq!(held(&unmapped, &Known::default()), ["publisher_unmapped"]);
+}
+
+#[test]
+fn a_person_may_overrule_a_doubt_and_nothing_else() {
+    let known = Known { collides_with: Some("other".to_owned()), ..Known::default() };
+    assert_eq!(held(&sale(1), &known), ["reference_collides"]);
+    let approved = Known { approved: true, ..known };
+    let Decision::Book(booking) = decided(&sale(1), &approved) else { panic!("not booked") };
+    assert!(booking.flags.contains(&"reference_collides".to_owned()));
+    assert_eq!(held(&with(|event| event.remove(Field::Amount)), &approved).len(), 2);
+}
+
+#[test]
+fn only_live_is_money() {
+    for (purpose, rule) in [(Purpose::Test, "purpose_test"), (Purpose::Shadow, "purpose_shadow")] {
+        let envelope = Envelope { purpose, ..sale(1) };
+        assert_eq!(decided(&envelope, &Known::default()), Decision::Drop { rule });
+    }
+}
+
+#[test]
+fn a_click_is_kept() {
+    let envelope = with(|event| event.class = Class::Click);
+    assert_eq!(decided(&envelope, &Known::default()), Decision::Record { click: envelope.click });
+}
+
+#[test]
+fn the_same_money_is_merged_and_other_money_is_a_conflict() {
+    let known = standing(&sale(1), false);
+    let expected = Decision::Merge { into: EventId::from_u128(1), correction: None };
+    assert_eq!(decided(&sale(2), &known), expected);
+    assert_eq!(decided(&raw(2), &known), expected, "a weaker arrival takes nothing away");
+    let other = with(|event| event.set(Field::Amount, Value::Money(Money::from_minor(999, Currency::USD))));
+    let Decision::Conflict { with, reason } = decided(&other, &known) else { panic!("no conflict") };
+    assert_eq!(with, EventId::from_u128(1));
+    assert!(reason.message.contains("10.00 USD") && reason.message.contains("9.99 USD"));
+}
+
+#[test]
+fn better_evidence_later_is_a_correction() {
+    for sent in [false, true] {
+        let decision = decided(&sale(2), &standing(&raw(1), sent));
+        let Decision::Merge { correction: Some(correction), .. } = decision else { panic!("{decision:?}") };
+        assert_eq!((correction.in_time, correction.booking.due_at), (!sent, NOW));
+        assert_eq!(correction.postings.map(|lines| lines.len()), Some(2));
+    }
+}
+
+#[test]
+fn a_reference_is_compared_as_far_as_the_new_platform_reads() {
+    let claims =
+        |text: String| Claims::of(&with(|event| event.set(Field::OrderReference, Value::Text(text))));
+    assert_eq!(claims("x".repeat(49)).reference_prefix, None);
+    assert_eq!(claims("é".repeat(50)).reference_prefix, Some("é".repeat(50)));
+    assert_eq!(claims("é".repeat(99)).reference_prefix, Some("é".repeat(50)));
+    assert_eq!(claims(String::new()).reference, None);
+}
+
+proptest! {
+    /// I12 at the door: whatever arrives, what is booked or corrected balances.
+    #[test]
+    fn i12_every_decision_balances(minor in 0_i64..100_000_000, clicked: bool, second_clicked: bool) {
+        let event = |id, clicked| {
+            let mut envelope = if clicked { sale(id) } else { raw(id) };
+            envelope.event.set(Field::Amount, Value::Money(Money::from_minor(minor, Currency::USD)));
+            envelope
+        };
+        let first = booked(&event(1, clicked));
+        prop_assert!(balances(&first.postings));
+        let decision = decided(&event(2, second_clicked), &standing(&event(1, clicked), false));
+        let Decision::Merge { correction, .. } = decision else { panic!("{decision:?}") };
+        prop_assert_eq!(correction.is_some(), second_clicked && !clicked);
+        prop_assert!(correction.is_none_or(|correction| balances(&correction.postings.unwrap())));
+    }
+}

@@ -1,0 +1,67 @@
+//! `turnout check`: is everything sound, without binding a port?
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::cli::Outcome;
+use crate::{settings, snapshot};
+
+/// Validate settings, dialects and migrations without binding a port.
+///
+/// Every mistake is reported at once, with its file and line. Exit code 0: sound; 1: mistakes.
+///
+/// Example: turnout check --migration migrations/mine --config turnout.toml
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The migration's folder; the settings' or the embedded default if it is not given.
+    #[arg(long, value_name = "DIR")]
+    migration: Option<PathBuf>,
+    /// The settings file; none is checked if it is not given.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print a JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    let mut mistakes = Vec::new();
+    let settings = arguments.config.as_deref().and_then(|file| {
+        settings::read(file).map_err(|found| mistakes.extend(found)).ok()
+    });
+    let of_settings = settings.as_ref().and_then(|settings| settings.migration.clone());
+    let folder = arguments.migration.clone().or(of_settings);
+    let snapshot = snapshot::load(folder.as_deref()).map_err(|error| mistakes.extend(error.mistakes)).ok();
+    if let (Some(settings), Some(snapshot), Some(file)) = (&settings, &snapshot, &arguments.config) {
+        let file = file.display().to_string();
+        let is_public = |host: &str| snapshot.migration.is_public_host(host);
+        mistakes.extend(settings::check_origins(settings, is_public, &file));
+    }
+    let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    if arguments.json {
+        let version = snapshot.as_ref().map(|snapshot| snapshot.version.clone());
+        println!("{}", serde_json::json!({ "sound": lines.is_empty(), "version": version, "mistakes": lines }));
+    } else if let Some(snapshot) = snapshot.filter(|_| lines.is_empty()) {
+        report(&snapshot);
+    } else {
+        lines.iter().for_each(|line| eprintln!("{line}"));
+        eprintln!("{} to mend; nothing was started", lines.len());
+    }
+    Ok(if lines.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn report(snapshot: &relay::policy::Snapshot) {
+    let (migration, directory) = (&snapshot.migration, &snapshot.directory);
+    println!("sound: migration {} ({} to {}), version {}", migration.name, migration.legacy.title,
+        migration.primary.title, snapshot.version);
+    println!("  {} advertisers, {} publishers, {} creatives, deals and products", directory.advertisers().len(),
+        directory.publishers().len(), directory.creatives().len());
+    for wave in &snapshot.policy.waves {
+        let members = directory.advertisers().iter().filter(|row| row.wave == wave.name).count();
+        println!("  wave {}: {}, {members} advertisers", wave.name, wave.phase.name());
+    }
+    let hosts: Vec<&str> = migration.legacy.hosts().collect();
+    println!("  our hosts: {}", hosts.join(", "));
+}

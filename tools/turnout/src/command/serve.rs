@@ -1,0 +1,152 @@
+//! `turnout serve`: one role by itself.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use telemetry::Telemetry;
+
+use crate::cli::Outcome;
+use crate::data::{DataDir, KeyRing, RunFile};
+use crate::roles::{self, ANY, Credentials, Ground};
+use crate::settings::{self, Settings};
+
+/// Run one role by itself, as many machines do.
+///
+/// Example: turnout serve --role edge --config turnout.toml
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The role.
+    #[arg(long, value_enum)]
+    role: Role,
+    /// The settings file.
+    #[arg(long, value_name = "FILE", default_value = "turnout.toml")]
+    config: PathBuf,
+    /// Print the addresses as one JSON line, and nothing else.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Role {
+    /// Takes the public's requests.
+    Edge,
+    /// Books and delivers.
+    Processor,
+    /// The simulated platforms and the shop.
+    Platforms,
+}
+
+impl Role {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Edge => "edge",
+            Self::Processor => "processor",
+            Self::Platforms => "platforms",
+        }
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    let settings = settings::read(&arguments.config).map_err(super::mistakes)?;
+    super::runtime()?.block_on(serve(arguments, settings))
+}
+
+async fn serve(arguments: &Arguments, settings: Settings) -> Outcome {
+    let data = DataDir::open(&settings.data)?;
+    let keys = data.keys()?;
+    let role = arguments.role.name();
+    let mut run = RunFile { pid: std::process::id(), ..RunFile::default() };
+    if arguments.role == Role::Platforms {
+        let lab = platforms(&settings, &mut run).await?;
+        announce(arguments, &data, &run)?;
+        super::told_to_stop(None).await?;
+        data.remove_run_file(role);
+        lab.stop().await;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let ground = ground(arguments, &settings, &data, &keys)?;
+    run.token.clone_from(&keys.token);
+    match arguments.role {
+        Role::Edge => {
+            let processor = settings.edge.processor.clone();
+            let edge = roles::edge(&ground, &keys, &settings.edge, processor).await?;
+            let addresses = edge.addresses();
+            run.edge = addresses.plain.map(|address| address.to_string());
+            run.edge_tls = addresses.tls.map(|address| address.to_string());
+            run.edge_operator = addresses.operator.map(|address| address.to_string());
+            announce(arguments, &data, &run)?;
+            super::told_to_stop(None).await?;
+            data.remove_run_file(role);
+            edge.stop().await;
+        }
+        Role::Processor | Role::Platforms => {
+            let listen = settings.processor.listen.unwrap_or(ANY);
+            let credentials = Credentials(settings.credentials()?);
+            let processor = roles::processor(&ground, &keys, listen, credentials).await?;
+            run.processor = Some(processor.address.to_string());
+            announce(arguments, &data, &run)?;
+            super::told_to_stop(None).await?;
+            data.remove_run_file(role);
+            processor.stop().await;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Everything is read and checked before a port is bound.
+fn ground(
+    arguments: &Arguments,
+    settings: &Settings,
+    data: &DataDir,
+    keys: &KeyRing,
+) -> Result<Ground, Box<dyn std::error::Error + Send + Sync>> {
+    let snapshot = directory::load(settings.migration.as_deref(), keys.secrets.clone())?;
+    let file = arguments.config.display().to_string();
+    let wrong = settings::check_origins(settings, |host| snapshot.migration.is_public_host(host), &file);
+    if !wrong.is_empty() {
+        return Err(super::mistakes(wrong));
+    }
+    Ok(Ground {
+        data: data.clone(),
+        snapshot: Arc::new(snapshot),
+        origins: settings.origins.clone(),
+        telemetry: Arc::new(Telemetry::new()),
+    })
+}
+
+async fn platforms(
+    settings: &Settings,
+    run: &mut RunFile,
+) -> Result<lab::Running, Box<dyn std::error::Error + Send + Sync>> {
+    let file = &settings.platforms;
+    let mut world = lab::WorldSettings::local(file.seed);
+    for (slot, wanted) in [
+        (&mut world.legacy_addr, file.legacy),
+        (&mut world.primary_addr, file.primary),
+        (&mut world.shop_addr, file.shop),
+        (&mut world.control_addr, file.control),
+    ] {
+        *slot = wanted.unwrap_or(*slot);
+    }
+    let lab = roles::lab(world).await?;
+    run.legacy = Some(lab.legacy.to_string());
+    run.primary = Some(lab.primary.to_string());
+    run.shop = Some(lab.shop.to_string());
+    run.control = Some(lab.control.to_string());
+    Ok(lab)
+}
+
+fn announce(
+    arguments: &Arguments,
+    data: &DataDir,
+    run: &RunFile,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    data.write_run_file(arguments.role.name(), run)?;
+    let shown = RunFile { token: String::new(), ..run.clone() };
+    let text = if arguments.json { serde_json::to_string(&shown)? } else { serde_json::to_string_pretty(&shown)? };
+    println!("{text}");
+    Ok(std::io::stdout().flush()?)
+}

@@ -1,0 +1,250 @@
+//! `turnout up`: everything on this machine, in one process, with traffic through it.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use relay::delivery::State;
+use telemetry::Telemetry;
+use tokio::sync::watch;
+
+use crate::cli::Outcome;
+use crate::clock::parse_duration;
+use crate::data::{DataDir, RunFile};
+use crate::roles::{self, ANY, Ground};
+use crate::settings::Edge as EdgeFile;
+use crate::{data, world};
+
+/// Run everything on this machine: edge, processor, both simulated platforms, a shop, and traffic through it.
+///
+/// Example: turnout up --traffic 50 --for 30s
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Where everything is kept.
+    #[arg(long, value_name = "DIR", default_value = data::DEFAULT)]
+    data: PathBuf,
+    /// Where the edge hears plain HTTP; port 0 for a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    edge: SocketAddr,
+    /// Where the edge hears TLS; port 0 for a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    edge_tls: SocketAddr,
+    /// Requests a second of simulated traffic; 0 for none.
+    #[arg(long, value_name = "RATE", default_value_t = 20.0)]
+    traffic: f64,
+    /// The seed of the world and of its traffic.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Stop by itself after this time, as 30s or 5m.
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
+    run_for: Option<Duration>,
+    /// Print the addresses as one JSON line, and nothing else.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Default for Arguments {
+    /// What `turnout` without a command runs.
+    fn default() -> Self {
+        Self {
+            data: PathBuf::from(data::DEFAULT),
+            edge: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            edge_tls: ANY,
+            traffic: 20.0,
+            seed: 1,
+            run_for: None,
+            json: false,
+        }
+    }
+}
+
+/// Everything that runs.
+struct System {
+    lab: lab::Running,
+    processor: processor::Running,
+    edge: edge::RunningEdge,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    super::runtime()?.block_on(serve(arguments))
+}
+
+async fn serve(arguments: &Arguments) -> Outcome {
+    let data = DataDir::open(&arguments.data)?;
+    let keys = data.keys()?;
+    let system = start(arguments, &data, &keys).await?;
+    let run = run_file(&system, &keys.token);
+    data.write_run_file("up", &run)?;
+    announce(arguments, &run)?;
+    let (stop, stopped) = watch::channel(false);
+    let stats = Arc::new(lab::traffic::Stats::default());
+    let traffic = start_traffic(arguments, &system, &stats, stopped.clone());
+    let summary = tokio::select! {
+        () = watch_numbers(&system, arguments.json) => Ok(()),
+        result = super::told_to_stop(arguments.run_for) => result,
+    };
+    stop.send_replace(true);
+    if let Some(traffic) = traffic {
+        traffic.await??;
+    }
+    data.remove_run_file("up");
+    finish(system, arguments.json).await;
+    summary?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn start(
+    arguments: &Arguments,
+    data: &DataDir,
+    keys: &data::KeyRing,
+) -> Result<System, Box<dyn std::error::Error + Send + Sync>> {
+    let settings = lab::WorldSettings::local(arguments.seed);
+    let migration = data.path("migration");
+    world::write(&migration, &settings.world)?;
+    let snapshot = Arc::new(directory::load(Some(&migration), keys.secrets.clone())?);
+    let credentials = roles::lab_credentials(&settings.world, &snapshot);
+    let lab = roles::lab(settings).await?;
+    let origins = roles::lab_origins(&lab);
+    let telemetry = Arc::new(Telemetry::new());
+    let ground = Ground { data: data.clone(), snapshot, origins, telemetry };
+    let processor = roles::processor(&ground, keys, ANY, credentials).await?;
+    let file = EdgeFile {
+        listen: Some(arguments.edge),
+        listen_tls: Some(arguments.edge_tls),
+        operator: Some(ANY),
+        ..EdgeFile::default()
+    };
+    let edge = roles::edge(&ground, keys, &file, Some(processor.address.to_string())).await?;
+    let behaviour = lab::Behaviour { edge: edge.addresses().plain, ..lab.behaviour() };
+    lab.set_behaviour(behaviour);
+    Ok(System { lab, processor, edge })
+}
+
+fn run_file(system: &System, token: &str) -> RunFile {
+    let addresses = system.edge.addresses();
+    let text = |address: Option<SocketAddr>| address.map(|address| address.to_string());
+    RunFile {
+        pid: std::process::id(),
+        edge: text(addresses.plain),
+        edge_tls: text(addresses.tls),
+        edge_operator: text(addresses.operator),
+        processor: Some(system.processor.address.to_string()),
+        legacy: Some(system.lab.legacy.to_string()),
+        primary: Some(system.lab.primary.to_string()),
+        shop: Some(system.lab.shop.to_string()),
+        control: Some(system.lab.control.to_string()),
+        token: token.to_owned(),
+    }
+}
+
+/// Says where everything listens, and what to try.
+fn announce(arguments: &Arguments, run: &RunFile) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let shown = RunFile { token: String::new(), ..run.clone() };
+    if arguments.json {
+        println!("{}", serde_json::to_string(&shown)?);
+        return Ok(std::io::stdout().flush()?);
+    }
+    let or_none = |address: &Option<String>| address.clone().unwrap_or_default();
+    println!("turnout is up. Data: {}", arguments.data.display());
+    for (what, address) in [
+        ("edge, plain HTTP", &run.edge),
+        ("edge, TLS (self-signed)", &run.edge_tls),
+        ("edge, for operators", &run.edge_operator),
+        ("processor", &run.processor),
+        ("legacy platform, simulated", &run.legacy),
+        ("primary platform, simulated", &run.primary),
+        ("shop, simulated", &run.shop),
+        ("the simulation's controls", &run.control),
+    ] {
+        println!("  {what:<28} {}", or_none(address));
+    }
+    let (tls, data) = (or_none(&run.edge_tls), arguments.data.display());
+    let examples = directory::embedded("migrations/examples.txt").unwrap_or_default();
+    println!("Try:");
+    for example in examples.lines().filter(|line| !line.is_empty()) {
+        println!("  {}", example.replace("{tls}", &tls));
+    }
+    println!("  turnout audit --data {data}");
+    Ok(())
+}
+
+fn start_traffic(
+    arguments: &Arguments,
+    system: &System,
+    stats: &Arc<lab::traffic::Stats>,
+    mut stopped: watch::Receiver<bool>,
+) -> Option<tokio::task::JoinHandle<Result<(), lab::Error>>> {
+    let edge = system.edge.addresses().plain.filter(|_| arguments.traffic > 0.0)?;
+    let mut settings = lab::traffic::TrafficSettings::new(
+        edge,
+        system.lab.shop,
+        arguments.traffic,
+        arguments.seed,
+        system.lab.world(),
+    );
+    settings.primary = Some(system.lab.primary);
+    // A run of its own: yesterday's order numbers would only be merged with yesterday's orders.
+    settings.order_prefix = format!("T{}-", crate::clock::wall_clock().as_seconds());
+    let stats = Arc::clone(stats);
+    Some(tokio::spawn(async move {
+        let ended = async move { drop(stopped.wait_for(|stop| *stop).await) };
+        lab::traffic::run(settings, stats, ended).await
+    }))
+}
+
+/// Keeps one line with the numbers of the last second.
+async fn watch_numbers(system: &System, quiet: bool) {
+    let terminal = std::io::stdout().is_terminal();
+    let every = if terminal { Duration::from_secs(1) } else { Duration::from_secs(10) };
+    let mut before = system.edge.stats();
+    loop {
+        tokio::time::sleep(every).await;
+        if quiet {
+            continue;
+        }
+        let now = system.edge.stats();
+        let states = system.processor.desk.ask(|core| core.status().map(|status| status.states)).await;
+        let count = |wanted: State| {
+            let states = states.as_ref().ok().and_then(|result| result.as_ref().ok());
+            let place = State::ALL.iter().position(|state| *state == wanted);
+            states.zip(place).and_then(|(states, place)| states.get(place)).copied().unwrap_or(0)
+        };
+        let millis = |percent| {
+            let took = now.percentile(&before, percent).unwrap_or_default();
+            format!("{}.{:02} ms", took.as_millis(), took.as_micros() % 1000 / 10)
+        };
+        let line = format!(
+            "{} requests/s, p50 {}, p99 {}; captured {}, to hand over {}, queued {}, unknown {}, held {}, dead {}",
+            now.requests_per_second(&before),
+            millis(50),
+            millis(99),
+            now.captured,
+            system.edge.outbox().backlog_entries,
+            count(State::Queued),
+            count(State::Unknown),
+            count(State::Held),
+            count(State::Dead),
+        );
+        if terminal {
+            print!("\r\x1b[2K{line}");
+        } else {
+            println!("{line}");
+        }
+        // A closed terminal is no reason to stop serving.
+        drop(std::io::stdout().flush());
+        before = now;
+    }
+}
+
+async fn finish(system: System, quiet: bool) {
+    if !quiet {
+        println!("\nstopping: requests under way end, what waits stays on disk");
+    }
+    system.edge.stop().await;
+    system.processor.stop().await;
+    system.lab.stop().await;
+}

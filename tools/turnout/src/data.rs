@@ -1,0 +1,261 @@
+//! The data directory: where a process keeps what must survive it, and how commands find it.
+//!
+//! `secrets.toml` holds the keys, made at the first start and readable by their owner alone. `run/` has a note
+//! for each running role: where it listens and what its operators must show; it goes when the process stops.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use relay::envelope::SealKey;
+use relay::policy::Secrets;
+use relay::signature::{Keys as SigningKeys, SigningKey};
+use serde::{Deserialize, Serialize};
+use tracking::click_id::Keys as ClickIdKeys;
+
+/// The directory that commands use where none is named.
+pub(crate) const DEFAULT: &str = "turnout-data";
+
+/// A data directory.
+#[derive(Clone, Debug)]
+pub(crate) struct DataDir(PathBuf);
+
+/// Why a data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DataError {
+    /// A file that cannot be read or written.
+    #[error("cannot {doing} {path}: {source}")]
+    File {
+        /// What was to be done.
+        doing: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A file that holds something else than it should.
+    #[error("{path} is damaged: {why}. Restore it from a backup; a new one would make old click ids worthless")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// No process runs there.
+    #[error("nothing is running on {0}: start `turnout up --data {0}`, or name another directory with --data")]
+    NotRunning(PathBuf),
+    /// No random bytes.
+    #[error("the system gives no random bytes for new keys: {0}")]
+    Entropy(getrandom::Error),
+}
+
+/// Where a running process listens, for commands and programs.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct RunFile {
+    /// The process.
+    pub(crate) pid: u32,
+    /// The edge, plain HTTP.
+    pub(crate) edge: Option<String>,
+    /// The edge, TLS.
+    pub(crate) edge_tls: Option<String>,
+    /// The edge's operators' socket.
+    pub(crate) edge_operator: Option<String>,
+    /// The processor.
+    pub(crate) processor: Option<String>,
+    /// The simulated legacy platform.
+    pub(crate) legacy: Option<String>,
+    /// The simulated primary.
+    pub(crate) primary: Option<String>,
+    /// The simulated shop.
+    pub(crate) shop: Option<String>,
+    /// The lab's controls.
+    pub(crate) control: Option<String>,
+    /// What operators must show. Left out of what is printed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) token: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SecretsFile {
+    click_id_key: String,
+    seal_key: String,
+    signing_key: String,
+    operator_token: String,
+}
+
+/// The keys of a data directory.
+#[derive(Debug)]
+pub(crate) struct KeyRing {
+    /// For the snapshot.
+    pub(crate) secrets: Secrets,
+    /// Between edge and processor.
+    pub(crate) signing: SigningKeys,
+    /// What operators must show.
+    pub(crate) token: String,
+}
+
+impl DataDir {
+    /// The directory, made if it is not there.
+    pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
+        fs::create_dir_all(path).map_err(|source| DataError::File {
+            doing: "make",
+            path: path.to_path_buf(),
+            source,
+        })?;
+        Ok(Self(path.to_path_buf()))
+    }
+
+    /// The path of something in it.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// The directory's keys, made at the first call.
+    pub(crate) fn keys(&self) -> Result<KeyRing, DataError> {
+        let path = self.path("secrets.toml");
+        let file = match fs::read_to_string(&path) {
+            Ok(text) => toml::from_str(&text)
+                .map_err(|error| DataError::Damaged { path: path.clone(), why: error.message().to_owned() })?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.make_secrets(&path)?,
+            Err(source) => return Err(DataError::File { doing: "read", path, source }),
+        };
+        key_ring(&file).ok_or_else(|| DataError::Damaged {
+            path,
+            why: "a key is not 64 hexadecimal digits".to_owned(),
+        })
+    }
+
+    fn make_secrets(&self, path: &Path) -> Result<SecretsFile, DataError> {
+        let file = SecretsFile {
+            click_id_key: random_hex()?,
+            seal_key: random_hex()?,
+            signing_key: random_hex()?,
+            operator_token: random_hex()?,
+        };
+        let text = toml::to_string(&file)
+            .map_err(|error| DataError::Damaged { path: path.to_path_buf(), why: error.to_string() })?;
+        write_private(path, &format!("# The keys of this data directory. Keep a copy where only you can read it.\n{text}"))?;
+        Ok(file)
+    }
+
+    /// Tells commands where this process, in this role, listens.
+    pub(crate) fn write_run_file(&self, role: &str, run: &RunFile) -> Result<(), DataError> {
+        let path = self.run_file(role);
+        let folder = self.path("run");
+        fs::create_dir_all(&folder).map_err(|source| DataError::File { doing: "make", path: folder, source })?;
+        let text = serde_json::to_string_pretty(run)
+            .map_err(|error| DataError::Damaged { path: path.clone(), why: error.to_string() })?;
+        write_private(&path, &text)
+    }
+
+    /// Takes the note away again.
+    pub(crate) fn remove_run_file(&self, role: &str) {
+        // A missing note is what is wanted.
+        let _gone = fs::remove_file(self.run_file(role));
+    }
+
+    fn run_file(&self, role: &str) -> PathBuf {
+        self.path("run").join(format!("{role}.json"))
+    }
+}
+
+/// Where the processes of the directory `path` listen, taken together over their roles.
+pub(crate) fn running(path: &Path) -> Result<RunFile, DataError> {
+    let mut all: Option<RunFile> = None;
+    for entry in fs::read_dir(path.join("run")).into_iter().flatten().flatten() {
+        let text = fs::read_to_string(entry.path()).unwrap_or_default();
+        let Ok(run) = serde_json::from_str::<RunFile>(&text) else { continue };
+        // A killed process leaves its note behind.
+        if Path::new("/proc").join(run.pid.to_string()).exists() {
+            all = Some(match all {
+                Some(known) => known.or(run),
+                None => run,
+            });
+        }
+    }
+    all.ok_or_else(|| DataError::NotRunning(path.to_path_buf()))
+}
+
+impl RunFile {
+    /// What this one tells, else what the other does.
+    fn or(self, other: Self) -> Self {
+        Self {
+            pid: self.pid,
+            edge: self.edge.or(other.edge),
+            edge_tls: self.edge_tls.or(other.edge_tls),
+            edge_operator: self.edge_operator.or(other.edge_operator),
+            processor: self.processor.or(other.processor),
+            legacy: self.legacy.or(other.legacy),
+            primary: self.primary.or(other.primary),
+            shop: self.shop.or(other.shop),
+            control: self.control.or(other.control),
+            token: if self.token.is_empty() { other.token } else { self.token },
+        }
+    }
+}
+
+fn key_ring(file: &SecretsFile) -> Option<KeyRing> {
+    let signing = SigningKey { name: "1".to_owned(), secret: key(&file.signing_key)?.to_vec() };
+    Some(KeyRing {
+        secrets: Secrets {
+            click_id_keys: ClickIdKeys::new(vec![(1, key(&file.click_id_key)?)]),
+            seal_keys: vec![(1, SealKey(key(&file.seal_key)?))],
+        },
+        signing: SigningKeys::new(signing, Vec::new()),
+        token: file.operator_token.clone(),
+    })
+}
+
+fn key(hex: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if hex.len() != 64 || !hex.is_ascii() {
+        return None;
+    }
+    for (place, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(hex.get(place * 2..place * 2 + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+fn random_hex() -> Result<String, DataError> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(DataError::Entropy)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Writes a file that only its owner can read, all or nothing.
+fn write_private(path: &Path, text: &str) -> Result<(), DataError> {
+    let wrong = |source| DataError::File { doing: "write", path: path.to_path_buf(), source };
+    let beside = path.with_extension("new");
+    let mut options = fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&beside).map_err(wrong)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(wrong)?;
+    fs::rename(&beside, path).map_err(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_made_once_and_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::open(folder.path()).unwrap();
+        let first = data.keys().unwrap().token;
+        assert_eq!(data.keys().unwrap().token, first);
+        fs::write(data.path("secrets.toml"), "click_id_key = 3").unwrap();
+        assert!(data.keys().unwrap_err().to_string().contains("damaged"));
+    }
+
+    #[test]
+    fn a_note_of_a_dead_process_counts_as_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::open(folder.path()).unwrap();
+        assert!(running(folder.path()).unwrap_err().to_string().contains("nothing is running"));
+        data.write_run_file("up", &RunFile { pid: u32::MAX, ..RunFile::default() }).unwrap();
+        assert!(running(folder.path()).is_err());
+        data.write_run_file("up", &RunFile { pid: std::process::id(), ..RunFile::default() }).unwrap();
+        assert_eq!(running(folder.path()).unwrap().pid, std::process::id());
+    }
+}

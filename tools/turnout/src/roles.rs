@@ -1,0 +1,153 @@
+//! Starting the roles: what `up` runs in one process and `serve` one by one.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use edge::settings::{
+    Certificate, EdgeSettings, OperatorSettings, ProcessorSettings, TlsSettings, Token,
+};
+use ledger::Ledger;
+use relay::policy::Snapshot;
+use telemetry::Telemetry;
+use tracking::Outbound;
+use units::Seed;
+use upstream::{Endpoint, Origin, Upstream};
+
+use crate::clock::wall_clock;
+use crate::data::{DataDir, KeyRing};
+use crate::settings::Edge as EdgeFile;
+
+type Wrong = Box<dyn Error + Send + Sync>;
+
+/// The address that asks for a free port of loopback.
+pub(crate) const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+/// Everything that starts a role.
+#[derive(Clone, Debug)]
+pub(crate) struct Ground {
+    /// The data directory.
+    pub(crate) data: DataDir,
+    /// What is decided by.
+    pub(crate) snapshot: Arc<Snapshot>,
+    /// Where the platforms' servers are.
+    pub(crate) origins: Vec<Origin>,
+    /// Where facts go.
+    pub(crate) telemetry: Arc<Telemetry>,
+}
+
+/// Starts an edge whose outbox is in the data directory.
+pub(crate) async fn edge(
+    ground: &Ground,
+    keys: &KeyRing,
+    file: &EdgeFile,
+    processor: Option<String>,
+) -> Result<edge::RunningEdge, Wrong> {
+    let lane = file.lane.clone().unwrap_or_else(|| "lane-1".to_owned());
+    let folder = ground.data.path("outbox").join(&lane);
+    std::fs::create_dir_all(&folder)?;
+    let (appender, consumer, recovery) = outbox::open(&folder, outbox::Settings::default())?;
+    if let Some(trim) = &recovery.trimmed {
+        eprintln!("turnout: the outbox was cut off after its last whole entry: {trim:?}");
+    }
+    let handover = processor.map(|address| {
+        let mut endpoint = Endpoint::plain(address);
+        endpoint.private_allowed = true;
+        ProcessorSettings::new(endpoint, lane, keys.signing.clone())
+    });
+    let names: Vec<String> = ground.snapshot.migration.legacy.hosts().map(str::to_owned).collect();
+    let certificate = match &file.certificate {
+        Some((chain, key)) => Certificate::Files { chain: chain.clone(), key: key.clone() },
+        None => Certificate::SelfSigned(names),
+    };
+    let settings = EdgeSettings {
+        plain: file.listen,
+        tls: file.listen_tls.map(|listen| TlsSettings { listen, certificate }),
+        operator: file
+            .operator
+            .map(|listen| OperatorSettings { listen, token: Token(keys.token.clone()) }),
+        processor: handover,
+        upstream: upstream::Settings { origins: ground.origins.clone(), ..upstream::Settings::default() },
+        ..EdgeSettings::default()
+    };
+    let parts = edge::Parts {
+        snapshot: Arc::new(ArcSwap::from(Arc::clone(&ground.snapshot))),
+        appender,
+        consumer,
+        telemetry: Arc::clone(&ground.telemetry),
+    };
+    Ok(edge::serve(settings, parts).await?)
+}
+
+/// Starts a processor whose ledger is in the data directory. `credentials` are shown to the primary.
+pub(crate) async fn processor(
+    ground: &Ground,
+    keys: &KeyRing,
+    listen: SocketAddr,
+    credentials: Credentials,
+) -> Result<processor::Running, Wrong> {
+    let ledger = Ledger::open(&ground.data.path("ledger.sqlite"))?;
+    let mut seed = [0; 16];
+    getrandom::fill(&mut seed)?;
+    let seed = Seed(u128::from_le_bytes(seed));
+    let core = processor::Processor::new(ledger, Arc::clone(&ground.snapshot), seed, wall_clock())?;
+    let settings =
+        processor::Settings { keys: keys.signing.clone(), operator_token: keys.token.clone() };
+    let origins = upstream::Settings { origins: ground.origins.clone(), ..upstream::Settings::default() };
+    let upstream = sender(Upstream::new(&origins)?, Arc::clone(&ground.snapshot), credentials);
+    let listener = tokio::net::TcpListener::bind(listen)
+        .await
+        .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+    let telemetry = Arc::clone(&ground.telemetry);
+    let sink: processor::FactSink = Arc::new(move |fact| telemetry.record(&fact));
+    Ok(processor::serve(settings, core, listener, upstream, sink).await?)
+}
+
+/// What is shown to the platforms' interfaces, by host. It prints nothing.
+#[derive(Clone, Default)]
+pub(crate) struct Credentials(pub(crate) Vec<(String, String)>);
+
+/// Sends a request over `upstream`, with the credential that the migration's rule for its host asks for. It is
+/// added last, so that no stored request holds it.
+fn sender(upstream: Upstream, snapshot: Arc<Snapshot>, credentials: Credentials) -> processor::Upstream {
+    let upstream = Arc::new(upstream);
+    Arc::new(move |mut request: Outbound, within| {
+        let sends = snapshot.migration.sends.iter();
+        let header = sends.filter(|send| send.host == request.host).find_map(|send| send.credential.clone());
+        let secret = credentials.0.iter().find(|(host, _)| *host == request.host);
+        if let (Some(header), Some((_, secret))) = (header, secret) {
+            request.headers.push((header, secret.clone().into_bytes()));
+        }
+        let upstream = Arc::clone(&upstream);
+        Box::pin(async move { upstream.send(&request, within).await })
+    })
+}
+
+/// Starts the simulated platforms and the shop.
+pub(crate) async fn lab(settings: lab::WorldSettings) -> Result<lab::Running, Wrong> {
+    Ok(lab::start(settings).await?)
+}
+
+/// The origins of a lab's platforms.
+pub(crate) fn lab_origins(lab: &lab::Running) -> Vec<Origin> {
+    let origin = |home, address: SocketAddr| Origin {
+        home,
+        host: None,
+        endpoint: Endpoint { private_allowed: true, ..Endpoint::plain(address.to_string()) },
+    };
+    vec![origin(tracking::Home::Legacy, lab.legacy), origin(tracking::Home::Primary, lab.primary)]
+}
+
+/// The credentials that a lab's world accepts, for every host of the migration that asks for one.
+pub(crate) fn lab_credentials(world: &lab::World, snapshot: &Snapshot) -> Credentials {
+    let Some(key) = world.primary_api_keys.first() else { return Credentials::default() };
+    let sends = snapshot.migration.sends.iter().filter(|send| send.credential.is_some());
+    Credentials(sends.map(|send| (send.host.clone(), key.clone())).collect())
+}
+
+/// Makes the folder of a file's parent, so that a first start needs nothing prepared.
+pub(crate) fn make_parent(path: &Path) -> std::io::Result<()> {
+    path.parent().map_or(Ok(()), std::fs::create_dir_all)
+}
