@@ -52,9 +52,20 @@ impl Ledger {
     /// If the store fails, or holds what cannot be.
     pub fn audit(&self) -> Result<Audit, LedgerError> {
         let moment = self.connection.unchecked_transaction().map_err(store("begin an audit"))?;
+        let rows = self.sums()?;
+        let mut findings = self.conservation(&rows)?;
+        findings.extend(self.books()?);
+        moment.commit().map_err(store("end an audit"))?;
+        Ok(Audit { rows: rows.into_values().collect(), findings })
+    }
+
+    /// The conservation sums, by advertiser.
+    pub(crate) fn sums(&self) -> Result<BTreeMap<i64, AuditRow>, LedgerError> {
         let mut rows: BTreeMap<i64, AuditRow> = BTreeMap::new();
         let accepted = "SELECT advertiser_id, count(*) FROM events WHERE money GROUP BY advertiser_id";
-        for (advertiser_id, count) in sql::all(&self.connection, accepted, (), |row| Ok((row.get(0)?, row.get(1)?)))? {
+        for (advertiser_id, count) in
+            sql::all(&self.connection, accepted, (), |row| Ok((row.get(0)?, row.get(1)?)))?
+        {
             rows.entry(advertiser_id).or_default().accepted = sql::uint(count);
         }
         let states = "SELECT advertiser_id, state, count(*) FROM conversions GROUP BY advertiser_id, state";
@@ -68,14 +79,11 @@ impl Ledger {
         for (advertiser_id, row) in &mut rows {
             row.advertiser_id = sql::uint(*advertiser_id);
         }
-        let mut findings = self.conservation(&rows)?;
-        findings.extend(self.books()?);
-        moment.commit().map_err(store("end an audit"))?;
-        Ok(Audit { rows: rows.into_values().collect(), findings })
+        Ok(rows)
     }
 
     /// I3: what was accepted is in exactly one state, and the counters say the same.
-    fn conservation(&self, rows: &BTreeMap<i64, AuditRow>) -> Result<Vec<Finding>, LedgerError> {
+    pub(crate) fn conservation(&self, rows: &BTreeMap<i64, AuditRow>) -> Result<Vec<Finding>, LedgerError> {
         let mut findings = Vec::new();
         let mut counters = self.counters()?;
         for (advertiser_id, row) in rows {
@@ -90,7 +98,8 @@ impl Ledger {
             for (name, count) in names.zip(counts) {
                 let counter = counters.remove(&(*advertiser_id, name.to_owned())).unwrap_or(0);
                 if counter != count {
-                    let message = format!("advertiser {id}: the counter of {name} says {counter}, the rows {count}");
+                    let message =
+                        format!("advertiser {id}: the counter of {name} says {counter}, the rows {count}");
                     findings.push(Finding { invariant: "I3", message });
                 }
             }
@@ -104,7 +113,7 @@ impl Ledger {
     }
 
     /// I12: every set balances, and every booked conversion has one booking.
-    fn books(&self) -> Result<Vec<Finding>, LedgerError> {
+    pub(crate) fn books(&self) -> Result<Vec<Finding>, LedgerError> {
         let checks = [
             (
                 "I12",
@@ -152,7 +161,8 @@ impl Ledger {
     pub fn totals(&self) -> Result<(u64, [u64; 11]), LedgerError> {
         let query = "SELECT name, sum(count) FROM counters GROUP BY name";
         let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
-        let counts: BTreeMap<String, i64> = sql::all(&self.connection, query, (), read)?.into_iter().collect();
+        let counts: BTreeMap<String, i64> =
+            sql::all(&self.connection, query, (), read)?.into_iter().collect();
         let count = |name: &str| counts.get(name).copied().map_or(0, sql::uint);
         Ok((count(ACCEPTED), State::ALL.map(|state| count(state.name()))))
     }

@@ -99,7 +99,13 @@ impl Ledger {
     ///
     /// # Errors
     /// If the store fails, or holds what cannot be.
-    pub fn due(&self, now: Timestamp, home: Home, which: Which, limit: usize) -> Result<Vec<Due>, LedgerError> {
+    pub fn due(
+        &self,
+        now: Timestamp,
+        home: Home,
+        which: Which,
+        limit: usize,
+    ) -> Result<Vec<Due>, LedgerError> {
         let query = format!(
             "SELECT {DUE_COLUMNS} WHERE c.active = 1 AND c.state = 'queued' AND c.owner = ?1 AND c.fresh = ?2
              AND c.due_at <= ?3 ORDER BY c.due_at LIMIT ?4"
@@ -146,7 +152,8 @@ impl Transaction<'_> {
         let advertiser_id = advertiser_id.ok_or(moved)?;
         self.tally.left(advertiser_id, State::Queued);
         self.tally.entered(advertiser_id, State::InFlight);
-        let insert = "INSERT INTO attempts (event_id, number, home, endpoint, line, probe, request, started_at)
+        let insert =
+            "INSERT INTO attempts (event_id, number, home, endpoint, line, probe, request, started_at)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         let home = begun.home.name();
         let (now, number) = (self.now.as_millis(), begun.number);
@@ -163,7 +170,8 @@ impl Transaction<'_> {
         let settled = finished.settled;
         self.change(finished.event_id, State::InFlight, settled)?;
         let keeps_request = settled.ambiguous && !settled.state.is_closed();
-        let update = "UPDATE attempts SET finished_at = ?3, verdict = ?4, reason = ?5, status = ?6, excerpt = ?7,
+        let update =
+            "UPDATE attempts SET finished_at = ?3, verdict = ?4, reason = ?5, status = ?6, excerpt = ?7,
             request = CASE WHEN ?8 THEN request ELSE NULL END WHERE event_id = ?1 AND number = ?2";
         let (id, now) = (sql::id(finished.event_id), self.now.as_millis());
         let (verdict, reason) = (settled.verdict.name(), settled.reason.as_str());
@@ -251,6 +259,8 @@ fn evidence(kind: &str, value: Option<String>, click: Option<Click>) -> Result<E
             Evidence::Click(click)
         }
         (EvidenceKind::None, _, _) => Evidence::None,
-        (_, _, _) => return Err(LedgerError::Corrupt { what: "evidence without its value", value: kind.to_owned() }),
+        (_, _, _) => {
+            return Err(LedgerError::Corrupt { what: "evidence without its value", value: kind.to_owned() });
+        }
     })
 }

@@ -96,7 +96,12 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// If the store fails.
-    pub fn apply(&mut self, envelope: &Envelope, sealed: &[u8], decision: &Decision) -> Result<(), LedgerError> {
+    pub fn apply(
+        &mut self,
+        envelope: &Envelope,
+        sealed: &[u8],
+        decision: &Decision,
+    ) -> Result<(), LedgerError> {
         if let Decision::Record { click } = decision {
             return click.as_ref().map_or(Ok(()), |click| self.keep_click(click, false));
         }
@@ -243,7 +248,10 @@ impl Transaction<'_> {
         lines: &[Posting],
     ) -> Result<(), LedgerError> {
         if !attribution::posting::balances(lines) {
-            return Err(LedgerError::Corrupt { what: "a set of postings that does not balance", value: event_id.to_string() });
+            return Err(LedgerError::Corrupt {
+                what: "a set of postings that does not balance",
+                value: event_id.to_string(),
+            });
         }
         let insert = "INSERT INTO posting_sets (event_id, kind, cause, posted_at) VALUES (?1, ?2, ?3, ?4)";
         let row = (sql::id(event_id), kind, sql::id(cause), self.now.as_millis());
@@ -399,7 +407,10 @@ fn standing(connection: &Connection, key: &str) -> Result<Option<Standing>, Ledg
 }
 
 /// The lines that are in force for a conversion; none if it was never booked.
-pub(crate) fn in_force(connection: &Connection, event_id: EventId) -> Result<Option<Vec<Posting>>, LedgerError> {
+pub(crate) fn in_force(
+    connection: &Connection,
+    event_id: EventId,
+) -> Result<Option<Vec<Posting>>, LedgerError> {
     let id = sql::id(event_id);
     let booked = "SELECT 1 FROM posting_sets WHERE event_id = ?1 AND kind = 'booking'";
     if sql::one(connection, booked, (id,), |_| Ok(()))?.is_none() {
@@ -412,7 +423,11 @@ pub(crate) fn in_force(connection: &Connection, event_id: EventId) -> Result<Opt
         Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?, row.get::<_, i64>(3)?))
     };
     let lines = sql::all(connection, query, (id,), read)?;
-    lines.into_iter().map(|(kind, party, code, minor)| posting(&kind, party, &code, minor)).collect::<Result<_, _>>().map(Some)
+    lines
+        .into_iter()
+        .map(|(kind, party, code, minor)| posting(&kind, party, &code, minor))
+        .collect::<Result<_, _>>()
+        .map(Some)
 }
 
 pub(crate) fn posting(kind: &str, party: i64, code: &str, minor: i64) -> Result<Posting, LedgerError> {

@@ -131,7 +131,8 @@ impl Ledger {
     /// If the store cannot begin one.
     pub fn transaction(&mut self, now: Timestamp) -> Result<Transaction<'_>, LedgerError> {
         let behaviour = rusqlite::TransactionBehavior::Immediate;
-        let inner = self.connection.transaction_with_behavior(behaviour).map_err(store("begin a transaction"))?;
+        let inner =
+            self.connection.transaction_with_behavior(behaviour).map_err(store("begin a transaction"))?;
         Ok(Transaction { inner, now, tally: Tally::default() })
     }
 }
@@ -167,7 +168,12 @@ impl Transaction<'_> {
     ) -> Result<(), LedgerError> {
         let insert = "INSERT INTO journal (at, actor, action, event_id, detail) VALUES (?1, ?2, ?3, ?4, ?5)";
         let event_id = event_id.map(sql::id);
-        sql::run(&self.inner, insert, (self.now.as_millis(), actor, action, event_id, detail), "write its journal")?;
+        sql::run(
+            &self.inner,
+            insert,
+            (self.now.as_millis(), actor, action, event_id, detail),
+            "write its journal",
+        )?;
         Ok(())
     }
 }

@@ -83,7 +83,8 @@ pub struct QueueStatus {
     pub corrected_late: u64,
 }
 
-const COLUMNS: &str = "event_id, state, reason, detail, flags, advertiser_id, publisher_id, owner, minor, currency,
+const COLUMNS: &str =
+    "event_id, state, reason, detail, flags, advertiser_id, publisher_id, owner, minor, currency,
     commission_minor, commission_currency, reference, evidence, first, corrected_late, tries, received_at,
     changed_at, due_at FROM conversions";
 
@@ -98,7 +99,8 @@ impl Ledger {
         let mut waiting = Vec::new();
         for owner in Home::ALL {
             for fresh in [0, 1] {
-                let which = format!("active = 1 AND state = 'queued' AND owner = '{owner}' AND fresh = {fresh}");
+                let which =
+                    format!("active = 1 AND state = 'queued' AND owner = '{owner}' AND fresh = {fresh}");
                 waiting.extend(self.list(&which, "due_at", page)?);
             }
         }
@@ -114,7 +116,8 @@ impl Ledger {
     /// If the store fails, or holds what cannot be.
     pub fn dead_list(&self, states: &[State], page: &Page) -> Result<Vec<ConversionRow>, LedgerError> {
         let names: Vec<String> = states.iter().map(|state| format!("'{}'", state.name())).collect();
-        let among = if names.is_empty() { String::new() } else { format!(" AND state IN ({})", names.join(", ")) };
+        let among =
+            if names.is_empty() { String::new() } else { format!(" AND state IN ({})", names.join(", ")) };
         self.list(&format!("attention = 1{among}"), "event_id", page)
     }
 
@@ -129,9 +132,11 @@ impl Ledger {
     fn list(&self, which: &str, order: &str, page: &Page) -> Result<Vec<ConversionRow>, LedgerError> {
         // Only what is asked for stands in the query: a condition that may be absent keeps the store from
         // walking along an index.
-        let advertiser = page.advertiser_id.map_or(String::new(), |_| " AND advertiser_id = :advertiser".to_owned());
+        let advertiser =
+            page.advertiser_id.map_or(String::new(), |_| " AND advertiser_id = :advertiser".to_owned());
         let after = page.after.map_or(String::new(), |_| " AND event_id > :after".to_owned());
-        let query = format!("SELECT {COLUMNS} WHERE {which}{advertiser}{after} ORDER BY {order} LIMIT :limit");
+        let query =
+            format!("SELECT {COLUMNS} WHERE {which}{advertiser}{after} ORDER BY {order} LIMIT :limit");
         let (limit, advertiser, after) =
             (sql::limit(page.limit), page.advertiser_id.map(sql::int), page.after.map(sql::id));
         let mut params: Vec<(&str, &dyn ToSql)> = vec![(":limit", &limit)];

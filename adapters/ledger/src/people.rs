@@ -1,9 +1,9 @@
 //! What people decide: send it again, or drop it. Both are journalled with who did it.
 
 use attribution::posting;
+use relay::Envelope;
 use relay::delivery::State;
 use relay::intake::Decision;
-use relay::Envelope;
 use rusqlite::Row;
 use units::{EventId, Timestamp};
 
@@ -129,7 +129,8 @@ impl Transaction<'_> {
         if !state.needs_a_person() {
             return Ok(Redriven::Already(state));
         }
-        let update = "UPDATE conversions SET state = 'dropped', reason = 'discarded', detail = ?2, active = 0,
+        let update =
+            "UPDATE conversions SET state = 'dropped', reason = 'discarded', detail = ?2, active = 0,
             attention = 0, due_at = NULL, changed_at = ?3 WHERE event_id = ?1";
         let row = (sql::id(event_id), why, self.now.as_millis());
         sql::run(&self.inner, update, row, "discard a conversion")?;
@@ -148,7 +149,8 @@ impl Transaction<'_> {
     /// # Errors
     /// If it is not queued any more, or the store fails.
     pub fn hold(&mut self, event_id: EventId, code: &str, why: &str) -> Result<(), LedgerError> {
-        let update = "UPDATE conversions SET state = 'held', reason = ?2, detail = ?3, active = 0, attention = 1,
+        let update =
+            "UPDATE conversions SET state = 'held', reason = ?2, detail = ?3, active = 0, attention = 1,
             due_at = NULL, changed_at = ?4 WHERE event_id = ?1 AND state = 'queued' RETURNING advertiser_id";
         let row = (sql::id(event_id), code, why, self.now.as_millis());
         let advertiser_id = sql::one(&self.inner, update, row, |row| row.get::<_, i64>(0))?;

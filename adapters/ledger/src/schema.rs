@@ -33,7 +33,9 @@ pub(crate) fn bring_up_to_date(connection: &mut Connection) -> Result<(), Ledger
                     "change `{name}` of the ledger's tables is not the one that was applied: restore its file"
                 )));
             }
-            None => apply(connection, place.saturating_add(1), name, text, &checksum).map_err(store(doing))?,
+            None => {
+                apply(connection, place.saturating_add(1), name, text, &checksum).map_err(store(doing))?
+            }
         }
     }
     Ok(())

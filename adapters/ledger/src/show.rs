@@ -104,7 +104,8 @@ impl Ledger {
     }
 
     fn attempts(&self, event_id: EventId) -> Result<Vec<AttemptRow>, LedgerError> {
-        let query = "SELECT number, home, endpoint, line, probe, started_at, finished_at, verdict, reason, status,
+        let query =
+            "SELECT number, home, endpoint, line, probe, started_at, finished_at, verdict, reason, status,
             excerpt FROM attempts WHERE event_id = ?1 ORDER BY number LIMIT 1000";
         sql::all(&self.connection, query, (sql::id(event_id),), |row| {
             Ok(AttemptRow {
@@ -147,7 +148,8 @@ impl Ledger {
     }
 
     fn journal_of(&self, event_id: EventId) -> Result<Vec<JournalRow>, LedgerError> {
-        let query = "SELECT at, actor, action, detail FROM journal WHERE event_id = ?1 ORDER BY entry_id LIMIT 1000";
+        let query =
+            "SELECT at, actor, action, detail FROM journal WHERE event_id = ?1 ORDER BY entry_id LIMIT 1000";
         sql::all(&self.connection, query, (sql::id(event_id),), |row| {
             let (actor, action, detail) = (row.get(1)?, row.get(2)?, row.get(3)?);
             Ok(JournalRow { at: sql::time(row.get(0)?), actor, action, detail })

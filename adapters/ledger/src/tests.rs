@@ -1,1 +1,4 @@
-
+mod deliveries;
+mod files;
+mod model;
+mod world;

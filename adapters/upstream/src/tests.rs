@@ -68,6 +68,7 @@ async fn follow(mut stream: TcpStream, script: &[Do], requests: Arc<Mutex<Vec<Ve
                     if stream.write_u8(byte).await.is_err() {
                         return;
                     }
+                    // Time must pass: this is the slow server whose answer a total deadline has to end.
                     tokio::time::sleep(SHORT / 10).await;
                 }
             }

@@ -60,6 +60,7 @@ async fn browse(address: SocketAddr, host: &str, target: &str) -> String {
 async fn eventually<F: Future<Output = bool>>(what: &str, mut test: impl FnMut() -> F) {
     let reached = async {
         while !test().await {
+            // Time must pass between two looks at a process that is asked over its sockets alone.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };

@@ -78,11 +78,7 @@ pub(crate) async fn drive(
     }
 }
 
-fn turn(
-    processor: &mut crate::Processor,
-    told: Vec<Ended>,
-    stopping: bool,
-) -> Result<Turn, ProcessorError> {
+fn turn(processor: &mut crate::Processor, told: Vec<Ended>, stopping: bool) -> Result<Turn, ProcessorError> {
     let now = now();
     processor.settle(told, now)?;
     let deliveries = if stopping { Vec::new() } else { processor.next_deliveries(now)? };
@@ -109,4 +105,3 @@ fn send(under_way: &mut JoinSet<Ended>, upstream: &Upstream, delivery: Delivery)
 fn complain(sink: &FactSink, _error: &ProcessorError) {
     sink(Fact::InvariantBroken { invariant: "I2" });
 }
-

@@ -52,7 +52,8 @@ async fn batches(State(hall): State<Hall>, request: Request) -> Result<Json<Valu
     let body = read(body).await?;
     let verified = hall.settings.keys.verify(&signature, &body, now());
     verified.map_err(|error| Refusal::new(StatusCode::UNAUTHORIZED, "signature", error.to_string()))?;
-    let received = hall.desk.ask(move |processor| (processor.receive(&body, now()), processor.gates())).await?;
+    let received =
+        hall.desk.ask(move |processor| (processor.receive(&body, now()), processor.gates())).await?;
     let (received, gates) = match received {
         (Ok(received), gates) => (received, gates),
         (Err(error @ ReceiveError::Batch(_)), _) => {
@@ -77,12 +78,17 @@ fn signature(headers: &HeaderMap) -> Result<Signature, Refusal> {
         };
         value.map(str::to_owned).ok_or_else(missing)
     };
-    Ok(Signature { key: header(KEY_HEADER)?, time: header(TIME_HEADER)?, signature: header(SIGNATURE_HEADER)? })
+    Ok(Signature {
+        key: header(KEY_HEADER)?,
+        time: header(TIME_HEADER)?,
+        signature: header(SIGNATURE_HEADER)?,
+    })
 }
 
 async fn read(body: Body) -> Result<Bytes, Refusal> {
     to_bytes(body, BATCH_BYTES_MAX).await.map_err(|_| {
-        let message = format!("the body ended early or is larger than {BATCH_BYTES_MAX} bytes: send less at once");
+        let message =
+            format!("the body ended early or is larger than {BATCH_BYTES_MAX} bytes: send less at once");
         Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body", message)
     })
 }

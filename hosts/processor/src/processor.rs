@@ -96,7 +96,13 @@ impl Processor {
             let mut transaction = self.ledger.transaction(now)?;
             for (row, settled) in rows.iter().zip(&settled) {
                 let (event_id, number) = (row.event_id, row.tries);
-                transaction.finish(&ledger::Finished { event_id, number, settled, status: None, excerpt: "" })?;
+                transaction.finish(&ledger::Finished {
+                    event_id,
+                    number,
+                    settled,
+                    status: None,
+                    excerpt: "",
+                })?;
             }
             transaction.commit()?;
             for (row, settled) in rows.iter().zip(&settled) {

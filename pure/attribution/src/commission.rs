@@ -9,7 +9,9 @@ const WHOLE_BASIS_POINTS: u64 = 10_000;
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CommissionError {
     /// The amount or the rule is too large to multiply.
-    #[error("a commission of {basis_points} hundredths of a percent of {amount} is larger than can be booked")]
+    #[error(
+        "a commission of {basis_points} hundredths of a percent of {amount} is larger than can be booked"
+    )]
     TooLarge {
         /// The rule.
         basis_points: u64,

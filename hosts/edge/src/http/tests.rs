@@ -253,6 +253,7 @@ async fn dripping_a_head_buys_no_time() {
     let drip = tokio::spawn(async move {
         writer.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
         while writer.write_all(b"X: y\r\n").await.is_ok() {
+            // Time must pass: this is the slow client that the deadline has to end.
             tokio::time::sleep(SHORT / 10).await;
         }
     });

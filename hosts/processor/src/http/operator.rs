@@ -74,8 +74,9 @@ impl Wanted {
         names
             .map(|name| {
                 let known = || Standing::ALL.map(Standing::name).join(", ");
-                Standing::parse(name)
-                    .ok_or_else(|| Refusal::bad_request(format!("`{name}` is no state; there are {}", known())))
+                Standing::parse(name).ok_or_else(|| {
+                    Refusal::bad_request(format!("`{name}` is no state; there are {}", known()))
+                })
             })
             .collect()
     }
@@ -95,7 +96,8 @@ async fn status(State(hall): State<Hall>) -> Result<Json<Value>, Refusal> {
 
 async fn queue(State(hall): State<Hall>, Query(wanted): Query<Wanted>) -> Result<Json<Value>, Refusal> {
     let page = wanted.page();
-    ask(&hall, move |processor| Ok(shapes::list("queue", &processor.ledger().queue(&page)?, page.limit))).await
+    ask(&hall, move |processor| Ok(shapes::list("queue", &processor.ledger().queue(&page)?, page.limit)))
+        .await
 }
 
 async fn dead(State(hall): State<Hall>, Query(wanted): Query<Wanted>) -> Result<Json<Value>, Refusal> {
@@ -151,7 +153,9 @@ struct Order {
 impl Order {
     fn checked(self) -> Result<Self, Refusal> {
         if self.actor.trim().is_empty() {
-            return Err(Refusal::bad_request("`actor` is empty: the journal needs to know who orders it".to_owned()));
+            return Err(Refusal::bad_request(
+                "`actor` is empty: the journal needs to know who orders it".to_owned(),
+            ));
         }
         if self.events.is_empty() || self.events.len() > ORDERED_MAX {
             let message = format!("`events` has {}; one order takes 1 to {ORDERED_MAX}", self.events.len());

@@ -14,7 +14,10 @@ fn time(at: Option<Timestamp>) -> Value {
 }
 
 fn money(amount: Option<Money>) -> Value {
-    amount.map_or(Value::Null, |amount| json!({ "amount": amount.decimal(), "currency": amount.currency.code() }))
+    amount.map_or(
+        Value::Null,
+        |amount| json!({ "amount": amount.decimal(), "currency": amount.currency.code() }),
+    )
 }
 
 fn states(counts: &[u64; 11]) -> Value {

@@ -47,7 +47,8 @@ impl House {
 
     async fn call(&self, request: Request<Body>) -> (StatusCode, Value) {
         let stream = tokio::net::TcpStream::connect(self.running.address).await.unwrap();
-        let (mut client, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        let (mut client, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
         let reply = client.send_request(request).await.unwrap();
         let status = reply.status();
@@ -55,19 +56,27 @@ impl House {
         (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
     }
 
-    async fn post_batch(&self, body: Vec<u8>, sign: impl Fn(&[u8]) -> relay::signature::Signature) -> (StatusCode, Value) {
+    async fn post_batch(
+        &self,
+        body: Vec<u8>,
+        sign: impl Fn(&[u8]) -> relay::signature::Signature,
+    ) -> (StatusCode, Value) {
         let signature = sign(&body);
         let uri = format!("http://{}/v1/batches", self.running.address);
-        let request = signature.headers().iter().fold(Request::post(uri).header("host", "processor"), |request, (name, value)| {
-            request.header(*name, *value)
-        });
+        let request = signature
+            .headers()
+            .iter()
+            .fold(Request::post(uri).header("host", "processor"), |request, (name, value)| {
+                request.header(*name, *value)
+            });
         self.call(request.body(Body::from(body)).unwrap()).await
     }
 
     async fn operator(&self, path: &str, order: Option<Value>) -> (StatusCode, Value) {
         let uri = format!("http://{}/v1/operator{path}", self.running.address);
         let method = if order.is_some() { "POST" } else { "GET" };
-        let request = Request::builder().method(method).uri(uri).header("authorization", format!("Bearer {TOKEN}"));
+        let request =
+            Request::builder().method(method).uri(uri).header("authorization", format!("Bearer {TOKEN}"));
         let request = request.header("host", "processor").header("content-type", "application/json");
         let body = order.map_or(Body::empty(), |order| Body::from(order.to_string()));
         self.call(request.body(body).unwrap()).await
@@ -124,12 +133,14 @@ async fn an_unsigned_or_broken_batch_is_refused_with_a_reason() {
     let (status, reply) = house.post_batch(b"garbage".to_vec(), |body| keys().sign(body, now())).await;
     assert_eq!((status, &reply["error"]["code"]), (StatusCode::BAD_REQUEST, &json!("batch")));
     let uri = format!("http://{}/v1/batches", house.running.address);
-    let (status, reply) = house.call(Request::post(uri).header("host", "processor").body(Body::empty()).unwrap()).await;
+    let (status, reply) =
+        house.call(Request::post(uri).header("host", "processor").body(Body::empty()).unwrap()).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
     assert!(reply["error"]["message"].as_str().unwrap().contains("x-turnout-key"));
     assert_eq!(house.states().await["queued"], 0);
     let uri = format!("http://{}/healthz", house.running.address);
-    let (status, health) = house.call(Request::get(uri).header("host", "processor").body(Body::empty()).unwrap()).await;
+    let (status, health) =
+        house.call(Request::get(uri).header("host", "processor").body(Body::empty()).unwrap()).await;
     assert_eq!((status, &health["status"]), (StatusCode::OK, &json!("ok")));
     house.running.stop().await;
 }
@@ -139,7 +150,8 @@ async fn operators_need_their_token_and_see_everything_but_what_is_personal() {
     let folder = tempfile::tempdir().unwrap();
     let house = House::open(Ledger::open(&folder.path().join("ledger.sqlite")).unwrap()).await;
     let uri = format!("http://{}/v1/operator/status", house.running.address);
-    let (status, _) = house.call(Request::get(uri).header("host", "processor").body(Body::empty()).unwrap()).await;
+    let (status, _) =
+        house.call(Request::get(uri).header("host", "processor").body(Body::empty()).unwrap()).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
     let mut both = sales(1);
     both.push(Sale { at: now(), ..sale(2, 99) });

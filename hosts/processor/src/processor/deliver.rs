@@ -127,7 +127,9 @@ impl Processor {
         let (dispatch, envelope) = request::write(due, &self.snapshot)?;
         let seed = self.draw();
         let sealed = match self.snapshot.secrets.seal_keys.first() {
-            Some((key_id, key)) => seal_bytes(&dispatch_to_bytes(&dispatch), key, *key_id, due.event_id, seed),
+            Some((key_id, key)) => {
+                seal_bytes(&dispatch_to_bytes(&dispatch), key, *key_id, due.event_id, seed)
+            }
             None => Vec::new(),
         };
         Ok((dispatch, envelope.event, sealed))

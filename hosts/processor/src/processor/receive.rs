@@ -43,7 +43,9 @@ impl Processor {
         let mut transaction = self.ledger.transaction(now)?;
         for entry in &batch.entries {
             let new = match Envelope::decode(entry) {
-                Ok(envelope) => take_in(&mut transaction, &self.snapshot, envelope, &batch.lane, &mut facts, now)?,
+                Ok(envelope) => {
+                    take_in(&mut transaction, &self.snapshot, envelope, &batch.lane, &mut facts, now)?
+                }
                 Err(error) => {
                     let event_id = identity(entry);
                     facts.push(Fact::Moved { event_id, state: "held" });

@@ -59,7 +59,8 @@ fn forwarded(due: &Due, snapshot: &Snapshot, envelope: &Envelope) -> Result<Disp
 
 fn translated(due: &Due, snapshot: &Snapshot, envelope: &Envelope) -> Result<Dispatch, Obstacle> {
     let unmapped = || {
-        let why = format!("advertiser {} has no id on the new platform: map it, then redrive", due.advertiser_id);
+        let why =
+            format!("advertiser {} has no id on the new platform: map it, then redrive", due.advertiser_id);
         obstacle("advertiser_unmapped")(why)
     };
     let order = ConversionOrder {

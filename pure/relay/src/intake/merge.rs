@@ -5,6 +5,7 @@ use units::Money;
 
 use super::book::{Arrival, booking};
 use super::{Booking, Claims, Correction, Decision, EvidenceKind, Reason, Standing};
+use crate::delivery::State;
 
 /// The same money is the same order, seen again; other money is a question for a person.
 pub(super) fn merge(arrival: &Arrival<'_>, standing: &Standing) -> Decision {
@@ -21,6 +22,10 @@ pub(super) fn merge(arrival: &Arrival<'_>, standing: &Standing) -> Decision {
 
 /// True if the arrival has a click where what stands has none.
 fn improves(booking: &Booking, standing: &Standing) -> bool {
+    // What a person dropped stays dropped, whatever proves it later.
+    if standing.state == State::Dropped {
+        return false;
+    }
     let credited = matches!(booking.credit, Credit::To(_)) && standing.publisher_id.is_none();
     let proven = booking.evidence_kind != EvidenceKind::None && standing.evidence == EvidenceKind::None;
     // A publisher that stands is never taken away by an arrival that names none.

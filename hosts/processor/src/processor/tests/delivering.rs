@@ -23,7 +23,8 @@ fn the_old_platform_gets_the_clients_own_bytes() {
     let request = &deliveries[0].request;
     assert_eq!((request.home, &request.target), (Home::Legacy, &observed.sealed().original.target));
     assert!(request.headers.contains(&("x-forwarded-for".to_owned(), b"203.0.113.9".to_vec())));
-    let ended = Ended { id: deliveries[0].id, result: world.result(&deliveries[0], Reply::Says(Verdict::Taken)) };
+    let ended =
+        Ended { id: deliveries[0].id, result: world.result(&deliveries[0], Reply::Says(Verdict::Taken)) };
     world.processor.settle(vec![ended], world.now).unwrap();
     assert_eq!(world.state(1), "taken");
 }
@@ -71,7 +72,8 @@ fn silent(world: &World, delivery: &crate::Delivery) -> Ended {
 fn what_a_crash_finds_in_flight_may_have_arrived() {
     let mut world = World::new();
     world.receive(&[sale(1, MOVED), sale(2, DEDUPLICATES), sale(3, OBSERVED)]);
-    let before: BTreeMap<_, _> = world.deliveries().into_iter().map(|each| (each.id.event_id, each.request)).collect();
+    let before: BTreeMap<_, _> =
+        world.deliveries().into_iter().map(|each| (each.id.event_id, each.request)).collect();
     assert_eq!(before.len(), 3);
     world = world.crash();
     assert_eq!(["unknown", "queued", "unknown"], [1, 2, 3].map(|id| world.state(id)));
@@ -140,7 +142,9 @@ fn a_platform_that_is_up_and_keeps_refusing_ends_as_a_dead_letter() {
         // Other sales pass, so that the breaker stays closed.
         keeper += 1;
         world.receive(&[Sale { at: world.now, ..sale(keeper, MOVED) }]);
-        world.deliver(|each| if each.id.event_id == event_id(1) { Reply::Says(Verdict::Later) } else { CONFIRMED });
+        world.deliver(
+            |each| if each.id.event_id == event_id(1) { Reply::Says(Verdict::Later) } else { CONFIRMED },
+        );
         world.pass(Duration::from_secs(10));
     }
     assert_eq!(world.state(1), "dead");

@@ -24,13 +24,18 @@ enum Act {
 fn any_sale() -> impl Strategy<Value = Sale> {
     let advertisers = [MOVED, MOVED, DEDUPLICATES, OBSERVED, UNMAPPED, 99];
     let advertiser = prop::sample::select(advertisers.to_vec());
-    (1_u64..60, advertiser, 0_u8..12, prop::sample::select(vec![1000_i64, 1000, 1000, 999]), any::<bool>()).prop_map(
-        // The identity decides everything: an edge never gives two events one identity.
-        |(id, advertiser_id, order, minor, clicked)| {
-            let id = id * 10_000 + advertiser_id * 100 + u64::from(order) * 4 + u64::from(minor == 999) * 2 + u64::from(clicked);
-            Sale { reference: format!("R{order}"), minor, clicked, ..sale(id, advertiser_id) }
-        },
-    )
+    (1_u64..60, advertiser, 0_u8..12, prop::sample::select(vec![1000_i64, 1000, 1000, 999]), any::<bool>())
+        .prop_map(
+            // The identity decides everything: an edge never gives two events one identity.
+            |(id, advertiser_id, order, minor, clicked)| {
+                let id = id * 10_000
+                    + advertiser_id * 100
+                    + u64::from(order) * 4
+                    + u64::from(minor == 999) * 2
+                    + u64::from(clicked);
+                Sale { reference: format!("R{order}"), minor, clicked, ..sale(id, advertiser_id) }
+            },
+        )
 }
 
 fn any_reply() -> impl Strategy<Value = Reply> {
@@ -98,7 +103,11 @@ fn check(world: &World, seen: &Observer) -> Result<(), TestCaseError> {
         prop_assert_eq!(homes.len(), 1, "I4: {} went to two platforms", event_id);
     }
     for event_id in &seen.accepted {
-        prop_assert!(world.processor.ledger().conversion(*event_id).unwrap().is_some(), "I2: {} is lost", event_id);
+        prop_assert!(
+            world.processor.ledger().conversion(*event_id).unwrap().is_some(),
+            "I2: {} is lost",
+            event_id
+        );
     }
     for (event_id, &count) in &seen.processed {
         let row = world.processor.ledger().conversion(*event_id).unwrap().unwrap();

@@ -121,7 +121,10 @@ fn what_is_not_mapped_is_held_until_it_is() {
     let mut world = World::new();
     world.receive(&[sale(1, UNMAPPED), sale(2, 99)]);
     assert_eq!((world.state(1), world.state(2)), ("held", "held"));
-    assert_eq!(world.processor.ledger().conversion(event_id(2)).unwrap().unwrap().reason, "unknown_advertiser");
+    assert_eq!(
+        world.processor.ledger().conversion(event_id(2)).unwrap().unwrap().reason,
+        "unknown_advertiser"
+    );
     let mut mapped = snapshot();
     let mut rows = mapped.directory.advertisers().to_vec();
     rows.iter_mut().for_each(|row| row.primary_id = Some(row.legacy_id + 1000));

@@ -55,7 +55,8 @@ pub(crate) fn secrets() -> Secrets {
 pub(crate) fn snapshot() -> Snapshot {
     let mut snapshot = directory::load(None, secrets()).unwrap_or_else(|error| panic!("{error}"));
     let advertisers = [MOVED, DEDUPLICATES, OBSERVED, UNMAPPED].map(advertiser).to_vec();
-    let publisher = |legacy_id| Publisher { legacy_id, primary_id: Some(legacy_id + 1000), name: String::new() };
+    let publisher =
+        |legacy_id| Publisher { legacy_id, primary_id: Some(legacy_id + 1000), name: String::new() };
     snapshot.directory = Directory::new(advertisers, vec![publisher(456), publisher(457)], Vec::new());
     let wave = |name: &str, phase| Wave { name: name.to_owned(), phase };
     snapshot.policy.waves = vec![wave("moves", Phase::Moved), wave("stays", Phase::Observe)];
@@ -138,7 +139,8 @@ pub(crate) fn legacy_endpoint() -> String {
         let snapshot = snapshot();
         let endpoints = snapshot.migration.legacy.endpoints.iter();
         let mut sales = endpoints.filter(|endpoint| endpoint.class == Class::Conversion);
-        let taking = sales.find(|endpoint| endpoint.answers.iter().any(|rule| rule.verdict == Verdict::Taken));
+        let taking =
+            sales.find(|endpoint| endpoint.answers.iter().any(|rule| rule.verdict == Verdict::Taken));
         taking.unwrap().name.clone()
     };
     NAME.get_or_init(find).clone()
@@ -163,7 +165,8 @@ impl World {
     }
 
     pub(crate) fn with(snapshot: Snapshot) -> Self {
-        let processor = Processor::new(Ledger::in_memory().unwrap(), Arc::new(snapshot), Seed(5), START).unwrap();
+        let processor =
+            Processor::new(Ledger::in_memory().unwrap(), Arc::new(snapshot), Seed(5), START).unwrap();
         Self { processor, now: START }
     }
 
@@ -216,7 +219,8 @@ impl World {
             AnswerBody::Image => ("image/gif", b"GIF89a".to_vec()),
             AnswerBody::Contains(text) => ("text/plain", text.clone().into_bytes()),
             AnswerBody::JsonEquals { path, .. } => {
-                let reference = self.processor.ledger().conversion(delivery.id.event_id).unwrap().unwrap().reference;
+                let reference =
+                    self.processor.ledger().conversion(delivery.id.event_id).unwrap().unwrap().reference;
                 let leaf = serde_json::Value::String(reference.unwrap());
                 let json = path.iter().rev().fold(leaf, |inner, part| match part.as_str() {
                     "*" => serde_json::json!([inner]),

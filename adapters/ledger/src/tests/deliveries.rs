@@ -1,0 +1,113 @@
+use relay::delivery::State;
+use tracking::Home;
+
+use super::world::{NOW, Sale, assert_balanced, begin, event_id, finish, take_in};
+use crate::{Ledger, LedgerError, Which};
+
+fn sale(id: u64) -> Sale {
+    Sale { id, advertiser_id: 1, order: u8::try_from(id).unwrap(), minor: 1000, clicked: true }
+}
+
+fn ledger_with(count: u64) -> Ledger {
+    let mut ledger = Ledger::in_memory().unwrap();
+    assert_eq!(
+        take_in(&mut ledger, &(1..=count).map(sale).collect::<Vec<_>>()),
+        usize::try_from(count).unwrap()
+    );
+    ledger
+}
+
+fn due(ledger: &Ledger, which: Which) -> Vec<u128> {
+    let rows = ledger.due(NOW, Home::Primary, which, 100).unwrap();
+    rows.iter().map(|row| row.event_id.as_u128()).collect()
+}
+
+#[test]
+fn first_attempts_and_retries_are_apart() {
+    let mut ledger = ledger_with(3);
+    assert_eq!(due(&ledger, Which::Fresh).len(), 3);
+    begin(&mut ledger, 2, 1).unwrap();
+    assert_eq!(ledger.in_flight(10).unwrap().len(), 1);
+    finish(&mut ledger, 2, 1, State::Queued).unwrap();
+    assert_eq!((due(&ledger, Which::Fresh), due(&ledger, Which::Retries)), (vec![1, 3], vec![2]));
+    assert_eq!(ledger.next_due(Home::Primary, Which::Retries).unwrap(), Some(NOW));
+    assert_eq!(ledger.next_due(Home::Legacy, Which::Fresh).unwrap(), None);
+    assert_balanced(&ledger);
+}
+
+#[test]
+fn an_attempt_begins_and_ends_once() {
+    let mut ledger = ledger_with(1);
+    begin(&mut ledger, 1, 1).unwrap();
+    let error = begin(&mut ledger, 1, 2).unwrap_err();
+    assert!(matches!(error, LedgerError::Moved { expected: State::Queued, .. }), "{error}");
+    finish(&mut ledger, 1, 1, State::Taken).unwrap();
+    assert!(finish(&mut ledger, 1, 1, State::Confirmed).is_err());
+    assert_eq!(ledger.conversion(event_id(1)).unwrap().unwrap().state, State::Taken);
+}
+
+#[test]
+fn only_an_ambiguous_attempt_keeps_its_bytes() {
+    let mut ledger = ledger_with(2);
+    for (id, state) in [(1, State::Unknown), (2, State::Dead)] {
+        begin(&mut ledger, id, 1).unwrap();
+        finish(&mut ledger, id, 1, state).unwrap();
+        let mut transaction = ledger.transaction(NOW).unwrap();
+        transaction.requeue(event_id(id), NOW, "ada", "again").unwrap();
+        transaction.commit().unwrap();
+    }
+    let rows = ledger.due(NOW, Home::Primary, Which::Retries, 10).unwrap();
+    let kept: Vec<_> = rows.iter().map(|row| (row.event_id, row.resend.as_deref())).collect();
+    assert_eq!(kept, [(event_id(1), Some(&b"bytes"[..])), (event_id(2), None)]);
+}
+
+#[test]
+fn i9_confirmation_erases_what_is_personal() {
+    let mut ledger = ledger_with(1);
+    assert!(ledger.show(event_id(1)).unwrap().unwrap().sealed);
+    begin(&mut ledger, 1, 1).unwrap();
+    finish(&mut ledger, 1, 1, State::Confirmed).unwrap();
+    assert!(!ledger.show(event_id(1)).unwrap().unwrap().sealed);
+}
+
+#[test]
+fn what_is_not_committed_has_not_happened() {
+    let mut ledger = ledger_with(1);
+    let before = ledger.audit().unwrap();
+    let mut transaction = ledger.transaction(NOW).unwrap();
+    transaction.discard(event_id(1), "ada", "oops").unwrap();
+    assert!(transaction.receive(&sale(9).envelope(), "test").unwrap());
+    drop(transaction);
+    assert_eq!(ledger.audit().unwrap(), before);
+    assert_balanced(&ledger);
+}
+
+#[test]
+fn the_audit_sees_what_is_wrong() {
+    let ledger = ledger_with(2);
+    let wrongs = [
+        ("I3", "DELETE FROM conversions WHERE event_id = (SELECT min(event_id) FROM conversions)"),
+        ("I3", "UPDATE counters SET count = count + 1 WHERE name = 'accepted'"),
+        ("I12", "INSERT INTO postings VALUES (1, 9, 'network', 0, 5, 'USD')"),
+        ("I12", "INSERT INTO posting_sets VALUES (99, x'00', 'booking', x'00', 0)"),
+    ];
+    for (invariant, wrong) in wrongs {
+        ledger.connection.execute_batch("BEGIN").unwrap();
+        ledger.connection.execute_batch(wrong).unwrap();
+        // The audit's own transaction cannot begin inside this one, so the checks are asked one by one.
+        let mut findings = ledger.books().unwrap();
+        findings.extend(ledger.conservation(&ledger.sums().unwrap()).unwrap());
+        assert!(findings.iter().any(|found| found.invariant == invariant), "{wrong}: {findings:?}");
+        ledger.connection.execute_batch("ROLLBACK").unwrap();
+    }
+    assert_balanced(&ledger);
+}
+
+#[test]
+fn i12_the_books_cannot_be_changed() {
+    let ledger = ledger_with(1);
+    for change in ["UPDATE postings SET minor = 0", "DELETE FROM postings", "DELETE FROM posting_sets"] {
+        let error = ledger.connection.execute_batch(change).unwrap_err();
+        assert!(error.to_string().contains("append-only"), "{change}");
+    }
+}

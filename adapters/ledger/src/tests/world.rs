@@ -1,0 +1,156 @@
+//! A ledger with two merchants, and sales to take in.
+
+use core::time::Duration;
+
+use relay::delivery::{Health, Settled, State};
+use relay::intake::{Ground, decide};
+use relay::policy::{BreakerPolicy, DeliveryPolicy, Phase, Policy, Wave};
+use relay::{Envelope, Purpose};
+use tracking::consent::Consent;
+use tracking::directory::{Advertiser, Commission, Directory, Programme, Publisher};
+use tracking::event::Click;
+use tracking::{Class, Event, Field, Value, Verdict};
+use units::{Currency, EventId, Money, Timestamp};
+
+use crate::{Begun, Finished, Ledger, LedgerError};
+
+pub(super) const NOW: Timestamp = Timestamp::from_millis(1_795_462_260_000);
+pub(super) const PUBLISHER: u64 = 456;
+
+/// Advertisers 1 and 2 are known and have moved; nobody else is known.
+pub(super) fn directory() -> Directory {
+    let advertiser = |legacy_id| Advertiser {
+        legacy_id,
+        primary_id: Some(legacy_id + 1000),
+        name: String::new(),
+        landing_url: String::new(),
+        domains: Vec::new(),
+        wave: "moved".to_owned(),
+        programme: Programme::Online,
+        currency: Currency::USD,
+        window_days: 30,
+        commission: Commission::Percent { basis_points: 1000 },
+        deduplicates: false,
+    };
+    let publisher = Publisher { legacy_id: PUBLISHER, primary_id: Some(9), name: String::new() };
+    Directory::new(vec![advertiser(1), advertiser(2)], vec![publisher], Vec::new())
+}
+
+pub(super) fn policy() -> Policy {
+    let second = Duration::from_secs(1);
+    Policy {
+        waves: vec![Wave { name: "moved".to_owned(), phase: Phase::Moved }],
+        delivery: DeliveryPolicy {
+            evidence_wait: second,
+            attempt_deadline: second,
+            backoff_first: second,
+            backoff_max: second,
+            attempts_max: 3,
+            retry_budget_percent: 10,
+            in_flight_max: 64,
+        },
+        breaker: BreakerPolicy {
+            failures_to_open: 3,
+            open_for: second,
+            probe_every: second,
+            probe_deadline: second,
+        },
+        proxy_deadline: second,
+        refuse_countries: Vec::new(),
+        refuse_without_signal: false,
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Sale {
+    pub(super) id: u64,
+    pub(super) advertiser_id: u64,
+    pub(super) order: u8,
+    pub(super) minor: i64,
+    pub(super) clicked: bool,
+}
+
+impl Sale {
+    pub(super) fn key(&self) -> String {
+        format!("{}/{}", self.advertiser_id, self.order)
+    }
+
+    pub(super) fn envelope(&self) -> Envelope {
+        let mut event = Event::new(Class::Conversion);
+        event.set(Field::AdvertiserId, Value::Id(self.advertiser_id));
+        event.set(Field::OrderReference, Value::Text(format!("order {}", self.order)));
+        event.set(Field::Amount, Value::Money(Money::from_minor(self.minor, Currency::USD)));
+        let (advertiser_id, publisher_id) = (self.advertiser_id, PUBLISHER);
+        let click = Click { advertiser_id, publisher_id, creative_id: 0, at: NOW, click_id: "c".to_owned() };
+        Envelope {
+            event_id: event_id(self.id),
+            purpose: Purpose::Live,
+            received_at: NOW,
+            endpoint: "sale".to_owned(),
+            event,
+            key: Some(self.key()),
+            consent: Consent::NoSignal,
+            click: self.clicked.then_some(click),
+            cookie_click: None,
+            problems: Vec::new(),
+            country: None,
+            trace_parent: None,
+            sealed: Vec::new(),
+        }
+    }
+}
+
+pub(super) fn event_id(id: u64) -> EventId {
+    EventId::from_u128(u128::from(id))
+}
+
+/// Takes sales in as the processor does; how many were new.
+pub(super) fn take_in(ledger: &mut Ledger, sales: &[Sale]) -> usize {
+    let (directory, policy) = (directory(), policy());
+    let ground = Ground { directory: &directory, policy: &policy, is_primary_click_id: &|_| false };
+    let mut transaction = ledger.transaction(NOW).unwrap();
+    let mut new = 0;
+    for sale in sales {
+        let envelope = sale.envelope();
+        if transaction.receive(&envelope, "test").unwrap() {
+            let decision = decide(&ground, &envelope, &transaction.known(&envelope).unwrap(), NOW);
+            transaction.apply(&envelope, b"personal", &decision).unwrap();
+            new += 1;
+        }
+    }
+    transaction.commit().unwrap();
+    new
+}
+
+pub(super) fn begin(ledger: &mut Ledger, id: u64, number: u32) -> Result<(), LedgerError> {
+    let home = tracking::Home::Primary;
+    let begun = Begun {
+        event_id: event_id(id),
+        number,
+        home,
+        endpoint: "e",
+        line: "GET x",
+        probe: false,
+        request: b"bytes",
+    };
+    let mut transaction = ledger.transaction(NOW).unwrap();
+    transaction.begin(&begun)?;
+    transaction.commit()
+}
+
+pub(super) fn finish(ledger: &mut Ledger, id: u64, number: u32, state: State) -> Result<(), LedgerError> {
+    let ambiguous = state == State::Unknown;
+    let due_at = (state == State::Queued).then_some(NOW);
+    let (verdict, reason, health) = (Verdict::Later, "because".to_owned(), Health::Well);
+    let settled = Settled { state, due_at, counted: 1, ambiguous, verdict, reason, health };
+    let mut transaction = ledger.transaction(NOW).unwrap();
+    let finished =
+        Finished { event_id: event_id(id), number, settled: &settled, status: Some(200), excerpt: "ok" };
+    transaction.finish(&finished)?;
+    transaction.commit()
+}
+
+pub(super) fn assert_balanced(ledger: &Ledger) {
+    let audit = ledger.audit().unwrap();
+    assert!(audit.findings.is_empty(), "{:#?}", audit.findings);
+}
