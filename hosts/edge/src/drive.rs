@@ -71,7 +71,9 @@ impl Hands {
     async fn perform(&self, step: Step) -> Done {
         match step {
             Step::Append(entry) => Done::Happened(self.journal.append(entry).await),
-            Step::Send { request, within } => Done::Happened(self.send(&request, within).await),
+            Step::Send { request, within, repeatable } => {
+                Done::Happened(self.send(&request, call(within, repeatable)).await)
+            }
             Step::WaitUntil(time) => {
                 tokio::time::sleep(time.since(clock::now())).await;
                 Done::Happened(Happened::TimePassed)
@@ -94,9 +96,9 @@ impl Hands {
         None
     }
 
-    async fn send(&self, request: &Outbound, within: Duration) -> Happened {
+    async fn send(&self, request: &Outbound, call: Call) -> Happened {
         let home = request.home;
-        let outcome = self.upstream.call(request, call(within)).await;
+        let outcome = self.upstream.call(request, call).await;
         let ok = outcome.as_ref().is_ok_and(|answer| answer.status < 500);
         self.heard(home, ok, clock::now());
         match outcome {
@@ -117,8 +119,8 @@ impl Hands {
     }
 }
 
-/// How a step's request is sent: once, because it may be a sale that the outbox could not take, and with room
-/// for an answer that is passed on.
-const fn call(within: Duration) -> Call {
-    Call { answer_bytes_max: units::limits::PROXIED_BYTES_MAX, ..Call::once(within) }
+/// How a step's request is sent, with room for an answer that is passed on.
+const fn call(within: Duration, repeatable: bool) -> Call {
+    let call = if repeatable { Call::fetch(within) } else { Call::once(within) };
+    Call { answer_bytes_max: units::limits::PROXIED_BYTES_MAX, ..call }
 }

@@ -39,7 +39,7 @@ pub struct Health {
 #[derive(Debug)]
 pub struct Exchange {
     snapshot: Arc<Snapshot>,
-    inbound: Inbound,
+    inbound: Arc<Inbound>,
     health: Health,
     seed: Seed,
     event_id: EventId,
@@ -74,7 +74,7 @@ impl Exchange {
         let mut exchange = Self {
             event_id: EventId::new(seed, now),
             snapshot,
-            inbound,
+            inbound: Arc::new(inbound),
             health,
             seed,
             opened_at: now,
@@ -131,7 +131,7 @@ impl Exchange {
             return self.reply(local::text(508, text), now);
         }
         let snapshot = Arc::clone(&self.snapshot);
-        let inbound = self.inbound.clone();
+        let inbound = Arc::clone(&self.inbound);
         let Some(endpoint) = snapshot.migration.legacy.recognise(&inbound.host, inbound.path()) else {
             return self.proxy(proxy::Fallback::unrecognised(), now);
         };

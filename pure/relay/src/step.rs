@@ -21,6 +21,9 @@ pub enum Step {
         request: Outbound,
         /// The total deadline of this one try, from connect to the last byte.
         within: Duration,
+        /// True for a fetch that changes nothing: it may go out once more on a fresh connection if a kept-alive
+        /// one dies before a byte of the answer. Never true where money may move (I4).
+        repeatable: bool,
     },
     /// Reply to the client. At most once in an exchange.
     Reply(Reply),

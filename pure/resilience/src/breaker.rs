@@ -153,8 +153,8 @@ mod tests {
 
     fn open_at_ten() -> Breaker {
         let mut breaker = Breaker::new(3, Duration::from_secs(5));
-        (0..3).for_each(|_| drop(breaker.record(false, at(10))));
-        assert_eq!(breaker.state(), State::Open);
+        let changes = [1, 2, 3].map(|_| breaker.record(false, at(10)));
+        assert_eq!(changes, [None, None, Some(State::Open)]);
         breaker
     }
 

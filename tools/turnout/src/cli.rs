@@ -26,7 +26,15 @@ enum Command {
     Up(command::up::Arguments),
     Serve(command::serve::Arguments),
     Translate(command::translate::Arguments),
+    Explain(command::explain::Arguments),
+    Status(command::status::Arguments),
     Check(command::check::Arguments),
+    Queue(command::queue::Arguments),
+    Dead(command::dead::Arguments),
+    Audit(command::audit::Arguments),
+    Fault(command::fault::Arguments),
+    Load(command::load::Arguments),
+    Compare(command::compare::Arguments),
 }
 
 impl Cli {
@@ -35,7 +43,15 @@ impl Cli {
             Some(Command::Translate(arguments)) => command::translate::run(&arguments),
             Some(Command::Up(arguments)) => command::up::run(&arguments),
             Some(Command::Serve(arguments)) => command::serve::run(&arguments),
+            Some(Command::Explain(arguments)) => command::explain::run(&arguments),
+            Some(Command::Status(arguments)) => command::status::run(&arguments),
             Some(Command::Check(arguments)) => command::check::run(&arguments),
+            Some(Command::Queue(arguments)) => command::queue::run(&arguments),
+            Some(Command::Dead(arguments)) => command::dead::run(&arguments),
+            Some(Command::Audit(arguments)) => command::audit::run(&arguments),
+            Some(Command::Fault(arguments)) => command::fault::run(&arguments),
+            Some(Command::Load(arguments)) => command::load::run(&arguments),
+            Some(Command::Compare(arguments)) => command::compare::run(&arguments),
             None => command::up::run(&command::up::Arguments::default()),
         }
     }

@@ -1,7 +1,16 @@
 //! The commands, one file each.
 
+mod ask;
+pub(crate) mod audit;
 pub(crate) mod check;
+pub(crate) mod compare;
+pub(crate) mod dead;
+pub(crate) mod explain;
+pub(crate) mod fault;
+pub(crate) mod load;
+pub(crate) mod queue;
 pub(crate) mod serve;
+pub(crate) mod status;
 pub(crate) mod translate;
 pub(crate) mod up;
 

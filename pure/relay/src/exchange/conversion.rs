@@ -22,7 +22,7 @@ use crate::step::{AppendFailure, Step};
 pub(super) struct Pending {
     reply: Reply,
     kind: ReplyKind,
-    /// How its owner could be told at once if the outbox fails; none if nothing can be told.
+    /// How its owner is told at once, when the outbox has failed.
     direct: Option<Direct>,
 }
 
@@ -46,21 +46,20 @@ impl Exchange {
         self.renew(&snapshot, reading, remembered.as_ref(), &mut reply);
         let mut envelope = self.envelope(&snapshot, reading, purpose(&reading.decoded.event));
         envelope.key = reading.key(&snapshot);
-        envelope.click = proven.clone();
+        envelope.click = proven;
         envelope.cookie_click = remembered;
         if !reading.consent.permits() {
             envelope.event.remove(Field::ClickId);
         }
-        let direct = self.direct(&snapshot, reading, proven);
         let entry = self.entry(envelope.encode());
-        self.state = State::Append(Box::new(Pending { reply, kind, direct }));
+        self.state = State::Append(Box::new(Pending { reply, kind, direct: None }));
         self.steps.push_back(Step::Append(entry));
     }
 
     /// A request that is recorded and answered and never booked: a copy of one that goes elsewhere.
     pub(super) fn record_only(&mut self, now: Timestamp) {
         let snapshot = Arc::clone(&self.snapshot);
-        let inbound = self.inbound.clone();
+        let inbound = Arc::clone(&self.inbound);
         let endpoint = snapshot.migration.legacy.recognise(&inbound.host, inbound.path());
         if let Some(endpoint) = endpoint.filter(|_| !self.only_looks()) {
             let reading = super::read(&snapshot, endpoint, &inbound, self.event_id, self.opened_at);
@@ -73,7 +72,7 @@ impl Exchange {
 
     /// The envelope of this request, without key and clicks.
     pub(super) fn envelope(&self, snapshot: &Snapshot, reading: &Reading<'_>, purpose: Purpose) -> Envelope {
-        let sealed = Sealed { original: self.inbound.clone(), client: self.inbound.peer };
+        let sealed = Sealed { original: Inbound::clone(&self.inbound), client: self.inbound.peer };
         let seed = self.seed.fork(0x5e);
         let key = snapshot.secrets.seal_keys.first();
         let sealed = key.map_or_else(Vec::new, |(id, key)| sealed.seal(key, *id, self.event_id, seed));
@@ -113,8 +112,12 @@ impl Exchange {
     }
 
     /// How the owner could be told at once; only for a browser's pixel, which nobody will send again.
-    fn direct(&self, snapshot: &Snapshot, reading: &Reading<'_>, proven: Option<Click>) -> Option<Direct> {
-        let advertiser = reading.advertiser.filter(|_| is_browser(&self.inbound))?;
+    fn direct(&self) -> Option<Direct> {
+        let (snapshot, inbound) = (&self.snapshot, &self.inbound);
+        let endpoint = snapshot.migration.legacy.recognise(&inbound.host, inbound.path())?;
+        let reading = super::read(snapshot, endpoint, inbound, self.event_id, self.opened_at);
+        let proven = reading.proven_click(snapshot);
+        let advertiser = reading.advertiser.filter(|_| is_browser(inbound))?;
         let event = &reading.decoded.event;
         event.money(Field::Amount)?;
         if reading.phase.owner() == Home::Legacy {
@@ -145,13 +148,14 @@ impl Exchange {
     pub(super) fn append_failed(&mut self, mut pending: Pending, failure: AppendFailure, now: Timestamp) {
         let reason = failure.name();
         self.steps.push_back(Step::Report(Fact::AppendFailed { event_id: self.event_id, reason }));
+        pending.direct = self.direct();
         let Some(request) = pending.direct.as_ref().map(|direct| direct.request.clone()) else {
             return self.reply(local::not_durable(pending.kind), now);
         };
         pending.reply.mode = Mode::Proxy;
         let within = self.snapshot.policy.proxy_deadline;
         self.state = State::Direct(Box::new(pending));
-        self.steps.push_back(Step::Send { request, within });
+        self.steps.push_back(Step::Send { request, within, repeatable: false });
     }
 
     /// Acknowledged only on an answer that we recognise; never a false yes (I1).

@@ -4,7 +4,7 @@
 //! program asked for gets the platform's own answer, errors included.
 
 use tracking::dialect::{Endpoint, ReplyKind};
-use tracking::{Answer, Home};
+use tracking::{Answer, Class, Home, Method};
 use units::Timestamp;
 
 use super::conversion::original;
@@ -40,7 +40,7 @@ impl Fallback {
     /// For an endpoint that is passed to the platform untouched.
     pub(super) fn endpoint(endpoint: &Endpoint) -> Self {
         match (endpoint.class, endpoint.reply) {
-            (tracking::Class::Click, _) => Self::shopper(),
+            (Class::Click, _) => Self::shopper(),
             (_, kind) => Self::kind(kind),
         }
     }
@@ -63,8 +63,14 @@ impl Exchange {
         }
         let request = original(&self.inbound);
         let within = self.snapshot.policy.proxy_deadline;
-        self.steps.push_back(Step::Send { request, within });
+        let repeatable = self.inbound.method != Method::Post && self.changes_nothing();
+        self.steps.push_back(Step::Send { request, within, repeatable });
         self.state = State::Proxy(Box::new(Pending { fallback }));
+    }
+
+    /// True if the request may be processed twice without harm. A click may; an interface call may not.
+    const fn changes_nothing(&self) -> bool {
+        matches!(self.class, Class::Click | Class::Impression | Class::Script | Class::Report)
     }
 
     pub(super) fn proxy_answered(&mut self, pending: Pending, home: Home, answer: Answer, now: Timestamp) {

@@ -126,6 +126,11 @@ fn write_line(
     out.write_all(b"\n")
 }
 
+/// The line of one request, as JSON.
+pub(crate) fn to_json(input: &str, translation: Translation) -> serde_json::Result<String> {
+    serde_json::to_string(&describe(input, translation))
+}
+
 fn bad(input: &str, message: String) -> Line<'_> {
     Line {
         input,

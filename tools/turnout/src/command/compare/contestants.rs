@@ -1,0 +1,163 @@
+//! The two designs behind one handle: start, address, kill and start again, stop.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use lab::old_design::{OldDesign, OldDesignSettings};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+use super::Wrong;
+use crate::roles::ANY;
+use crate::world;
+
+/// Which design.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    OldDesign,
+    Turnout,
+}
+
+impl Kind {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::OldDesign => "old design",
+            Self::Turnout => "turnout",
+        }
+    }
+}
+
+/// A design that runs.
+pub(super) enum Contestant {
+    Old { settings: OldDesignSettings, running: Option<OldDesign> },
+    Ours(Box<Ours>),
+}
+
+/// Our edge and processor, as processes of their own so that they can be killed.
+pub(super) struct Ours {
+    folder: tempfile::TempDir,
+    address: SocketAddr,
+    edge: Child,
+    processor: Child,
+}
+
+impl Contestant {
+    pub(super) async fn start(kind: Kind, lab: &lab::Running, seed: u64) -> Result<Self, Wrong> {
+        match kind {
+            Kind::OldDesign => {
+                let mut settings = OldDesignSettings::new(ANY, lab.primary, lab.legacy, lab.world());
+                let running = lab::old_design::start(settings.clone()).await?;
+                settings.listen = running.address;
+                Ok(Self::Old { settings, running: Some(running) })
+            }
+            Kind::Turnout => Ok(Self::Ours(Box::new(Ours::start(lab, seed).await?))),
+        }
+    }
+
+    pub(super) const fn address(&self) -> SocketAddr {
+        match self {
+            Self::Old { settings, .. } => settings.listen,
+            Self::Ours(ours) => ours.address,
+        }
+    }
+
+    /// What a crash of the front does: the process is gone at once, and is started again.
+    pub(super) async fn kill_and_restart(&mut self) -> Result<(), Wrong> {
+        match self {
+            Self::Old { settings, running } => {
+                if let Some(running) = running.take() {
+                    running.crash().await;
+                }
+                *running = Some(lab::old_design::start(settings.clone()).await?);
+            }
+            Self::Ours(ours) => {
+                ours.edge.kill().await?;
+                ours.edge = role("edge", ours.folder.path()).await?.0;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn stop(self) {
+        match self {
+            Self::Old { running, .. } => {
+                if let Some(running) = running {
+                    running.crash().await;
+                }
+            }
+            Self::Ours(mut ours) => {
+                // They are ours alone, in a folder that goes with them.
+                drop(ours.edge.kill().await);
+                drop(ours.processor.kill().await);
+            }
+        }
+    }
+}
+
+impl Ours {
+    async fn start(lab: &lab::Running, _seed: u64) -> Result<Self, Wrong> {
+        let folder = tempfile::tempdir()?;
+        let migration = folder.path().join("migration");
+        world::write(&migration, &lab.world())?;
+        hasten(&migration.join("policy.toml"))?;
+        let key = lab.world().primary_api_keys.first().cloned().unwrap_or_default();
+        std::fs::write(folder.path().join("key"), key)?;
+        write_settings(folder.path(), lab, "127.0.0.1:0", "127.0.0.1:0")?;
+        let (processor, told) = role("processor", folder.path()).await?;
+        let at = told["processor"].as_str().unwrap_or_default().to_owned();
+        write_settings(folder.path(), lab, "127.0.0.1:0", &at)?;
+        let (edge, told) = role("edge", folder.path()).await?;
+        let address: SocketAddr = told["edge"].as_str().unwrap_or_default().parse()?;
+        // The second start of the edge takes the same port.
+        write_settings(folder.path(), lab, &address.to_string(), &at)?;
+        Ok(Self { folder, address, edge, processor })
+    }
+}
+
+/// Sales without a click's evidence wait a second instead of a minute, so that the run ends soon.
+fn hasten(policy: &Path) -> std::io::Result<()> {
+    let text = std::fs::read_to_string(policy)?;
+    std::fs::write(policy, text.replace("evidence_wait = \"60s\"", "evidence_wait = \"1s\""))
+}
+
+fn write_settings(folder: &Path, lab: &lab::Running, edge: &str, processor: &str) -> std::io::Result<()> {
+    let shown = folder.display();
+    let hosts: Vec<String> = directory::load(Some(&folder.join("migration")), crate::snapshot::looking_secrets())
+        .map_or_else(|_| Vec::new(), |snapshot| {
+            let sends = snapshot.migration.sends.iter().filter(|send| send.credential.is_some());
+            sends.map(|send| send.host.clone()).collect()
+        });
+    let mut text = format!(
+        "data = \"{shown}/data\"\nmigration = \"{shown}/migration\"\n\
+         [edge]\nlisten = \"{edge}\"\nprocessor = \"{processor}\"\n\
+         [processor]\nlisten = \"127.0.0.1:0\"\n"
+    );
+    for (home, address) in [("legacy", lab.legacy), ("primary", lab.primary)] {
+        text.push_str(&format!(
+            "[[origin]]\nhome = \"{home}\"\naddress = \"{address}\"\nprivate_allowed = true\n"
+        ));
+    }
+    if let Some(host) = hosts.first() {
+        text.push_str(&format!("[[credential]]\nhost = \"{host}\"\nfile = \"{shown}/key\"\n"));
+    }
+    std::fs::write(folder.join("turnout.toml"), text)
+}
+
+/// Starts a role of this very binary and waits for its addresses.
+async fn role(name: &str, folder: &Path) -> Result<(Child, serde_json::Value), Wrong> {
+    let mut child = Command::new(std::env::current_exe()?)
+        .args(["serve", "--role", name, "--json", "--config"])
+        .arg(folder.join("turnout.toml"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let out = child.stdout.take().ok_or("the role has no output")?;
+    let mut line = String::new();
+    let mut reader = BufReader::new(out);
+    tokio::time::timeout(Duration::from_secs(20), reader.read_line(&mut line)).await??;
+    let told = serde_json::from_str(&line).map_err(|_| format!("the {name} did not start"))?;
+    Ok((child, told))
+}

@@ -1,0 +1,114 @@
+//! `turnout explain`: the walk of one request, for a person.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use relay::translation::{Translation, translate};
+use serde_json::Value;
+use units::{EventId, Seed};
+
+use super::ask::{Where, list, shown, table};
+use crate::cli::Outcome;
+use crate::clock::wall_clock;
+use crate::{input, snapshot};
+
+/// The walk of one request, rule by rule: of a URL as it would be read now, or of an event that came in.
+///
+/// Example: turnout explain 'https://www.example.com/path?name=value'
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// A URL, a JSON request, or an event's id.
+    what: String,
+    /// The migration's folder; the running process's or the embedded default if it is not given.
+    #[arg(long, value_name = "DIR")]
+    migration: Option<PathBuf>,
+    #[command(flatten)]
+    place: Where,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    if let Ok(event_id) = arguments.what.parse::<EventId>() {
+        let answer = arguments.place.processor("GET", &format!("/conversions/{event_id}"), None)?;
+        print_conversion(&answer, arguments.place.json);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let running = arguments.place.data.join("migration");
+    let folder = arguments.migration.clone().or_else(|| running.exists().then_some(running));
+    let snapshot = Arc::new(snapshot::load(folder.as_deref())?);
+    let inbound = input::read(arguments.what.as_bytes())?;
+    let translation = translate(&inbound, &snapshot, Seed(1), wall_clock());
+    if arguments.place.json {
+        println!("{}", super::translate::to_json(&arguments.what, translation)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    tell(&translation);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell(translation: &Translation) {
+    match &translation.endpoint {
+        Some((name, place)) => println!("1. recognised as a {}: endpoint `{name}` ({place})", translation.class),
+        None => println!("1. not recognised as anything that a dialect names"),
+    }
+    println!("2. its parameters:");
+    for account in &translation.parameters {
+        let value = account.value.as_deref().map(|value| format!(" = {value}")).unwrap_or_default();
+        let to = account.to.as_deref().map(|to| format!(" -> {to}")).unwrap_or_default();
+        println!("   {}{value}: {}{to}\n      {}", account.name, account.fate.name(), account.why);
+    }
+    if let Some(event) = &translation.event {
+        println!("3. it means:");
+        for (field, value) in event.fields() {
+            println!("   {}: {}  ({})", field.name(), value.text(), field.meaning());
+        }
+    }
+    let phase = translation.phase.map_or("no programme of the directory", |phase| phase.name());
+    println!("4. its programme stands at: {phase}");
+    if let Some(evidence) = translation.evidence {
+        println!("   the evidence of its click: {}", evidence.name());
+    }
+    match &translation.primary {
+        Some(request) => println!("5. the primary is asked: {} {}", request.method, request.url()),
+        None => println!("5. the primary is not asked"),
+    }
+    let reply = &translation.reply;
+    println!("6. the reply: {} ({} mode)", reply.status, reply.mode.name());
+    for (name, value) in &reply.headers {
+        println!("   {name}: {value}");
+    }
+    for (code, message) in &translation.problems {
+        println!("!  {code}: {message}");
+    }
+}
+
+/// Prints the whole walk of a conversion that came in.
+pub(crate) fn print_conversion(answer: &Value, json: bool) {
+    if json {
+        println!("{answer}");
+        return;
+    }
+    let conversion = &answer["conversion"];
+    println!("event {} ({})", shown(&conversion["event_id"]), shown(&answer["endpoint"]));
+    for (title, part) in [("it means", &answer["event"]), ("it stands", conversion)] {
+        println!("{title}:");
+        for (name, value) in part.as_object().into_iter().flatten() {
+            if !value.is_null() && value != "" {
+                println!("  {name}: {}", shown(value));
+            }
+        }
+    }
+    println!("consent: {} ({})", shown(&answer["consent"]), shown(&answer["consent_reason"]));
+    for (title, name, columns) in [
+        ("attempts", "attempts", &["number", "platform", "request", "started_at", "verdict", "reason"][..]),
+        ("postings", "postings", &["set", "kind", "account", "party", "amount"][..]),
+        ("journal", "journal", &["at", "actor", "action", "detail"][..]),
+        ("later arrivals", "later_arrivals", &["event_id", "state", "received_at", "evidence"][..]),
+    ] {
+        let rows = list(answer, name);
+        if !rows.is_empty() {
+            println!("{title}:\n{}", table(rows, columns));
+        }
+    }
+}

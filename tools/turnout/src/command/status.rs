@@ -1,0 +1,168 @@
+//! `turnout status`: is money being lost, whose, since when, what to do?
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::ask::{Where, list, number, shown, table};
+use crate::cli::Outcome;
+
+/// One screen: is money being lost, whose, since when, what to do.
+///
+/// Exit code 0: all is well; 1: something waits for a person; 2: conversions cannot be taken, or nobody
+/// answers.
+///
+/// Example: turnout status
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    place: Where,
+}
+
+/// One thing that an operator should know.
+struct Concern {
+    /// True if conversions are refused right now.
+    grave: bool,
+    what: String,
+    to_do: &'static str,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    let run = arguments.place.running()?;
+    let edge = run.edge_operator.as_ref().map(|_| arguments.place.edge());
+    let processor = run.processor.as_ref().map(|_| arguments.place.processor("GET", "/status", None));
+    let mut concerns = Vec::new();
+    match &edge {
+        Some(Ok(edge)) => edge_concerns(edge, &mut concerns),
+        Some(Err(error)) => concerns.push(silent("the edge", &error.to_string())),
+        None => {}
+    }
+    match &processor {
+        Some(Ok(processor)) => processor_concerns(processor, &mut concerns),
+        Some(Err(error)) => concerns.push(silent("the processor", &error.to_string())),
+        None => {}
+    }
+    let (edge, processor) = (edge.and_then(Result::ok), processor.and_then(Result::ok));
+    let code = if concerns.iter().any(|concern| concern.grave) { 2 } else { u8::from(!concerns.is_empty()) };
+    if arguments.place.json {
+        let told: Vec<Value> = concerns
+            .iter()
+            .map(|concern| json!({ "grave": concern.grave, "what": concern.what, "to_do": concern.to_do }))
+            .collect();
+        println!("{}", json!({ "code": code, "concerns": told, "edge": edge, "processor": processor }));
+    } else {
+        report(edge.as_ref(), processor.as_ref(), &concerns);
+    }
+    Ok(ExitCode::from(code))
+}
+
+fn silent(who: &str, error: &str) -> Concern {
+    Concern {
+        grave: true,
+        what: format!("{who} does not answer: {error}"),
+        to_do: "start it again; what it had acknowledged is on its disk",
+    }
+}
+
+fn edge_concerns(edge: &Value, concerns: &mut Vec<Concern>) {
+    let outbox = edge.get("outbox").cloned().unwrap_or_default();
+    let mut concern = |grave, what: String, to_do| concerns.push(Concern { grave, what, to_do });
+    if outbox.get("full") == Some(&Value::Bool(true)) {
+        let what = "the outbox is full: server calls get 503, browsers' pixels go to their owner at once";
+        concern(true, what.to_owned(), "free disk space; it recovers by itself");
+    }
+    if let Some(why) = outbox.get("poisoned").and_then(Value::as_str) {
+        let what = format!("a sync of the outbox failed ({why}): nothing is acknowledged any more");
+        concern(true, what, "look at the disk, then restart the edge: it reads what is really there");
+    }
+    let queued = number(&outbox, "queued");
+    if queued > 1000 {
+        let what = format!("{queued} entries wait in the outbox for the processor");
+        concern(false, what, "see whether the processor answers; nothing is lost meanwhile");
+    }
+    breakers(edge.get("breakers").and_then(Value::as_object), &mut concern);
+}
+
+fn breakers(
+    states: Option<&serde_json::Map<String, Value>>,
+    concern: &mut impl FnMut(bool, String, &'static str),
+) {
+    for (platform, state) in states.into_iter().flatten() {
+        if state == "open" {
+            let what = format!("the edge finds the {platform} platform down");
+            concern(false, what, "nothing: clicks land at the shops directly and sales wait; it is probed");
+        }
+    }
+}
+
+fn processor_concerns(processor: &Value, concerns: &mut Vec<Concern>) {
+    for gate in list(processor, "platforms") {
+        let platform = shown(&gate["platform"]);
+        if gate.get("refuses_credentials") == Some(&Value::Bool(true)) {
+            concerns.push(Concern {
+                grave: false,
+                what: format!("the {platform} platform refuses our credentials; deliveries wait"),
+                to_do: "renew the key and restart the processor; no attempt was burnt",
+            });
+        } else if gate.get("breaker") == Some(&json!("open")) {
+            let since = shown(&gate["down_since"]);
+            concerns.push(Concern {
+                grave: false,
+                what: format!("deliveries to the {platform} platform fail since {since}"),
+                to_do: "nothing: they wait without using up their attempts, and it is probed",
+            });
+        }
+    }
+    for row in list(processor, "at_risk") {
+        let (state, to_do) = (shown(&row["state"]), advice(&shown(&row["state"])));
+        concerns.push(Concern {
+            grave: false,
+            what: format!(
+                "{} {state} of advertiser {}, {}, since {}",
+                shown(&row["count"]),
+                shown(&row["advertiser_id"]),
+                shown(&row["sum"]),
+                shown(&row["since"])
+            ),
+            to_do,
+        });
+    }
+}
+
+fn advice(state: &str) -> &'static str {
+    match state {
+        "held" => "add the missing mapping, or decide: turnout dead list --state held",
+        "conflict" => "two amounts for one order: compare with the merchant, then discard the wrong one",
+        "unknown" => "look for it in the platform's report; it is never sent to the other platform",
+        "dead" => "turnout dead list; mend the cause, then turnout dead redrive",
+        _ => "turnout dead list",
+    }
+}
+
+fn report(edge: Option<&Value>, processor: Option<&Value>, concerns: &[Concern]) {
+    if let Some(edge) = edge {
+        println!(
+            "edge       {} requests, {} conversions captured, p50 {} µs, p99 {} µs, up {} s",
+            number(edge, "requests"),
+            number(edge, "captured"),
+            shown(&edge["p50_us"]),
+            shown(&edge["p99_us"]),
+            number(edge, "uptime_s")
+        );
+    }
+    if let Some(processor) = processor {
+        let states = processor.get("states").and_then(Value::as_object);
+        let parts = states.into_iter().flatten().filter(|(_, count)| count.as_u64() != Some(0));
+        let parts: Vec<String> = parts.map(|(state, count)| format!("{count} {state}")).collect();
+        println!("processor  {} accepted: {}", number(processor, "accepted"), parts.join(", "));
+        println!("{}", table(list(processor, "platforms"), &["platform", "breaker", "down_since", "in_flight"]));
+    }
+    if concerns.is_empty() {
+        println!("no money is being lost");
+    }
+    for concern in concerns {
+        let mark = if concern.grave { "NOW " } else { "     " };
+        println!("{mark}{}\n     -> {}", concern.what, concern.to_do);
+    }
+}
