@@ -31,7 +31,7 @@ use units::Timestamp;
 pub use audit::{Audit, AuditRow, Finding};
 pub use delivery::{Begun, Due, Finished, Which};
 pub use lists::{AtRisk, ConversionRow, Page, QueueStatus};
-pub use people::Redriven;
+pub use people::{By, Redriven};
 pub use show::{AttemptRow, JournalRow, PostingRow, Shown};
 use tally::Tally;
 

@@ -10,6 +10,15 @@ use units::{EventId, Timestamp};
 use crate::intake::in_force;
 use crate::{LedgerError, Transaction, sql};
 
+/// Who decides, and why: both are journalled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct By<'a> {
+    /// Who.
+    pub actor: &'a str,
+    /// Why.
+    pub why: &'a str,
+}
+
 /// What a redrive came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Redriven {
@@ -54,8 +63,7 @@ impl Transaction<'_> {
         &mut self,
         event_id: EventId,
         due_at: Timestamp,
-        actor: &str,
-        why: &str,
+        by: By<'_>,
     ) -> Result<Redriven, LedgerError> {
         let Some((state, advertiser_id)) = self.stands_for(event_id)? else { return Ok(Redriven::NotFound) };
         let sendable = match state {
@@ -68,11 +76,11 @@ impl Transaction<'_> {
         }
         let update = "UPDATE conversions SET state = 'queued', reason = 'redriven', detail = ?2, active = 1,
             attention = 0, counted = 0, due_at = ?3, changed_at = ?4 WHERE event_id = ?1";
-        let row = (sql::id(event_id), why, due_at.as_millis(), self.now.as_millis());
+        let row = (sql::id(event_id), by.why, due_at.as_millis(), self.now.as_millis());
         sql::run(&self.inner, update, row, "redrive a conversion")?;
         self.tally.left(advertiser_id, state);
         self.tally.entered(advertiser_id, State::Queued);
-        self.journal(actor, "redrive", Some(event_id), why)?;
+        self.journal(by.actor, "redrive", Some(event_id), by.why)?;
         Ok(Redriven::Queued)
     }
 
@@ -85,8 +93,7 @@ impl Transaction<'_> {
         event_id: EventId,
         envelope: &Envelope,
         decision: &Decision,
-        actor: &str,
-        why: &str,
+        by: By<'_>,
     ) -> Result<Redriven, LedgerError> {
         let Some((state, advertiser_id)) = self.stands_for(event_id)? else { return Ok(Redriven::NotFound) };
         if state != State::Held {
@@ -96,7 +103,7 @@ impl Transaction<'_> {
         sql::run(&self.inner, delete, (sql::id(event_id),), "decide anew")?;
         self.tally.left(advertiser_id, State::Held);
         self.place(event_id, envelope, decision)?;
-        self.journal(actor, "redrive", Some(event_id), why)?;
+        self.journal(by.actor, "redrive", Some(event_id), by.why)?;
         let stands = self.stands_for(event_id)?;
         Ok(stands.map_or(Redriven::NotFound, |(state, _)| Redriven::Decided(state)))
     }
@@ -124,7 +131,7 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// If the store fails.
-    pub fn discard(&mut self, event_id: EventId, actor: &str, why: &str) -> Result<Redriven, LedgerError> {
+    pub fn discard(&mut self, event_id: EventId, by: By<'_>) -> Result<Redriven, LedgerError> {
         let Some((state, advertiser_id)) = self.stands_for(event_id)? else { return Ok(Redriven::NotFound) };
         if !state.needs_a_person() {
             return Ok(Redriven::Already(state));
@@ -132,7 +139,7 @@ impl Transaction<'_> {
         let update =
             "UPDATE conversions SET state = 'dropped', reason = 'discarded', detail = ?2, active = 0,
             attention = 0, due_at = NULL, changed_at = ?3 WHERE event_id = ?1";
-        let row = (sql::id(event_id), why, self.now.as_millis());
+        let row = (sql::id(event_id), by.why, self.now.as_millis());
         sql::run(&self.inner, update, row, "discard a conversion")?;
         self.tally.left(advertiser_id, state);
         self.tally.entered(advertiser_id, State::Dropped);
@@ -140,7 +147,7 @@ impl Transaction<'_> {
             self.post(event_id, "correction", event_id, &posting::correction(&lines, &[]))?;
         }
         self.erase(event_id)?;
-        self.journal(actor, "discard", Some(event_id), why)?;
+        self.journal(by.actor, "discard", Some(event_id), by.why)?;
         Ok(Redriven::Decided(State::Dropped))
     }
 

@@ -2,7 +2,7 @@ use relay::delivery::State;
 use tracking::Home;
 
 use super::world::{NOW, Sale, assert_balanced, begin, event_id, finish, take_in};
-use crate::{Ledger, LedgerError, Which};
+use crate::{By, Ledger, LedgerError, Which};
 
 fn sale(id: u64) -> Sale {
     Sale { id, advertiser_id: 1, order: u8::try_from(id).unwrap(), minor: 1000, clicked: true }
@@ -53,7 +53,7 @@ fn only_an_ambiguous_attempt_keeps_its_bytes() {
         begin(&mut ledger, id, 1).unwrap();
         finish(&mut ledger, id, 1, state).unwrap();
         let mut transaction = ledger.transaction(NOW).unwrap();
-        transaction.requeue(event_id(id), NOW, "ada", "again").unwrap();
+        transaction.requeue(event_id(id), NOW, By { actor: "ada", why: "again" }).unwrap();
         transaction.commit().unwrap();
     }
     let rows = ledger.due(NOW, Home::Primary, Which::Retries, 10).unwrap();
@@ -75,7 +75,7 @@ fn what_is_not_committed_has_not_happened() {
     let mut ledger = ledger_with(1);
     let before = ledger.audit().unwrap();
     let mut transaction = ledger.transaction(NOW).unwrap();
-    transaction.discard(event_id(1), "ada", "oops").unwrap();
+    transaction.discard(event_id(1), By { actor: "ada", why: "oops" }).unwrap();
     assert!(transaction.receive(&sale(9).envelope(), "test").unwrap());
     drop(transaction);
     assert_eq!(ledger.audit().unwrap(), before);

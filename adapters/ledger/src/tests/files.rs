@@ -1,5 +1,5 @@
 use super::world::{NOW, Sale, assert_balanced, event_id, take_in};
-use crate::Ledger;
+use crate::{By, Ledger};
 
 const SALE: Sale = Sale { id: 1, advertiser_id: 1, order: 1, minor: 1000, clicked: true };
 
@@ -23,7 +23,7 @@ fn a_reader_does_not_wait_for_the_writer() {
     take_in(&mut ledger, &[SALE]);
     let reader = ledger.reader().unwrap().unwrap();
     let mut transaction = ledger.transaction(NOW).unwrap();
-    transaction.discard(event_id(1), "ada", "later").unwrap();
+    transaction.discard(event_id(1), By { actor: "ada", why: "later" }).unwrap();
     assert_balanced(&reader);
     drop(transaction);
     assert!(Ledger::in_memory().unwrap().reader().unwrap().is_none());

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use relay::delivery::State;
 
 use super::world::{NOW, PUBLISHER, Sale, assert_balanced, begin, event_id, finish, take_in};
-use crate::{Ledger, Page};
+use crate::{By, Ledger, Page};
 
 #[derive(Default)]
 struct Model {
@@ -111,7 +111,7 @@ fn step(ledger: &mut Ledger, model: &mut Model, act: &Act) {
         Act::Discard(nth, state) => {
             let Some(id) = model.in_state(*state, *nth) else { return };
             let mut transaction = ledger.transaction(NOW).unwrap();
-            transaction.discard(event_id(id), "ada", "tidying").unwrap();
+            transaction.discard(event_id(id), By { actor: "ada", why: "tidying" }).unwrap();
             transaction.commit().unwrap();
             if state.needs_a_person() {
                 model.arrivals.get_mut(&id).unwrap().1 = State::Dropped;
@@ -121,7 +121,7 @@ fn step(ledger: &mut Ledger, model: &mut Model, act: &Act) {
         Act::Redrive(nth, state) => {
             let Some(id) = model.in_state(*state, *nth) else { return };
             let mut transaction = ledger.transaction(NOW).unwrap();
-            transaction.requeue(event_id(id), NOW, "ada", "again").unwrap();
+            transaction.requeue(event_id(id), NOW, By { actor: "ada", why: "again" }).unwrap();
             transaction.commit().unwrap();
             if matches!(state, State::Rejected | State::Dead | State::Unknown) {
                 model.arrivals.get_mut(&id).unwrap().1 = State::Queued;

@@ -6,7 +6,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use ledger::Page;
+use ledger::{By, Page};
 use relay::delivery::State as Standing;
 use serde::Deserialize;
 use serde_json::Value;
@@ -177,7 +177,8 @@ async fn redrive(State(hall): State<Hall>, Json(order): Json<Order>) -> Result<J
 async fn discard(State(hall): State<Hall>, Json(order): Json<Order>) -> Result<Json<Value>, Refusal> {
     let order = order.checked()?;
     ask(&hall, move |processor| {
-        let outcomes = processor.discard(&order.events, &order.actor, &order.reason, now())?;
+        let by = By { actor: &order.actor, why: &order.reason };
+        let outcomes = processor.discard(&order.events, by, now())?;
         Ok(shapes::outcomes(&outcomes))
     })
     .await

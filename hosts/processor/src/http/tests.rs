@@ -93,6 +93,7 @@ impl House {
             if done(&states) {
                 return states;
             }
+            // The processor delivers by itself, in its own time: nothing but its status says when.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         panic!("{:?}", self.states().await);

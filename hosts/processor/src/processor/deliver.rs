@@ -124,7 +124,7 @@ impl Processor {
 
     /// Writes the request, and seals its bytes for the ledger.
     fn write(&mut self, due: &Due) -> Result<(Dispatch, Event, Vec<u8>), Obstacle> {
-        let (dispatch, envelope) = request::write(due, &self.snapshot)?;
+        let (dispatch, event) = request::write(due, &self.snapshot)?;
         let seed = self.draw();
         let sealed = match self.snapshot.secrets.seal_keys.first() {
             Some((key_id, key)) => {
@@ -132,7 +132,7 @@ impl Processor {
             }
             None => Vec::new(),
         };
-        Ok((dispatch, envelope.event, sealed))
+        Ok((dispatch, event, sealed))
     }
 
     fn begin(&mut self, admitted: &[Admitted], now: Timestamp) -> Result<(), ProcessorError> {

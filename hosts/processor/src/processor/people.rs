@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ledger::{LedgerError, Redriven, Transaction};
+use ledger::{By, LedgerError, Redriven, Transaction};
 use relay::Envelope;
 use relay::delivery::State;
 use relay::intake::{self, Known};
@@ -42,9 +42,10 @@ impl Processor {
         let mut slot = self.redrive_at.max(now);
         let mut outcomes = Vec::with_capacity(order.events.len());
         let mut facts = Vec::new();
+        let obeying = Obeying { order, snapshot: &self.snapshot, now };
         let mut transaction = self.ledger.transaction(now)?;
         for &event_id in &order.events {
-            let outcome = redrive_one(&mut transaction, &self.snapshot, event_id, order, slot, now)?;
+            let outcome = obeying.redrive(&mut transaction, event_id, slot)?;
             if matches!(outcome, Redriven::Queued) {
                 slot = slot.plus(REDRIVE_EVERY);
             }
@@ -69,14 +70,13 @@ impl Processor {
     pub fn discard(
         &mut self,
         events: &[EventId],
-        actor: &str,
-        why: &str,
+        by: By<'_>,
         now: Timestamp,
     ) -> Result<Vec<(EventId, Redriven)>, ProcessorError> {
         let mut transaction = self.ledger.transaction(now)?;
         let mut outcomes = Vec::with_capacity(events.len());
         for &event_id in events {
-            outcomes.push((event_id, transaction.discard(event_id, actor, why)?));
+            outcomes.push((event_id, transaction.discard(event_id, by)?));
         }
         transaction.commit()?;
         for (event_id, _) in outcomes.iter().filter(|(_, outcome)| matches!(outcome, Redriven::Decided(_))) {
@@ -86,46 +86,53 @@ impl Processor {
     }
 }
 
-fn redrive_one(
-    transaction: &mut Transaction<'_>,
-    snapshot: &Snapshot,
-    event_id: EventId,
-    order: &Redrive,
-    slot: Timestamp,
+/// An order that is being obeyed.
+struct Obeying<'a> {
+    order: &'a Redrive,
+    snapshot: &'a Snapshot,
     now: Timestamp,
-) -> Result<Redriven, LedgerError> {
-    let Some((state, open)) = transaction.stands(event_id)? else { return Ok(Redriven::NotFound) };
-    match state {
-        State::Unknown if !order.approved => return Ok(Redriven::Already(state)),
-        State::Held => {}
-        _ => return transaction.requeue(event_id, slot, &order.actor, &order.why),
-    }
-    let booked_before = transaction.requeue(event_id, slot, &order.actor, &order.why)?;
-    if booked_before == Redriven::Queued {
-        return Ok(booked_before);
-    }
-    let Ok(envelope) = Envelope::decode(&open) else { return Ok(Redriven::Already(state)) };
-    if !transaction.has_event(envelope.event_id)? {
-        let mut facts = Vec::new();
-        let by = envelope.event_id;
-        take_in(transaction, snapshot, envelope, "redriven", &mut facts, now)?;
-        return transaction.supersede(event_id, by, &order.actor);
-    }
-    decide_anew(transaction, snapshot, event_id, &envelope, order, now)
 }
 
-/// A held conversion is decided about as if it had just arrived, by today's mapping.
-fn decide_anew(
-    transaction: &mut Transaction<'_>,
-    snapshot: &Snapshot,
-    event_id: EventId,
-    envelope: &Envelope,
-    order: &Redrive,
-    now: Timestamp,
-) -> Result<Redriven, LedgerError> {
-    let known = transaction.known(envelope)?;
-    let standing = known.standing.filter(|standing| standing.event_id != event_id);
-    let known = Known { standing, approved: order.approved, ..known };
-    let decision = intake::decide_by(snapshot, envelope, &known, now);
-    transaction.redecide(event_id, envelope, &decision, &order.actor, &order.why)
+impl Obeying<'_> {
+    fn by(&self) -> By<'_> {
+        By { actor: &self.order.actor, why: &self.order.why }
+    }
+
+    fn redrive(
+        &self,
+        transaction: &mut Transaction<'_>,
+        event_id: EventId,
+        slot: Timestamp,
+    ) -> Result<Redriven, LedgerError> {
+        let Some((state, open)) = transaction.stands(event_id)? else { return Ok(Redriven::NotFound) };
+        if state == State::Unknown && !self.order.approved {
+            return Ok(Redriven::Already(state));
+        }
+        let outcome = transaction.requeue(event_id, slot, self.by())?;
+        if outcome != Redriven::Already(State::Held) {
+            return Ok(outcome);
+        }
+        // Held and never booked: what was in the way is looked at again.
+        let Ok(envelope) = Envelope::decode(&open) else { return Ok(outcome) };
+        if transaction.has_event(envelope.event_id)? {
+            return self.decide_anew(transaction, event_id, &envelope);
+        }
+        let by = envelope.event_id;
+        take_in(transaction, self.snapshot, envelope, "redriven", self.now)?;
+        transaction.supersede(event_id, by, &self.order.actor)
+    }
+
+    /// A held conversion is decided about as if it had just arrived, by today's mapping.
+    fn decide_anew(
+        &self,
+        transaction: &mut Transaction<'_>,
+        event_id: EventId,
+        envelope: &Envelope,
+    ) -> Result<Redriven, LedgerError> {
+        let known = transaction.known(envelope)?;
+        let standing = known.standing.filter(|standing| standing.event_id != event_id);
+        let known = Known { standing, approved: self.order.approved, ..known };
+        let decision = intake::decide_by(self.snapshot, envelope, &known, self.now);
+        transaction.redecide(event_id, envelope, &decision, self.by())
+    }
 }

@@ -44,7 +44,9 @@ impl Processor {
         for entry in &batch.entries {
             let new = match Envelope::decode(entry) {
                 Ok(envelope) => {
-                    take_in(&mut transaction, &self.snapshot, envelope, &batch.lane, &mut facts, now)?
+                    let (new, fact) = take_in(&mut transaction, &self.snapshot, envelope, &batch.lane, now)?;
+                    facts.extend(fact);
+                    new
                 }
                 Err(error) => {
                     let event_id = identity(entry);
@@ -61,24 +63,22 @@ impl Processor {
     }
 }
 
-/// Takes one event in; false if it was taken in before.
+/// Takes one event in: whether it is new, and what is worth knowing about it.
 pub(super) fn take_in(
     transaction: &mut Transaction<'_>,
     snapshot: &Snapshot,
     mut envelope: Envelope,
     lane: &str,
-    facts: &mut Vec<Fact>,
     now: Timestamp,
-) -> Result<bool, LedgerError> {
+) -> Result<(bool, Option<Fact>), LedgerError> {
     if !transaction.receive(&envelope, lane)? {
-        return Ok(false);
+        return Ok((false, None));
     }
     let sealed = std::mem::take(&mut envelope.sealed);
     let known = transaction.known(&envelope)?;
     let decision = intake::decide_by(snapshot, &envelope, &known, now);
     transaction.apply(&envelope, &sealed, &decision)?;
-    facts.extend(fact(&envelope, &decision));
-    Ok(true)
+    Ok((true, fact(&envelope, &decision)))
 }
 
 fn fact(envelope: &Envelope, decision: &Decision) -> Option<Fact> {

@@ -5,8 +5,8 @@ use relay::delivery::{dispatch_from_bytes, original};
 use relay::envelope::open_bytes;
 use relay::policy::Snapshot;
 use relay::{Envelope, Sealed};
-use tracking::Home;
 use tracking::migration::{ConversionOrder, Dispatch};
+use tracking::{Event, Field, Home, Value};
 
 /// What is in the way of sending a conversion: a code, and what to do about it.
 pub(super) struct Obstacle {
@@ -18,13 +18,13 @@ fn obstacle(code: &'static str) -> impl Fn(String) -> Obstacle {
     move |why| Obstacle { code, why }
 }
 
-/// The request for what is due, with the event it tells of.
+/// The request for what is due, with the event by which its answer is judged.
 ///
 /// What may have been processed goes out in the bytes of that attempt. What belongs to the old platform goes
 /// out in the client's own bytes. Everything else is written with today's mapping.
-pub(super) fn write(due: &Due, snapshot: &Snapshot) -> Result<(Dispatch, Envelope), Obstacle> {
+pub(super) fn write(due: &Due, snapshot: &Snapshot) -> Result<(Dispatch, Event), Obstacle> {
     let envelope = Envelope::decode(&due.open);
-    let envelope = envelope.map_err(|error| obstacle("unreadable_entry")(error.to_string()))?;
+    let mut envelope = envelope.map_err(|error| obstacle("unreadable_entry")(error.to_string()))?;
     let dispatch = if due.ambiguous {
         resent(due, snapshot)?
     } else {
@@ -33,7 +33,12 @@ pub(super) fn write(due: &Due, snapshot: &Snapshot) -> Result<(Dispatch, Envelop
             Home::Primary => translated(due, snapshot, &envelope)?,
         }
     };
-    Ok((dispatch, envelope))
+    // Where nothing identifies the order it goes to the new platform under our own identity of it, and so its
+    // answer names it.
+    if due.owner == Home::Primary && envelope.event.text(Field::OrderReference).is_none() {
+        envelope.event.set(Field::OrderReference, Value::Text(due.event_id.to_string()));
+    }
+    Ok((dispatch, envelope.event))
 }
 
 fn resent(due: &Due, snapshot: &Snapshot) -> Result<Dispatch, Obstacle> {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use ledger::{Ledger, Redriven};
+use ledger::{By, Ledger, Redriven};
 use relay::{Envelope, Purpose};
 use tracking::{Field, Value, Verdict};
 use units::Seed;
@@ -96,9 +96,12 @@ fn the_same_order_with_other_money_waits_for_a_person() {
     let mut world = World::new();
     world.receive(&[sale(1, MOVED), Sale { id: 2, minor: 999, ..sale(1, MOVED) }]);
     assert_eq!((world.state(1), world.state(2)), ("queued", "conflict"));
-    let discarded = world.processor.discard(&[event_id(2)], "ada", "a typing error", world.now).unwrap();
+    let discarded = world
+        .processor
+        .discard(&[event_id(2)], By { actor: "ada", why: "a typing error" }, world.now)
+        .unwrap();
     assert_eq!(world.state(2), "dropped");
-    let again = world.processor.discard(&[event_id(2)], "bob", "same", world.now).unwrap();
+    let again = world.processor.discard(&[event_id(2)], By { actor: "bob", why: "same" }, world.now).unwrap();
     assert_ne!(discarded, again, "the second finds nothing to do");
     world.assert_balanced();
 }
@@ -161,6 +164,16 @@ fn no_key_means_no_collapse() {
     assert_eq!((world.state(1), world.state(2)), ("queued", "queued"));
     assert_eq!(world.processor.ledger().conversion(event_id(1)).unwrap().unwrap().flags, "no_key");
     world.assert_balanced();
+}
+
+#[test]
+fn an_order_without_a_reference_is_confirmed_under_our_own() {
+    let mut world = World::new();
+    let mut envelope = Envelope { key: None, ..sale(1, MOVED).envelope() };
+    envelope.event.remove(Field::OrderReference);
+    world.processor.receive(&batch(vec![envelope.encode()]), world.now).unwrap();
+    assert_eq!(world.deliver(|_| Reply::Says(Verdict::Confirmed)), 1);
+    assert_eq!(world.state(1), "confirmed");
 }
 
 #[test]

@@ -221,7 +221,8 @@ impl World {
             AnswerBody::JsonEquals { path, .. } => {
                 let reference =
                     self.processor.ledger().conversion(delivery.id.event_id).unwrap().unwrap().reference;
-                let leaf = serde_json::Value::String(reference.unwrap());
+                let own = || delivery.id.event_id.to_string();
+                let leaf = serde_json::Value::String(reference.unwrap_or_else(own));
                 let json = path.iter().rev().fold(leaf, |inner, part| match part.as_str() {
                     "*" => serde_json::json!([inner]),
                     name => serde_json::json!({ name: inner }),

@@ -1,0 +1,90 @@
+//! What the ledger knows of a conversion, a click and the books.
+
+use attribution::{Account, Posting};
+use relay::intake::{EvidenceKind, Standing};
+use rusqlite::{Connection, Row};
+use tracking::event::Click;
+use units::{Currency, EventId, Money};
+
+use crate::{LedgerError, sql};
+
+pub(super) fn click(connection: &Connection, click_id: &str) -> Result<Option<Click>, LedgerError> {
+    let query = "SELECT advertiser_id, publisher_id, creative_id, clicked_at FROM clicks WHERE click_id = ?1";
+    sql::one(connection, query, (click_id,), |row| {
+        Ok(Click {
+            advertiser_id: sql::uint(row.get(0)?),
+            publisher_id: sql::uint(row.get(1)?),
+            creative_id: sql::uint(row.get(2)?),
+            at: sql::time(row.get(3)?),
+            click_id: click_id.to_owned(),
+        })
+    })
+}
+
+pub(super) fn collision(
+    connection: &Connection,
+    advertiser_id: i64,
+    prefix: &str,
+    key: &str,
+) -> Result<Option<String>, LedgerError> {
+    let query = "SELECT reference FROM conversions
+        WHERE advertiser_id = ?1 AND reference_prefix = ?2 AND key IS NOT NULL AND key <> ?3 LIMIT 1";
+    sql::one(connection, query, (advertiser_id, prefix, key), |row| row.get(0))
+}
+
+pub(super) fn standing(connection: &Connection, key: &str) -> Result<Option<Standing>, LedgerError> {
+    let query = "SELECT event_id, state, minor, currency, publisher_id, evidence, tries
+        FROM conversions WHERE key = ?1";
+    let read = |row: &Row<'_>| {
+        let (minor, code) = (row.get::<_, Option<i64>>(2)?, row.get::<_, Option<String>>(3)?);
+        let publisher_id = row.get::<_, Option<i64>>(4)?.map(sql::uint);
+        let (state, evidence) = (row.get::<_, String>(1)?, row.get::<_, String>(5)?);
+        Ok((sql::event_id(row.get(0)?), state, (minor, code), publisher_id, evidence, row.get::<_, i64>(6)?))
+    };
+    let Some((event_id, state, (minor, code), publisher_id, evidence, tries)) =
+        sql::one(connection, query, (key,), read)?
+    else {
+        return Ok(None);
+    };
+    let kind = EvidenceKind::parse(&evidence);
+    Ok(Some(Standing {
+        event_id,
+        state: sql::state(&state)?,
+        amount: sql::money(minor, code)?,
+        publisher_id,
+        evidence: kind.ok_or(LedgerError::Corrupt { what: "the evidence", value: evidence })?,
+        sent: tries > 0,
+        postings: in_force(connection, event_id)?,
+    }))
+}
+
+/// The lines that are in force for a conversion; none if it was never booked.
+pub(crate) fn in_force(
+    connection: &Connection,
+    event_id: EventId,
+) -> Result<Option<Vec<Posting>>, LedgerError> {
+    let id = sql::id(event_id);
+    let booked = "SELECT 1 FROM posting_sets WHERE event_id = ?1 AND kind = 'booking'";
+    if sql::one(connection, booked, (id,), |_| Ok(()))?.is_none() {
+        return Ok(None);
+    }
+    let query = "SELECT account, party, currency, sum(minor) FROM postings
+        WHERE set_id IN (SELECT set_id FROM posting_sets WHERE event_id = ?1)
+        GROUP BY account, party, currency HAVING sum(minor) <> 0";
+    let read = |row: &Row<'_>| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?, row.get::<_, i64>(3)?))
+    };
+    let lines = sql::all(connection, query, (id,), read)?;
+    lines
+        .into_iter()
+        .map(|(kind, party, code, minor)| posting(&kind, party, &code, minor))
+        .collect::<Result<_, _>>()
+        .map(Some)
+}
+
+pub(crate) fn posting(kind: &str, party: i64, code: &str, minor: i64) -> Result<Posting, LedgerError> {
+    let corrupt = |what, value: &str| LedgerError::Corrupt { what, value: value.to_owned() };
+    let account = Account::parse(kind, sql::uint(party)).ok_or_else(|| corrupt("the account", kind))?;
+    let currency = Currency::parse(code).ok_or_else(|| corrupt("the currency", code))?;
+    Ok(Posting { account, amount: Money::from_minor(minor, currency) })
+}

@@ -1,0 +1,60 @@
+//! What a run went through, so that a simulation that misses something is seen to.
+
+use std::fmt;
+use std::ops::AddAssign;
+
+macro_rules! counts {
+    ($($name:ident $what:literal),* $(,)?) => {
+        /// How often each thing happened.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+        pub struct Counts { $(#[doc = $what] pub $name: u64),* }
+
+        impl Counts {
+            /// Every count with what it counts.
+            pub fn all(&self) -> Vec<(&'static str, u64)> {
+                vec![$(($what, self.$name)),*]
+            }
+        }
+
+        impl AddAssign for Counts {
+            fn add_assign(&mut self, other: Self) {
+                $(self.$name += other.$name;)*
+            }
+        }
+    };
+}
+
+counts! {
+    requests "requests",
+    durable "sales acknowledged as durable",
+    by_platform "sales acknowledged on a platform's word",
+    refused "sales refused",
+    cut_off "sales without a reply",
+    edge_crashes "crashes of edges",
+    restarts "restarts after a failed sync",
+    full "groups of entries without room",
+    processor_crashes "crashes of the processor",
+    batches "batches handed over",
+    batches_lost "batches or answers lost",
+    duplicates "batches handed over again",
+    sent "requests sent",
+    interrupted "requests whose answer a crash took",
+    resent "requests sent again",
+    redriven "conversions redriven",
+    booked "sales in the platforms' books",
+    confirmed "confirmed",
+    taken "taken",
+    unknown "unknown",
+    held "held",
+    conflict "in conflict",
+    merged "merged",
+    rejected "rejected",
+    dead "dead",
+    doubled_by_edge "booked twice because an edge had sent it too",
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.all().into_iter().try_for_each(|(what, count)| writeln!(f, "{count:>10}  {what}"))
+    }
+}

@@ -1,0 +1,32 @@
+//! The whole system in virtual time, from one seed.
+//!
+//! Edges with the real exchange and the real outbox, the real processor on a real ledger, and between and
+//! around them everything that goes wrong: crashes that lose what was not synced, disks that fill up or fail
+//! a sync, batches that are lost or come twice, platforms that misbehave in every way. Shoppers and platforms
+//! are models of their own. After every step a checker that knows only what was acknowledged and what the
+//! platforms logged holds the invariants I1 to I5 and I12 against the ledger; two runs of a seed are the same
+//! to the byte (I6).
+//!
+//! What is not simulated: sockets and threads (the hosts' drive loops), a ledger that fails or is torn (it
+//! crashes between transactions only), and two processors at once.
+#![allow(clippy::indexing_slicing, reason = "a simulation may fail loudly")]
+
+mod check;
+mod counts;
+mod desk;
+mod disk;
+mod edge;
+mod model;
+mod platform;
+mod run;
+mod shopper;
+mod trace;
+mod words;
+mod world;
+
+pub use counts::Counts;
+pub use model::Violation;
+pub use run::{Broken, Held, Sabotage, run};
+
+/// Steps of a seed, if nothing else is asked for.
+pub const STEPS: usize = 200;

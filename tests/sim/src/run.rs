@@ -1,0 +1,233 @@
+//! One seed: what happens in which order, and how it ends.
+
+use std::time::Duration;
+
+use units::Timestamp;
+
+use crate::check;
+use crate::counts::Counts;
+use crate::model::{Violation, violation};
+use crate::platform::{MOODS, Mood, pick};
+use crate::words;
+use crate::world::{Passage, World};
+
+/// Turns after which a healed system must have drained.
+const DRAIN_TURNS_MAX: usize = 5000;
+
+/// What is switched off on purpose, to prove that the checker sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sabotage {
+    /// Nothing.
+    None,
+    /// Syncs say that they worked and do nothing (I1).
+    ForgetsSync,
+    /// The edge gives up batches that the processor never got (I1, I2).
+    ForgetsBatches,
+    /// A batch gets new event ids at every hand-over (I2).
+    ForgetsIdentity,
+    /// Conversions lose their keys (I2).
+    ForgetsKeys,
+    /// What may have been processed is taken for what was never sent (I4).
+    ForgetsDoubt,
+}
+
+/// A run that held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Held {
+    /// The hash over everything that happened (I6).
+    pub hash: u64,
+    /// What it went through.
+    pub counts: Counts,
+}
+
+/// A run that did not hold.
+#[derive(Clone, Debug)]
+pub struct Broken {
+    /// The seed, which repeats it.
+    pub seed: u64,
+    /// The step after which it was seen.
+    pub step: usize,
+    /// What was seen.
+    pub violation: Violation,
+    /// The last lines of what happened.
+    pub trace: Vec<String>,
+}
+
+/// Runs one seed over so many steps, then heals everything and drains it.
+///
+/// # Errors
+/// The first violation.
+pub fn run(seed: u64, steps: usize, sabotage: Sabotage) -> Result<Held, Box<Broken>> {
+    let at_start = |violation| Box::new(Broken { seed, step: 0, violation, trace: Vec::new() });
+    let mut world = World::new(seed, words::snapshot(), sabotage).map_err(at_start)?;
+    let mut step = 0;
+    match live(&mut world, steps, &mut step) {
+        Ok(()) => Ok(Held { hash: world.trace.hash(), counts: world.counts }),
+        Err(violation) => Err(Box::new(Broken { seed, step, violation, trace: world.trace.last() })),
+    }
+}
+
+fn live(world: &mut World, steps: usize, step: &mut usize) -> Result<(), Violation> {
+    while *step < steps {
+        *step += 1;
+        act(world)?;
+        tend(world)?;
+        world.check()?;
+    }
+    heal(world)?;
+    drain(world)?;
+    world.check()?;
+    let rows = world.desk.rows()?;
+    check::drained(&world.model, &world.shoppers.orders, &rows, &world.platforms)?;
+    check::books(&rows, world.desk.ledger()?)?;
+    check::count(&mut world.counts, &rows, &world.platforms);
+    Ok(())
+}
+
+/// One thing happens.
+fn act(world: &mut World) -> Result<(), Violation> {
+    let few = world.chance.below(40);
+    world.pass(Duration::from_millis(few));
+    let edge = any_edge(world);
+    match world.chance.below(100) {
+        0..=27 => (0..=world.chance.below(4)).try_for_each(|_| world.request(edge)),
+        28..=45 => world.commit(edge),
+        46..=59 => {
+            let (passage, entries_max) = (any_passage(world), 1 + world.chance.below(8));
+            world.hand_over(edge, passage, usize::try_from(entries_max).unwrap_or(1))
+        }
+        60..=61 => again(world),
+        62..=75 => world.deliver(None).map(drop),
+        76 => {
+            let sent = usize::try_from(world.chance.below(4)).unwrap_or(0);
+            world.deliver(Some(sent)).map(drop)
+        }
+        77..=90 => time(world),
+        91 => world.crash_edge(edge),
+        92 => world.crash_processor(),
+        93..=96 => mood(world),
+        97..=98 => trouble(world, edge),
+        _ => redrive(world),
+    }
+}
+
+fn any_edge(world: &mut World) -> usize {
+    let edges: Vec<usize> = (0..world.edges.len()).collect();
+    pick(&mut world.chance, &edges)
+}
+
+fn any_passage(world: &mut World) -> Passage {
+    match world.chance.below(14) {
+        0 => Passage::Lost,
+        1 => Passage::AnswerLost,
+        2 => Passage::ArrivesTwice,
+        3 if world.chance.happens(1, 2) => Passage::CrashBefore,
+        4 if world.chance.happens(1, 2) => Passage::CrashAfter,
+        _ => Passage::Arrives,
+    }
+}
+
+/// A batch that was on the way turns up once more.
+fn again(world: &mut World) -> Result<(), Violation> {
+    if world.bodies.is_empty() {
+        return Ok(());
+    }
+    let places: Vec<usize> = (0..world.bodies.len()).collect();
+    let body = world.bodies[pick(&mut world.chance, &places)].clone();
+    world.receive(&body)
+}
+
+/// Time passes: to the next answer, or by any amount.
+fn time(world: &mut World) -> Result<(), Violation> {
+    let until = world.desk.next_answer().filter(|_| world.chance.happens(2, 3));
+    match until {
+        Some(at) => world.now = world.now.max(at),
+        None => {
+            let longest = pick(&mut world.chance, &[2_000, 20_000, 90_000, 600_000]);
+            let millis = world.chance.below(longest);
+            world.pass(Duration::from_millis(millis));
+        }
+    }
+    world.settle()
+}
+
+fn mood(world: &mut World) -> Result<(), Violation> {
+    let which = usize::from(world.chance.happens(1, 2));
+    let mood = pick(&mut world.chance, &MOODS);
+    world.platforms[which].mood = mood;
+    world.trace.note(format!("the {} platform is {mood:?}", world.platforms[which].home));
+    Ok(())
+}
+
+/// Something is wrong with an edge's disk, at once or soon.
+fn trouble(world: &mut World, edge: usize) -> Result<(), Violation> {
+    let soon = 1 + world.chance.below(6);
+    let what = world.chance.below(6);
+    world.trace.note(format!("edge {edge}: trouble {what} in {soon}"));
+    let edge = &world.edges[edge];
+    match what {
+        0 => edge.fill(true),
+        1 => edge.fill(false),
+        2 => edge.disk.inner.fail_sync(soon),
+        3 => edge.disk.inner.fill_at_write(soon),
+        _ => edge.disk.inner.crash_at(2 * soon),
+    }
+    Ok(())
+}
+
+fn redrive(world: &mut World) -> Result<(), Violation> {
+    let count = world.desk.redrive(world.now)?;
+    world.counts.redriven += count as u64;
+    world.trace.note(format!("a person redrives {count} conversions"));
+    Ok(())
+}
+
+/// What hosts do by themselves: an edge whose machine stopped starts again, one whose disk failed a sync is
+/// restarted after a while, a full one looks for room.
+fn tend(world: &mut World) -> Result<(), Violation> {
+    for edge in 0..world.edges.len() {
+        if world.edges[edge].disk.inner.is_down() {
+            world.crash_edge(edge)?;
+        } else if world.edges[edge].must_restart() && world.chance.happens(1, 8) {
+            world.counts.restarts += 1;
+            world.crash_edge(edge)?;
+        }
+    }
+    Ok(())
+}
+
+fn heal(world: &mut World) -> Result<(), Violation> {
+    world.trace.note("everything is healed".to_owned());
+    world.platforms.iter_mut().for_each(|platform| platform.mood = Mood::Well);
+    for edge in 0..world.edges.len() {
+        world.edges[edge].fill(false);
+        if world.edges[edge].must_restart() {
+            world.crash_edge(edge)?;
+        }
+        world.edges[edge].regain();
+        world.commit(edge)?;
+    }
+    Ok(())
+}
+
+/// Lets everything run until nothing is left to do.
+fn drain(world: &mut World) -> Result<(), Violation> {
+    for _ in 0..DRAIN_TURNS_MAX {
+        tend(world)?;
+        for edge in 0..world.edges.len() {
+            world.commit(edge)?;
+            world.hand_over(edge, Passage::Arrives, 50)?;
+        }
+        let sent = world.deliver(None)?;
+        let backlog = world.edges.iter().any(|edge| !edge.is_drained());
+        let wake = world.desk.wake(world.now)?;
+        let next: Option<Timestamp> = world.desk.next_answer().into_iter().chain(wake).min();
+        match next {
+            Some(at) => world.now = world.now.max(at),
+            None if sent == 0 && !backlog => return Ok(()),
+            None => {}
+        }
+        world.settle()?;
+    }
+    violation("I2", format!("after {DRAIN_TURNS_MAX} turns something still waits"))
+}

@@ -1,0 +1,119 @@
+//! The small world that is simulated: two dialects of our own, six shops, two sites, one policy.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use relay::envelope::SealKey;
+use relay::policy::{BreakerPolicy, DeliveryPolicy, Phase, Policy, Secrets, Snapshot, Wave};
+use tracking::click_id::Keys;
+use tracking::directory::{Advertiser, Commission, Directory, Programme, Publisher};
+use tracking::migration::Migration;
+use units::Currency;
+
+/// Moved; its platform does not deduplicate.
+pub(crate) const MOVED: u64 = 1;
+/// Moved; its platform deduplicates by order reference.
+pub(crate) const DEDUPLICATES: u64 = 2;
+/// Not moved: everything goes to the old platform.
+pub(crate) const OBSERVED: u64 = 3;
+/// Moved, and without an id on the new platform.
+pub(crate) const UNMAPPED: u64 = 4;
+/// Not moved, in the shadow phase.
+pub(crate) const SHADOW: u64 = 5;
+/// Moved, and its programme is offline.
+pub(crate) const OFFLINE: u64 = 6;
+/// In no directory.
+pub(crate) const UNKNOWN: u64 = 99;
+
+/// The site that earns the credit, and one that the map does not have.
+pub(crate) const SITES: [u64; 2] = [7, 8];
+
+/// What the new platform adds to the old one's ids.
+pub(crate) const PRIMARY_IDS_FROM: u64 = 1000;
+
+/// True if the shop's conversions belong to the new platform.
+pub(crate) const fn has_moved(shop: u64) -> bool {
+    matches!(shop, MOVED | DEDUPLICATES | UNMAPPED | OFFLINE)
+}
+
+/// True if nothing can be delivered for the shop as the map stands.
+pub(crate) const fn is_unmapped(shop: u64) -> bool {
+    matches!(shop, UNMAPPED | UNKNOWN)
+}
+
+fn advertiser(legacy_id: u64) -> Advertiser {
+    let domain = format!("shop{legacy_id}.test");
+    Advertiser {
+        legacy_id,
+        primary_id: (legacy_id != UNMAPPED).then_some(PRIMARY_IDS_FROM + legacy_id),
+        name: format!("Shop {legacy_id}"),
+        landing_url: format!("https://{domain}/home"),
+        domains: vec![domain],
+        wave: match legacy_id {
+            OBSERVED => "here",
+            SHADOW => "both",
+            _ => "gone",
+        }
+        .to_owned(),
+        programme: if legacy_id == OFFLINE { Programme::Offline } else { Programme::Online },
+        currency: Currency::USD,
+        window_days: 30,
+        commission: Commission::Percent { basis_points: 1000 },
+        deduplicates: legacy_id == DEDUPLICATES,
+    }
+}
+
+fn policy() -> Policy {
+    let wave = |name: &str, phase| Wave { name: name.to_owned(), phase };
+    Policy {
+        waves: vec![wave("gone", Phase::Moved), wave("here", Phase::Observe), wave("both", Phase::Shadow)],
+        delivery: DeliveryPolicy {
+            evidence_wait: Duration::from_secs(60),
+            attempt_deadline: Duration::from_secs(10),
+            backoff_first: Duration::from_secs(1),
+            backoff_max: Duration::from_secs(60),
+            attempts_max: 5,
+            retry_budget_percent: 20,
+            in_flight_max: 8,
+        },
+        breaker: BreakerPolicy {
+            failures_to_open: 3,
+            open_for: Duration::from_secs(5),
+            probe_every: Duration::from_secs(5),
+            probe_deadline: Duration::from_secs(2),
+        },
+        proxy_deadline: Duration::from_secs(5),
+        refuse_countries: Vec::new(),
+        refuse_without_signal: false,
+    }
+}
+
+/// The snapshot that everybody decides by.
+///
+/// # Panics
+/// If the texts of the simulation are no migration.
+#[expect(clippy::panic, reason = "a mistake in the simulation's own texts is a mistake of its author")]
+pub(crate) fn snapshot() -> Arc<Snapshot> {
+    let dialect = |name: &str| {
+        let text = if name == "old" { include_str!("../data/old.toml") } else { include_str!("../data/new.toml") };
+        Some((format!("{name}.toml"), text.to_owned()))
+    };
+    let migration = Migration::load("join.toml", include_str!("../data/join.toml"), dialect);
+    let migration = migration.unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
+    let shops = [MOVED, DEDUPLICATES, OBSERVED, UNMAPPED, SHADOW, OFFLINE].map(advertiser).to_vec();
+    let site = |legacy_id: u64| Publisher {
+        legacy_id,
+        primary_id: (legacy_id == SITES[0]).then_some(PRIMARY_IDS_FROM + legacy_id),
+        name: format!("Site {legacy_id}"),
+    };
+    Arc::new(Snapshot {
+        version: "simulated".to_owned(),
+        migration,
+        directory: Directory::new(shops, SITES.map(site).to_vec(), Vec::new()),
+        policy: policy(),
+        secrets: Secrets {
+            click_id_keys: Keys::new(vec![(1, [5; 32])]),
+            seal_keys: vec![(1, SealKey([6; 32]))],
+        },
+    })
+}

@@ -1,0 +1,105 @@
+//! The roles as processes of their own, so that one can be killed while the others live.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use crate::books::Ledger;
+use crate::data::Data;
+use crate::http::{Client, get_json};
+use crate::process::Process;
+use crate::system::{Lab, array};
+
+/// Edge, processor and simulated platforms on one data directory, each a process.
+#[derive(Debug)]
+pub struct Roles {
+    /// Takes the public's requests.
+    pub edge: Process,
+    /// Books and delivers.
+    pub processor: Process,
+    platforms: Process,
+    edge_address: String,
+    processor_address: String,
+    /// Their directory.
+    pub data: Data,
+}
+
+impl Roles {
+    /// Starts all of them.
+    pub fn start(data: Data) -> Self {
+        fs::write(data.file("platforms.toml"), format!("data = {:?}\n[platforms]\nseed = 1\n", data.text())).unwrap();
+        let platforms = start(&data, "platforms");
+        let key = array(get_json(platforms.address("control"), "/world", None)["primary_api_keys"].clone());
+        fs::write(data.file("api-key"), key.first().and_then(|key| key.as_str()).unwrap()).unwrap();
+        let ground = ground(&data, &platforms);
+        let any = "127.0.0.1:0";
+        fs::write(data.file("processor.toml"), format!("{ground}\n[processor]\nlisten = \"{any}\"\n")).unwrap();
+        let processor = start(&data, "processor");
+        let processor_address = processor.address("processor").to_owned();
+        write_edge(&data, &ground, any, &processor_address);
+        let edge = start(&data, "edge");
+        let edge_address = edge.address("edge").to_owned();
+        // From now on both come back where they were.
+        let fixed = format!("{ground}\n[processor]\nlisten = \"{processor_address}\"\n");
+        fs::write(data.file("processor.toml"), fixed).unwrap();
+        write_edge(&data, &ground, &edge_address, &processor_address);
+        Self { edge, processor, platforms, edge_address, processor_address, data }
+    }
+
+    /// Kills the edge and starts it again.
+    pub fn crash_edge(&mut self) {
+        self.edge.kill();
+        self.edge = start(&self.data, "edge");
+    }
+
+    /// Kills the processor and starts it again.
+    pub fn crash_processor(&mut self) {
+        self.processor.kill();
+        self.processor = start(&self.data, "processor");
+    }
+
+    /// Where the public reaches the edge.
+    pub fn edge_address(&self) -> &str {
+        &self.edge_address
+    }
+
+    /// A client of the edge.
+    pub fn client(&self) -> Client {
+        Client::new(&self.edge_address)
+    }
+
+    /// The simulated world.
+    pub fn lab(&self) -> Lab {
+        Lab::new(self.platforms.address("control"))
+    }
+
+    /// The processor's books.
+    pub fn ledger(&self) -> Ledger {
+        Ledger::new(&self.processor_address, &self.data.token("processor"))
+    }
+}
+
+fn start(data: &Data, role: &str) -> Process {
+    let config = data.file(&format!("{role}.toml")).display().to_string();
+    let arguments = ["serve", "--role", role, "--config", &config, "--json"];
+    Process::start(&arguments, &data.file(&format!("{role}.err")))
+}
+
+/// What edge and processor share.
+fn ground(data: &Data, platforms: &Process) -> String {
+    let migration = data.file("migration").display().to_string();
+    let mut text = format!("data = {:?}\nmigration = {migration:?}\n", data.text());
+    for home in ["legacy", "primary"] {
+        let address = platforms.address(home);
+        writeln!(text, "[[origin]]\nhome = {home:?}\naddress = {address:?}\nprivate_allowed = true").unwrap();
+    }
+    let key = data.file("api-key").display().to_string();
+    writeln!(text, "[[credential]]\nhost = \"api.awin.com\"\nfile = {key:?}").unwrap();
+    text
+}
+
+fn write_edge(data: &Data, ground: &str, listen: &str, processor: &str) {
+    let text = format!(
+        "{ground}\n[edge]\nlisten = {listen:?}\noperator = \"127.0.0.1:0\"\nprocessor = {processor:?}\n"
+    );
+    fs::write(data.file("edge.toml"), text).unwrap();
+}

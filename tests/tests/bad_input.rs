@@ -1,0 +1,170 @@
+//! Bad input: a clear error for a person, a right reply for a browser, and nothing bound or lost.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use system_tests::{Data, System, turnout};
+
+#[test]
+fn check_reports_every_mistake_of_a_migration_with_file_and_line() {
+    let data = Data::prepared();
+    let migration = data.file("migration").display().to_string();
+    let sound = turnout(&["check", "--migration", &migration], b"");
+    assert_eq!(sound.code, Some(0), "{sound:?}");
+
+    data.set("evidence_wait", "\"soon\"");
+    data.edit("advertisers.csv", |text| format!("{text}x,y\n"));
+    data.edit("migration.toml", |text| text.replacen("from = \"voucher_codes\"", "from = \"vuocher_codes\"", 1));
+    let broken = turnout(&["check", "--migration", &migration], b"");
+    assert_eq!(broken.code, Some(1), "{broken:?}");
+    for (file, word) in [("policy.toml", "soon"), ("advertisers.csv", "legacy_id"), ("migration.toml", "voucher_codes")] {
+        let told = broken.out.lines().chain(broken.err.lines()).any(|line| names_a_line_of(line, file) && line.contains(word));
+        assert!(told, "{file} with {word} is not in\n{}{}", broken.out, broken.err);
+    }
+    assert!(!broken.err.contains("panicked"), "{}", broken.err);
+
+    let listed = turnout(&["check", "--migration", &migration, "--json"], b"");
+    let report: Value = serde_json::from_str(&listed.out).unwrap();
+    assert_eq!((listed.code, &report["sound"]), (Some(1), &json!(false)));
+    assert!(report["mistakes"].as_array().unwrap().len() >= 3, "{report:#}");
+}
+
+/// `…/file:12: …`
+fn names_a_line_of(line: &str, file: &str) -> bool {
+    let after = line.split(&format!("{file}:")).nth(1);
+    after.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+#[test]
+fn a_role_with_a_broken_configuration_ends_and_binds_nothing() {
+    let data = Data::prepared();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let migration = data.file("migration").display().to_string();
+    let config = data.file("turnout.toml");
+    let origins = format!(
+        "[[origin]]\nhome = \"legacy\"\naddress = \"{address}\"\n[[origin]]\nhome = \"primary\"\naddress = \"www.shareasale.com:443\"\n"
+    );
+    let text = data.text();
+    for (what, settings, told) in [
+        ("an address", format!("data = {text:?}\n[edge]\nlisten = \"nowhere\"\n{origins}"), "nowhere"),
+        ("a key", format!("data = {text:?}\n[edge]\nlisten = {:?}\nlane_ = \"x\"\n{origins}", address.to_string()), "lane_"),
+        ("an origin that leads back", format!("data = {text:?}\nmigration = {migration:?}\n[edge]\nlisten = {:?}\n{origins}", address.to_string()), "our own public hosts"),
+        ("a folder", format!("data = {text:?}\nmigration = \"/nowhere/at/all\"\n[edge]\nlisten = {:?}\n", address.to_string()), "/nowhere/at/all"),
+        ("TOML", "[[[".to_owned(), "turnout.toml:1"),
+    ] {
+        fs::write(&config, settings).unwrap();
+        let ended = turnout(&["serve", "--role", "edge", "--config", &config.display().to_string(), "--json"], b"");
+        assert!(ended.code.is_some_and(|code| code != 0), "{what}: {ended:?}");
+        assert!(ended.err.contains(told), "{what}: `{told}` is not in {}", ended.err);
+        assert!(!ended.err.contains("panicked") && ended.out.is_empty(), "{what}: {ended:?}");
+        assert!(TcpStream::connect(address).is_err(), "{what}: nothing listens");
+    }
+    let missing = turnout(&["serve", "--role", "edge", "--config", "/nowhere/turnout.toml"], b"");
+    assert!(missing.code.is_some_and(|code| code != 0) && missing.err.contains("/nowhere/turnout.toml"), "{missing:?}");
+}
+
+#[test]
+fn two_processes_never_share_a_data_directory() {
+    let system = System::up(Data::prepared());
+    let path = system.data.text();
+    let second = turnout(&["up", "--data", &path, "--edge", "127.0.0.1:0", "--traffic", "0", "--json"], b"");
+    assert!(second.code.is_some_and(|code| code != 0), "{second:?}");
+    assert!(!second.err.contains("panicked") && !second.err.is_empty(), "{second:?}");
+    let pixel = system.edge().get("shareasale.com", SALE, &[]).unwrap();
+    assert!(pixel.is_pixel(), "the first one works on: {pixel:?}");
+}
+
+const SALE: &str = "/sale.cfm?tracking=B-1&amount=1.00&merchantID=789&transtype=sale";
+
+#[test]
+fn what_is_no_http_gets_a_400_and_the_connection_ends() {
+    let system = System::up(Data::prepared());
+    let address = system.process.address("edge");
+    for garbage in [
+        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03hello"[..],
+        b"hello\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: shareasale.com\r\nhost: evil.test\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: shareasale.com\r\nbad header\r\n\r\n",
+        b"POST /sale.cfm HTTP/1.1\r\nhost: shareasale.com\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST /sale.cfm HTTP/1.1\r\nhost: shareasale.com\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello!",
+        b"GET /r.cfm?x=\x00 HTTP/1.1\r\nhost: shareasale.com\r\n\r\n",
+    ] {
+        let answer = until_close(address, garbage);
+        let shown = String::from_utf8_lossy(garbage);
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{shown:?} got {answer:?}");
+    }
+    assert!(system.edge().get("shareasale.com", SALE, &[]).unwrap().is_pixel(), "the edge is still healthy");
+    system.process.assert_calm();
+}
+
+/// Sends these bytes and reads until the other side closes.
+fn until_close(address: &str, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(15))).unwrap();
+    stream.write_all(bytes).unwrap();
+    let mut answer = Vec::new();
+    if let Err(error) = stream.read_to_end(&mut answer) {
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "the connection hangs: {error}");
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn a_target_that_is_too_long_gets_a_414_and_one_of_60_kilobytes_is_booked() {
+    let system = System::up(Data::prepared());
+    let mut edge = system.edge();
+    let long = format!("{SALE}&xtype={}", "x".repeat(60_000));
+    assert!(edge.get("shareasale.com", &long, &[]).unwrap().is_pixel());
+    let too_long = format!("{SALE}&xtype={}", "x".repeat(70_000));
+    let request = format!("GET {too_long} HTTP/1.1\r\nhost: shareasale.com\r\n\r\n");
+    let answer = until_close(system.process.address("edge"), request.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 414 "), "{:.200}", answer);
+    let many: String = (0..200).map(|n| format!("x-{n}: y\r\n")).collect();
+    let request = format!("GET {SALE} HTTP/1.1\r\nhost: shareasale.com\r\n{many}\r\n");
+    let answer = until_close(system.process.address("edge"), request.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{:.200}", answer);
+    system.process.assert_calm();
+}
+
+#[test]
+fn an_image_stays_an_image_whatever_is_wrong_with_its_query() {
+    let system = System::up(Data::prepared());
+    let mut edge = system.edge();
+    for query in [
+        "", "?", "?merchantID=789", "?merchantID=bonobos&amount=1&tracking=x", "?amount=AMOUNTOFSALE&merchantID=789&tracking=1",
+        "?tracking=##ORDERID##&amount=5&merchantID=789", "?tracking=%ZZ&amount=%&merchantID=789", "?&&&===&",
+        "?tracking=1&amount=1,5&merchantID=789", "?merchantID=4711&amount=1.00&tracking=nobody",
+        "?tracking=a&tracking=b&amount=1&amount=2&merchantID=789",
+    ] {
+        let answer = edge.get("www.shareasale.com", &format!("/sale.cfm{query}"), &[]).unwrap();
+        assert!(answer.is_pixel(), "{query}: {answer:?}");
+    }
+    let head = edge.request("HEAD", "shareasale.com", SALE, &[], b"").unwrap();
+    assert_eq!((head.status, head.header("content-type")), (200, Some("image/gif")), "{head:?}");
+    let beacon = edge.request("POST", "shareasale.com", SALE, &[], b"").unwrap();
+    assert!((200..300).contains(&beacon.status), "{beacon:?}");
+    system.process.assert_calm();
+}
+
+#[test]
+fn hosts_that_are_not_ours_are_told_so() {
+    let system = System::up(Data::prepared());
+    let mut edge = system.edge();
+    for host in ["example.com", "shareasale.com.evil.test", "127.0.0.1", "localhost:80", "evilshareasale.com"] {
+        let answer = edge.get(host, "/r.cfm?b=1&u=456&m=789", &[]).unwrap();
+        assert_eq!(answer.status, 421, "{host}: {answer:?}");
+    }
+    for host in ["shareasale.com", "WWW.ShareASale.com", "shareasale.com:80", "shareasale.com.", "www.shareasale-analytics.com"] {
+        let answer = edge.get(host, "/r.cfm?b=1&u=456&m=789", &[]).unwrap();
+        assert_eq!(answer.status, 302, "{host}: {answer:?}");
+    }
+}
