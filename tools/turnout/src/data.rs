@@ -35,7 +35,9 @@ pub(crate) enum DataError {
         source: std::io::Error,
     },
     /// A file that holds something else than it should.
-    #[error("{path} is damaged: {why}. Restore it from a backup; a new one would make old click ids worthless")]
+    #[error(
+        "{path} is damaged: {why}. Restore it from a backup; a new one would make old click ids worthless"
+    )]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -43,7 +45,9 @@ pub(crate) enum DataError {
         why: String,
     },
     /// No process runs there.
-    #[error("nothing is running on {0}: start `turnout up --data {0}`, or name another directory with --data")]
+    #[error(
+        "nothing is running on {0}: start `turnout up --data {0}`, or name another directory with --data"
+    )]
     NotRunning(PathBuf),
     /// No random bytes.
     #[error("the system gives no random bytes for new keys: {0}")]
@@ -67,8 +71,14 @@ pub(crate) struct RunFile {
     pub(crate) legacy: Option<String>,
     /// The simulated primary.
     pub(crate) primary: Option<String>,
+    /// The simulated primary, behind TLS.
+    #[serde(default)]
+    pub(crate) primary_tls: Option<String>,
     /// The simulated shop.
     pub(crate) shop: Option<String>,
+    /// The simulated shop, behind TLS.
+    #[serde(default)]
+    pub(crate) shop_tls: Option<String>,
     /// The lab's controls.
     pub(crate) control: Option<String>,
     /// What operators must show. Left out of what is printed.
@@ -115,15 +125,15 @@ impl DataDir {
     pub(crate) fn keys(&self) -> Result<KeyRing, DataError> {
         let path = self.path("secrets.toml");
         let file = match fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text)
-                .map_err(|error| DataError::Damaged { path: path.clone(), why: error.message().to_owned() })?,
+            Ok(text) => toml::from_str(&text).map_err(|error| DataError::Damaged {
+                path: path.clone(),
+                why: error.message().to_owned(),
+            })?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.make_secrets(&path)?,
             Err(source) => return Err(DataError::File { doing: "read", path, source }),
         };
-        key_ring(&file).ok_or_else(|| DataError::Damaged {
-            path,
-            why: "a key is not 64 hexadecimal digits".to_owned(),
-        })
+        key_ring(&file)
+            .ok_or_else(|| DataError::Damaged { path, why: "a key is not 64 hexadecimal digits".to_owned() })
     }
 
     fn make_secrets(&self, path: &Path) -> Result<SecretsFile, DataError> {
@@ -135,7 +145,10 @@ impl DataDir {
         };
         let text = toml::to_string(&file)
             .map_err(|error| DataError::Damaged { path: path.to_path_buf(), why: error.to_string() })?;
-        write_private(path, &format!("# The keys of this data directory. Keep a copy where only you can read it.\n{text}"))?;
+        write_private(
+            path,
+            &format!("# The keys of this data directory. Keep a copy where only you can read it.\n{text}"),
+        )?;
         Ok(file)
     }
 
@@ -143,7 +156,11 @@ impl DataDir {
     pub(crate) fn write_run_file(&self, role: &str, run: &RunFile) -> Result<(), DataError> {
         let path = self.run_file(role);
         let folder = self.path("run");
-        fs::create_dir_all(&folder).map_err(|source| DataError::File { doing: "make", path: folder, source })?;
+        fs::create_dir_all(&folder).map_err(|source| DataError::File {
+            doing: "make",
+            path: folder,
+            source,
+        })?;
         let text = serde_json::to_string_pretty(run)
             .map_err(|error| DataError::Damaged { path: path.clone(), why: error.to_string() })?;
         write_private(&path, &text)
@@ -188,7 +205,9 @@ impl RunFile {
             processor: self.processor.or(other.processor),
             legacy: self.legacy.or(other.legacy),
             primary: self.primary.or(other.primary),
+            primary_tls: self.primary_tls.or(other.primary_tls),
             shop: self.shop.or(other.shop),
+            shop_tls: self.shop_tls.or(other.shop_tls),
             control: self.control.or(other.control),
             token: if self.token.is_empty() { other.token } else { self.token },
         }
@@ -229,7 +248,8 @@ fn write_private(path: &Path, text: &str) -> Result<(), DataError> {
     let wrong = |source| DataError::File { doing: "write", path: path.to_path_buf(), source };
     let beside = path.with_extension("new");
     let mut options = fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&beside).map_err(wrong)?;
+    let mut file =
+        options.write(true).create(true).truncate(true).mode(0o600).open(&beside).map_err(wrong)?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(wrong)?;
     fs::rename(&beside, path).map_err(wrong)
 }

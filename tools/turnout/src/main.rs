@@ -10,6 +10,7 @@ mod input;
 mod roles;
 mod settings;
 mod snapshot;
+mod tls;
 mod world;
 
 use std::process::ExitCode;

@@ -2,13 +2,10 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use edge::settings::{
-    Certificate, EdgeSettings, OperatorSettings, ProcessorSettings, TlsSettings, Token,
-};
+use edge::settings::{Certificate, EdgeSettings, OperatorSettings, ProcessorSettings, TlsSettings, Token};
 use ledger::Ledger;
 use relay::policy::Snapshot;
 use telemetry::Telemetry;
@@ -65,9 +62,7 @@ pub(crate) async fn edge(
     let settings = EdgeSettings {
         plain: file.listen,
         tls: file.listen_tls.map(|listen| TlsSettings { listen, certificate }),
-        operator: file
-            .operator
-            .map(|listen| OperatorSettings { listen, token: Token(keys.token.clone()) }),
+        operator: file.operator.map(|listen| OperatorSettings { listen, token: Token(keys.token.clone()) }),
         processor: handover,
         upstream: upstream::Settings { origins: ground.origins.clone(), ..upstream::Settings::default() },
         ..EdgeSettings::default()
@@ -93,8 +88,7 @@ pub(crate) async fn processor(
     getrandom::fill(&mut seed)?;
     let seed = Seed(u128::from_le_bytes(seed));
     let core = processor::Processor::new(ledger, Arc::clone(&ground.snapshot), seed, wall_clock())?;
-    let settings =
-        processor::Settings { keys: keys.signing.clone(), operator_token: keys.token.clone() };
+    let settings = processor::Settings { keys: keys.signing.clone(), operator_token: keys.token.clone() };
     let origins = upstream::Settings { origins: ground.origins.clone(), ..upstream::Settings::default() };
     let upstream = sender(Upstream::new(&origins)?, Arc::clone(&ground.snapshot), credentials);
     let listener = tokio::net::TcpListener::bind(listen)
@@ -145,9 +139,4 @@ pub(crate) fn lab_credentials(world: &lab::World, snapshot: &Snapshot) -> Creden
     let Some(key) = world.primary_api_keys.first() else { return Credentials::default() };
     let sends = snapshot.migration.sends.iter().filter(|send| send.credential.is_some());
     Credentials(sends.map(|send| (send.host.clone(), key.clone())).collect())
-}
-
-/// Makes the folder of a file's parent, so that a first start needs nothing prepared.
-pub(crate) fn make_parent(path: &Path) -> std::io::Result<()> {
-    path.parent().map_or(Ok(()), std::fs::create_dir_all)
 }

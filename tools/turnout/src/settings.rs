@@ -32,7 +32,8 @@ impl Settings {
     pub(crate) fn credentials(&self) -> Result<Vec<(String, String)>, String> {
         let read = |(host, file): &(String, PathBuf)| {
             let secret = std::fs::read_to_string(file);
-            let secret = secret.map_err(|error| format!("cannot read the credential {}: {error}", file.display()))?;
+            let secret =
+                secret.map_err(|error| format!("cannot read the credential {}: {error}", file.display()))?;
             Ok((host.clone(), secret.trim().to_owned()))
         };
         self.credentials.iter().map(read).collect()
@@ -158,7 +159,10 @@ fn address(section: &Section<'_, '_>, key: &'static str) -> Option<SocketAddr> {
     let text = section.text(key)?;
     let address = text.parse().ok();
     if address.is_none() {
-        section.mistake_at(key, format!("`{text}` is no address: write `127.0.0.1:8080`, port 0 for a free one"));
+        section.mistake_at(
+            key,
+            format!("`{text}` is no address: write `127.0.0.1:8080`, port 0 for a free one"),
+        );
     }
     address
 }
@@ -169,7 +173,8 @@ pub(crate) fn check_origins(
     is_public_host: impl Fn(&str) -> bool,
     file: &str,
 ) -> Vec<Mistake> {
-    let own: Vec<SocketAddr> = [settings.edge.listen, settings.edge.listen_tls].into_iter().flatten().collect();
+    let own: Vec<SocketAddr> =
+        [settings.edge.listen, settings.edge.listen_tls].into_iter().flatten().collect();
     let mut mistakes = Vec::new();
     let mut note = |message| mistakes.push(Mistake { file: file.to_owned(), line: 1, message });
     for origin in &settings.origins {
@@ -200,11 +205,14 @@ mod tests {
 
     #[test]
     fn every_mistake_is_reported_together() {
-        let text = "dat = \"x\"\n[edge]\nlisten = \"here\"\ncertificate = \"a.pem\"\n[[origin]]\nhome = \"old\"\n";
+        let text =
+            "dat = \"x\"\n[edge]\nlisten = \"here\"\ncertificate = \"a.pem\"\n[[origin]]\nhome = \"old\"\n";
         let mistakes = parse("turnout.toml", text).unwrap_err();
         let text: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
         let text = text.join("\n");
-        for wanted in ["did you mean `data`", "`here` is no address", "go together", "`old`", "`address` is missing"] {
+        for wanted in
+            ["did you mean `data`", "`here` is no address", "go together", "`old`", "`address` is missing"]
+        {
             assert!(text.contains(wanted), "{wanted} is not in\n{text}");
         }
     }

@@ -47,19 +47,22 @@ fn advertisers(world: &World) -> String {
         } else {
             format!("{}.{:02}", row.commission_flat_minor / 100, row.commission_flat_minor % 100)
         };
-        line(&mut text, &[
-            &row.legacy_id.to_string(),
-            &row.primary_id.to_string(),
-            &row.name,
-            &row.landing_url,
-            &row.domains.join(" "),
-            wave,
-            programme,
-            &row.currency,
-            &row.window_days.to_string(),
-            &commission,
-            &row.dedup.to_string(),
-        ]);
+        line(
+            &mut text,
+            &[
+                &row.legacy_id.to_string(),
+                &row.primary_id.to_string(),
+                &row.name,
+                &row.landing_url,
+                &row.domains.join(" "),
+                wave,
+                programme,
+                &row.currency,
+                &row.window_days.to_string(),
+                &commission,
+                &row.dedup.to_string(),
+            ],
+        );
     }
     text
 }
@@ -80,13 +83,16 @@ fn creatives(world: &World) -> String {
             CreativeKind::Deal => "deal",
             CreativeKind::Product => "product",
         };
-        line(&mut text, &[
-            kind,
-            &row.legacy_id.to_string(),
-            &row.advertiser.to_string(),
-            &row.primary_id.to_string(),
-            &row.landing_url,
-        ]);
+        line(
+            &mut text,
+            &[
+                kind,
+                &row.legacy_id.to_string(),
+                &row.advertiser.to_string(),
+                &row.primary_id.to_string(),
+                &row.landing_url,
+            ],
+        );
     }
     text
 }

@@ -41,7 +41,12 @@ impl Where {
     }
 
     /// Asks the processor.
-    pub(crate) fn processor(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value, NoAnswer> {
+    pub(crate) fn processor(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, NoAnswer> {
         let run = self.running()?;
         let address = run.processor.ok_or_else(|| NoAnswer::Role("processor", self.data.clone()))?;
         Ok(client::ask(&address, &run.token, method, &format!("/v1/operator{path}"), body)?)
@@ -61,7 +66,11 @@ pub(crate) fn shown(value: &Value) -> String {
         Value::Null => "-".to_owned(),
         Value::String(text) => text.clone(),
         Value::Object(map) if map.contains_key("amount") => {
-            format!("{} {}", shown(value.get("amount").unwrap_or(&Value::Null)), shown(value.get("currency").unwrap_or(&Value::Null)))
+            format!(
+                "{} {}",
+                shown(value.get("amount").unwrap_or(&Value::Null)),
+                shown(value.get("currency").unwrap_or(&Value::Null))
+            )
         }
         Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join(" "),
         other => other.to_string(),

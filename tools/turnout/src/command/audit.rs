@@ -20,7 +20,16 @@ pub(crate) struct Arguments {
 }
 
 const STATES: [&str; 11] = [
-    "queued", "in_flight", "unknown", "held", "conflict", "taken", "confirmed", "rejected", "dead", "merged",
+    "queued",
+    "in_flight",
+    "unknown",
+    "held",
+    "conflict",
+    "taken",
+    "confirmed",
+    "rejected",
+    "dead",
+    "merged",
     "dropped",
 ];
 
@@ -79,7 +88,11 @@ fn report(books: &Value, edge: Option<&Value>, sound: bool) {
         );
     }
     for found in list(books, "findings") {
-        println!("WRONG {}: {}", super::ask::shown(&found["invariant"]), super::ask::shown(&found["message"]));
+        println!(
+            "WRONG {}: {}",
+            super::ask::shown(&found["invariant"]),
+            super::ask::shown(&found["message"])
+        );
     }
     println!("{}", if sound { "everything adds up" } else { "it does NOT add up: see the lines above" });
 }

@@ -28,9 +28,10 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let mut mistakes = Vec::new();
-    let settings = arguments.config.as_deref().and_then(|file| {
-        settings::read(file).map_err(|found| mistakes.extend(found)).ok()
-    });
+    let settings = arguments
+        .config
+        .as_deref()
+        .and_then(|file| settings::read(file).map_err(|found| mistakes.extend(found)).ok());
     let of_settings = settings.as_ref().and_then(|settings| settings.migration.clone());
     let folder = arguments.migration.clone().or(of_settings);
     let snapshot = snapshot::load(folder.as_deref()).map_err(|error| mistakes.extend(error.mistakes)).ok();
@@ -42,7 +43,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
     if arguments.json {
         let version = snapshot.as_ref().map(|snapshot| snapshot.version.clone());
-        println!("{}", serde_json::json!({ "sound": lines.is_empty(), "version": version, "mistakes": lines }));
+        println!(
+            "{}",
+            serde_json::json!({ "sound": lines.is_empty(), "version": version, "mistakes": lines })
+        );
     } else if let Some(snapshot) = snapshot.filter(|_| lines.is_empty()) {
         report(&snapshot);
     } else {
@@ -54,10 +58,16 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 
 fn report(snapshot: &relay::policy::Snapshot) {
     let (migration, directory) = (&snapshot.migration, &snapshot.directory);
-    println!("sound: migration {} ({} to {}), version {}", migration.name, migration.legacy.title,
-        migration.primary.title, snapshot.version);
-    println!("  {} advertisers, {} publishers, {} creatives, deals and products", directory.advertisers().len(),
-        directory.publishers().len(), directory.creatives().len());
+    println!(
+        "sound: migration {} ({} to {}), version {}",
+        migration.name, migration.legacy.title, migration.primary.title, snapshot.version
+    );
+    println!(
+        "  {} advertisers, {} publishers, {} creatives, deals and products",
+        directory.advertisers().len(),
+        directory.publishers().len(),
+        directory.creatives().len()
+    );
     for wave in &snapshot.policy.waves {
         let members = directory.advertisers().iter().filter(|row| row.wave == wave.name).count();
         println!("  wave {}: {}, {members} advertisers", wave.name, wave.phase.name());

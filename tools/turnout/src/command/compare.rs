@@ -150,7 +150,8 @@ async fn drained(lab: &lab::Running, sent: u64) -> u64 {
 }
 
 fn booked(lab: &lab::Running) -> u64 {
-    let both = [PlatformName::Legacy, PlatformName::Primary].into_iter().flat_map(|name| lab.transactions(name));
+    let both =
+        [PlatformName::Legacy, PlatformName::Primary].into_iter().flat_map(|name| lab.transactions(name));
     let orders: BTreeSet<String> = both.map(|transaction| transaction.order_reference).collect();
     orders.len() as u64
 }

@@ -96,7 +96,8 @@ fn dead_list(place: &Where, state: &str, advertiser: Option<u64>, limit: u32) ->
         println!("{answer}");
         return Ok(ExitCode::SUCCESS);
     }
-    let columns = ["event_id", "state", "advertiser_id", "amount", "currency", "order_reference", "reason", "detail"];
+    let columns =
+        ["event_id", "state", "advertiser_id", "amount", "currency", "order_reference", "reason", "detail"];
     let rows = list(&answer, "dead");
     println!("{}", table(rows, &columns));
     println!("{} wait for a person", rows.len());

@@ -49,7 +49,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 
 fn tell(translation: &Translation) {
     match &translation.endpoint {
-        Some((name, place)) => println!("1. recognised as a {}: endpoint `{name}` ({place})", translation.class),
+        Some((name, place)) => {
+            println!("1. recognised as a {}: endpoint `{name}` ({place})", translation.class)
+        }
         None => println!("1. not recognised as anything that a dialect names"),
     }
     println!("2. its parameters:");

@@ -38,7 +38,8 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let run = arguments.place.running()?;
-    let control = run.control.ok_or("the running process has no simulated platforms: faults are for `turnout up`")?;
+    let control =
+        run.control.ok_or("the running process has no simulated platforms: faults are for `turnout up`")?;
     let mode = arguments.mode.replace('-', "_");
     let order = json!({
         "platform": arguments.platform,

@@ -45,7 +45,8 @@ pub(crate) struct Arguments {
 
 /// An address of this machine: a load test is never sent to anybody else.
 fn target(text: &str) -> Result<SocketAddr, String> {
-    let bare = text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/').replace("localhost", "127.0.0.1");
+    let bare =
+        text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/').replace("localhost", "127.0.0.1");
     let address: SocketAddr =
         bare.parse().map_err(|_| format!("`{text}` is no address: write http://127.0.0.1:8080"))?;
     if address.ip().is_loopback() {
@@ -60,7 +61,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         Some(target) => target,
         None => {
             let run = data::running(&arguments.data)?;
-            target(&run.edge.ok_or("the running process has no edge with plain HTTP: name one with --target")?)?
+            target(
+                &run.edge.ok_or("the running process has no edge with plain HTTP: name one with --target")?,
+            )?
         }
     };
     let mut settings =
@@ -98,7 +101,13 @@ fn tell(report: &lab::load::LoadReport) {
     println!("{} of {} requests answered, {:.0}/s", report.completed, report.intended, report.rate);
     println!(
         "latency from the intended moment: mean {:.0} µs, p50 {}, p90 {}, p95 {}, p99 {}, p99.9 {}, longest {}",
-        latency.mean_us, latency.p50_us, latency.p90_us, latency.p95_us, latency.p99_us, latency.p999_us, latency.max_us
+        latency.mean_us,
+        latency.p50_us,
+        latency.p90_us,
+        latency.p95_us,
+        latency.p99_us,
+        latency.p999_us,
+        latency.max_us
     );
     println!(
         "conversions: {} sent, {} acknowledged",

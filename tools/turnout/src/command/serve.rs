@@ -146,7 +146,8 @@ fn announce(
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     data.write_run_file(arguments.role.name(), run)?;
     let shown = RunFile { token: String::new(), ..run.clone() };
-    let text = if arguments.json { serde_json::to_string(&shown)? } else { serde_json::to_string_pretty(&shown)? };
+    let text =
+        if arguments.json { serde_json::to_string(&shown)? } else { serde_json::to_string_pretty(&shown)? };
     println!("{text}");
     Ok(std::io::stdout().flush()?)
 }

@@ -156,7 +156,10 @@ fn report(edge: Option<&Value>, processor: Option<&Value>, concerns: &[Concern])
         let parts = states.into_iter().flatten().filter(|(_, count)| count.as_u64() != Some(0));
         let parts: Vec<String> = parts.map(|(state, count)| format!("{count} {state}")).collect();
         println!("processor  {} accepted: {}", number(processor, "accepted"), parts.join(", "));
-        println!("{}", table(list(processor, "platforms"), &["platform", "breaker", "down_since", "in_flight"]));
+        println!(
+            "{}",
+            table(list(processor, "platforms"), &["platform", "breaker", "down_since", "in_flight"])
+        );
     }
     if concerns.is_empty() {
         println!("no money is being lost");

@@ -17,6 +17,7 @@ use crate::clock::parse_duration;
 use crate::data::{DataDir, RunFile};
 use crate::roles::{self, ANY, Ground};
 use crate::settings::Edge as EdgeFile;
+use crate::tls::{self, TlsFront};
 use crate::{data, world};
 
 /// Run everything on this machine: edge, processor, both simulated platforms, a shop, and traffic through it.
@@ -67,6 +68,8 @@ struct System {
     lab: lab::Running,
     processor: processor::Running,
     edge: edge::RunningEdge,
+    primary_tls: TlsFront,
+    shop_tls: TlsFront,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
@@ -121,7 +124,11 @@ async fn start(
     let edge = roles::edge(&ground, keys, &file, Some(processor.address.to_string())).await?;
     let behaviour = lab::Behaviour { edge: edge.addresses().plain, ..lab.behaviour() };
     lab.set_behaviour(behaviour);
-    Ok(System { lab, processor, edge })
+    let names = ground.snapshot.migration.primary.hosts().map(str::to_owned).collect();
+    let primary_tls = tls::before(lab.primary, names).await?;
+    let rows = ground.snapshot.directory.advertisers().iter();
+    let shop_tls = tls::before(lab.shop, rows.flat_map(|row| row.domains.clone()).collect()).await?;
+    Ok(System { lab, processor, edge, primary_tls, shop_tls })
 }
 
 fn run_file(system: &System, token: &str) -> RunFile {
@@ -135,7 +142,9 @@ fn run_file(system: &System, token: &str) -> RunFile {
         processor: Some(system.processor.address.to_string()),
         legacy: Some(system.lab.legacy.to_string()),
         primary: Some(system.lab.primary.to_string()),
+        primary_tls: Some(system.primary_tls.address.to_string()),
         shop: Some(system.lab.shop.to_string()),
+        shop_tls: Some(system.shop_tls.address.to_string()),
         control: Some(system.lab.control.to_string()),
         token: token.to_owned(),
     }
@@ -157,7 +166,9 @@ fn announce(arguments: &Arguments, run: &RunFile) -> Result<(), Box<dyn std::err
         ("processor", &run.processor),
         ("legacy platform, simulated", &run.legacy),
         ("primary platform, simulated", &run.primary),
+        ("the same, TLS", &run.primary_tls),
         ("shop, simulated", &run.shop),
+        ("the same, TLS", &run.shop_tls),
         ("the simulation's controls", &run.control),
     ] {
         println!("  {what:<28} {}", or_none(address));
@@ -166,7 +177,8 @@ fn announce(arguments: &Arguments, run: &RunFile) -> Result<(), Box<dyn std::err
     let examples = directory::embedded("migrations/examples.txt").unwrap_or_default();
     println!("Try:");
     for example in examples.lines().filter(|line| !line.is_empty()) {
-        println!("  {}", example.replace("{tls}", &tls));
+        let filled = example.replace("{tls}", &tls).replace("{primary_tls}", &or_none(&run.primary_tls));
+        println!("  {}", filled.replace("{shop_tls}", &or_none(&run.shop_tls)));
     }
     println!("  turnout audit --data {data}");
     Ok(())

@@ -31,7 +31,7 @@ impl Kind {
 
 /// A design that runs.
 pub(super) enum Contestant {
-    Old { settings: OldDesignSettings, running: Option<OldDesign> },
+    Old { settings: Box<OldDesignSettings>, running: Option<OldDesign> },
     Ours(Box<Ours>),
 }
 
@@ -50,7 +50,7 @@ impl Contestant {
                 let mut settings = OldDesignSettings::new(ANY, lab.primary, lab.legacy, lab.world());
                 let running = lab::old_design::start(settings.clone()).await?;
                 settings.listen = running.address;
-                Ok(Self::Old { settings, running: Some(running) })
+                Ok(Self::Old { settings: Box::new(settings), running: Some(running) })
             }
             Kind::Turnout => Ok(Self::Ours(Box::new(Ours::start(lab, seed).await?))),
         }
@@ -70,7 +70,7 @@ impl Contestant {
                 if let Some(running) = running.take() {
                     running.crash().await;
                 }
-                *running = Some(lab::old_design::start(settings.clone()).await?);
+                *running = Some(lab::old_design::start(settings.as_ref().clone()).await?);
             }
             Self::Ours(ours) => {
                 ours.edge.kill().await?;
@@ -124,11 +124,14 @@ fn hasten(policy: &Path) -> std::io::Result<()> {
 
 fn write_settings(folder: &Path, lab: &lab::Running, edge: &str, processor: &str) -> std::io::Result<()> {
     let shown = folder.display();
-    let hosts: Vec<String> = directory::load(Some(&folder.join("migration")), crate::snapshot::looking_secrets())
-        .map_or_else(|_| Vec::new(), |snapshot| {
-            let sends = snapshot.migration.sends.iter().filter(|send| send.credential.is_some());
-            sends.map(|send| send.host.clone()).collect()
-        });
+    let hosts: Vec<String> =
+        directory::load(Some(&folder.join("migration")), crate::snapshot::looking_secrets()).map_or_else(
+            |_| Vec::new(),
+            |snapshot| {
+                let sends = snapshot.migration.sends.iter().filter(|send| send.credential.is_some());
+                sends.map(|send| send.host.clone()).collect()
+            },
+        );
     let mut text = format!(
         "data = \"{shown}/data\"\nmigration = \"{shown}/migration\"\n\
          [edge]\nlisten = \"{edge}\"\nprocessor = \"{processor}\"\n\
