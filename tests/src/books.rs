@@ -64,7 +64,8 @@ impl Ledger {
     pub fn states(&self) -> BTreeMap<String, u64> {
         let status = self.ask("status");
         let states = status["states"].as_object().unwrap();
-        let count = |(name, count): (&String, &Value)| Some((name.clone(), count.as_u64()?)).filter(|(_, n)| *n > 0);
+        let count =
+            |(name, count): (&String, &Value)| Some((name.clone(), count.as_u64()?)).filter(|(_, n)| *n > 0);
         states.iter().filter_map(count).collect()
     }
 
@@ -132,4 +133,39 @@ pub fn received(transactions: &[Value], merchant_of: impl Fn(u64) -> u64) -> BTr
         orders.entry((merchant_of(number(one, "advertiser")), reference)).or_default().push(one.clone());
     }
     orders
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn row(state: &str, reference: &str) -> Row {
+        Row::of(
+            &json!({ "event_id": "e", "state": state, "advertiser_id": 789, "order_reference": reference }),
+        )
+    }
+
+    #[test]
+    fn an_observer_that_counts_sees_what_is_lost_and_what_is_there_twice() {
+        let rows = [
+            row("taken", "A"),
+            row("merged", "A"),
+            row("unknown", "B"),
+            row("queued", "B"),
+            row("conflict", "C"),
+        ];
+        let counts = booked(&rows);
+        let of = |reference: &str| counts.get(&(789, reference.to_owned())).copied();
+        assert_eq!((of("A"), of("B"), of("C")), (Some(1), Some(2), None));
+    }
+
+    #[test]
+    fn a_platform_that_has_an_order_twice_is_seen() {
+        let one = |reference: &str| json!({ "advertiser": 100_789, "order_reference": reference });
+        let orders = received(&[one("A"), one("A"), one("B")], |id| id - 100_000);
+        assert_eq!(orders[&(789, "A".to_owned())].len(), 2);
+        assert_eq!(orders[&(789, "B".to_owned())].len(), 1);
+    }
 }

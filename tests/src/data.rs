@@ -20,8 +20,7 @@ impl Data {
     pub fn prepared() -> Self {
         let data = Self { folder: tempfile::tempdir().unwrap() };
         let path = data.text();
-        let arguments =
-            ["up", "--data", &path, "--edge", "127.0.0.1:0", "--traffic", "0", "--json"];
+        let arguments = ["up", "--data", &path, "--edge", "127.0.0.1:0", "--traffic", "0", "--json"];
         drop(Process::start(&arguments, &data.file("prepare.err")));
         fs::remove_file(data.file("run/up.json")).unwrap();
         data.set("evidence_wait", "\"500ms\"");
@@ -46,7 +45,8 @@ impl Data {
         self.edit("policy.toml", |text| {
             let is_it = |line: &str| line.split('=').next().is_some_and(|key| key.trim() == name);
             assert!(text.lines().any(is_it), "the policy has no `{name}`");
-            let line = |line: &str| if is_it(line) { format!("{name} = {value}\n") } else { format!("{line}\n") };
+            let line =
+                |line: &str| if is_it(line) { format!("{name} = {value}\n") } else { format!("{line}\n") };
             text.lines().map(line).collect()
         });
     }

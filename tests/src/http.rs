@@ -39,7 +39,8 @@ impl Answer {
     /// The body as JSON.
     pub fn json(&self) -> Value {
         let text = self.text();
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in an answer {}: {text}", self.status))
+        serde_json::from_str(&text)
+            .unwrap_or_else(|error| panic!("{error} in an answer {}: {text}", self.status))
     }
 
     /// The body as text.
@@ -96,26 +97,25 @@ impl Client {
     /// # Errors
     /// As [`Client::send`].
     pub fn get(&mut self, host: &str, target: &str, headers: &[(&str, &str)]) -> io::Result<Answer> {
-        self.request("GET", host, target, headers, b"")
+        self.request(&format!("GET {target}"), host, headers, b"")
     }
 
-    /// Any request.
+    /// Any request; `what` is its method and its target.
     ///
     /// # Errors
     /// As [`Client::send`].
     pub fn request(
         &mut self,
-        method: &str,
+        what: &str,
         host: &str,
-        target: &str,
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> io::Result<Answer> {
-        let mut head = format!("{method} {target} HTTP/1.1\r\nhost: {host}\r\n");
+        let mut head = format!("{what} HTTP/1.1\r\nhost: {host}\r\n");
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
-        if !body.is_empty() || method == "POST" {
+        if !body.is_empty() || what.starts_with("POST ") {
             head.push_str(&format!("content-length: {}\r\n", body.len()));
         }
         head.push_str("\r\n");
@@ -148,7 +148,7 @@ pub fn get_json(address: &str, target: &str, token: Option<&str>) -> Value {
 pub fn post_json(address: &str, target: &str, body: &Value) -> Value {
     let headers = [("content-type", "application/json"), ("connection", "close")];
     let body = body.to_string();
-    let answer = Client::new(address).request("POST", address, target, &headers, body.as_bytes());
+    let answer = Client::new(address).request(&format!("POST {target}"), address, &headers, body.as_bytes());
     let answer = answer.unwrap_or_else(|error| panic!("POST {address}{target}: {error}"));
     assert_eq!(answer.status, 200, "POST {target} {body}: {}", answer.text());
     answer.json()
@@ -178,7 +178,8 @@ fn read_body(from: &mut impl BufRead, answer: &mut Answer) -> io::Result<()> {
     if answer.header("transfer-encoding").is_some() {
         loop {
             let line = read_line(from)?;
-            let size = usize::from_str_radix(line.trim(), 16).map_err(|_| bad(&format!("no chunk: {line:?}")))?;
+            let size =
+                usize::from_str_radix(line.trim(), 16).map_err(|_| bad(&format!("no chunk: {line:?}")))?;
             let start = answer.body.len();
             answer.body.resize(start + size, 0);
             from.read_exact(answer.body.get_mut(start..).unwrap_or_default())?;

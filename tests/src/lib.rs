@@ -9,6 +9,7 @@
 #![allow(
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
     clippy::unwrap_used,
     clippy::missing_panics_doc,
     reason = "a test kit: whatever goes wrong here is a failed test"

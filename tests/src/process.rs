@@ -17,8 +17,8 @@ const START_WITHIN: Duration = Duration::from_secs(60);
 /// The binary under test.
 pub fn binary() -> PathBuf {
     let named = env::var_os("TURNOUT_BIN").map(PathBuf::from);
-    let path = named
-        .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/turnout"));
+    let path =
+        named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/turnout"));
     assert!(
         path.is_file(),
         "{} is not there: run `cargo build --release -p turnout`, or name the binary in TURNOUT_BIN",

@@ -26,13 +26,15 @@ pub struct Roles {
 impl Roles {
     /// Starts all of them.
     pub fn start(data: Data) -> Self {
-        fs::write(data.file("platforms.toml"), format!("data = {:?}\n[platforms]\nseed = 1\n", data.text())).unwrap();
+        fs::write(data.file("platforms.toml"), format!("data = {:?}\n[platforms]\nseed = 1\n", data.text()))
+            .unwrap();
         let platforms = start(&data, "platforms");
         let key = array(get_json(platforms.address("control"), "/world", None)["primary_api_keys"].clone());
         fs::write(data.file("api-key"), key.first().and_then(|key| key.as_str()).unwrap()).unwrap();
         let ground = ground(&data, &platforms);
         let any = "127.0.0.1:0";
-        fs::write(data.file("processor.toml"), format!("{ground}\n[processor]\nlisten = \"{any}\"\n")).unwrap();
+        fs::write(data.file("processor.toml"), format!("{ground}\n[processor]\nlisten = \"{any}\"\n"))
+            .unwrap();
         let processor = start(&data, "processor");
         let processor_address = processor.address("processor").to_owned();
         write_edge(&data, &ground, any, &processor_address);

@@ -28,14 +28,21 @@ pub struct Sale {
 impl Sale {
     /// A sale without a click.
     pub fn plain(merchant: u64, reference: &str, amount: &str) -> Self {
-        Self { order: (merchant, reference.to_owned()), amount: amount.to_owned(), currency: None, click_id: None }
+        Self {
+            order: (merchant, reference.to_owned()),
+            amount: amount.to_owned(),
+            currency: None,
+            click_id: None,
+        }
     }
 
     /// The target of its pixel.
     pub fn target(&self) -> String {
         let (merchant, reference) = &self.order;
-        let mut target =
-            format!("/sale.cfm?tracking={reference}&amount={}&merchantID={merchant}&transtype=sale", self.amount);
+        let mut target = format!(
+            "/sale.cfm?tracking={reference}&amount={}&merchantID={merchant}&transtype=sale",
+            self.amount
+        );
         if let Some(currency) = &self.currency {
             target.push_str(&format!("&currency={currency}"));
         }
@@ -115,7 +122,11 @@ pub struct Stream {
 
 impl Stream {
     /// Starts `connections` shops; `sale` makes the sale of a number.
-    pub fn start(edge: &str, connections: usize, sale: impl Fn(usize) -> Sale + Send + Sync + 'static) -> Self {
+    pub fn start(
+        edge: &str,
+        connections: usize,
+        sale: impl Fn(usize) -> Sale + Send + Sync + 'static,
+    ) -> Self {
         let (stop, seen) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Acknowledged::default())));
         let (next, sale) = (Arc::new(AtomicUsize::new(0)), Arc::new(sale));
         let shop = |_| {

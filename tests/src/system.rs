@@ -24,8 +24,7 @@ impl System {
     /// Starts it on this directory, without traffic.
     pub fn up(data: Data) -> Self {
         let path = data.text();
-        let arguments =
-            ["up", "--data", &path, "--edge", "127.0.0.1:0", "--traffic", "0", "--json"];
+        let arguments = ["up", "--data", &path, "--edge", "127.0.0.1:0", "--traffic", "0", "--json"];
         let process = Process::start(&arguments, &data.file("up.err"));
         let token = data.token("up");
         Self { process, data, token }

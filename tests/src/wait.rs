@@ -14,7 +14,7 @@ pub fn wait_for<T>(what: &str, within: Duration, mut look: impl FnMut() -> Optio
             return found;
         }
         assert!(began.elapsed() < within, "waited {within:?} in vain: {what}");
-        thread::sleep(PAUSE);
+        pause();
     }
 }
 
@@ -32,6 +32,11 @@ pub fn wait_until<T: std::fmt::Debug>(
             return seen;
         }
         assert!(began.elapsed() < within, "waited {within:?} in vain: {what}; last seen {seen:#?}");
-        thread::sleep(PAUSE);
+        pause();
     }
+}
+
+fn pause() {
+    // What is waited for happens in another process, which tells nobody: it is asked again after a moment.
+    thread::sleep(PAUSE);
 }

@@ -19,11 +19,19 @@ fn check_reports_every_mistake_of_a_migration_with_file_and_line() {
 
     data.set("evidence_wait", "\"soon\"");
     data.edit("advertisers.csv", |text| format!("{text}x,y\n"));
-    data.edit("migration.toml", |text| text.replacen("from = \"voucher_codes\"", "from = \"vuocher_codes\"", 1));
+    data.edit("migration.toml", |text| {
+        text.replacen("from = \"voucher_codes\"", "from = \"vuocher_codes\"", 1)
+    });
     let broken = turnout(&["check", "--migration", &migration], b"");
     assert_eq!(broken.code, Some(1), "{broken:?}");
-    for (file, word) in [("policy.toml", "soon"), ("advertisers.csv", "legacy_id"), ("migration.toml", "voucher_codes")] {
-        let told = broken.out.lines().chain(broken.err.lines()).any(|line| names_a_line_of(line, file) && line.contains(word));
+    for (file, word) in
+        [("policy.toml", "soon"), ("advertisers.csv", "legacy_id"), ("migration.toml", "voucher_codes")]
+    {
+        let told = broken
+            .out
+            .lines()
+            .chain(broken.err.lines())
+            .any(|line| names_a_line_of(line, file) && line.contains(word));
         assert!(told, "{file} with {word} is not in\n{}{}", broken.out, broken.err);
     }
     assert!(!broken.err.contains("panicked"), "{}", broken.err);
@@ -54,20 +62,42 @@ fn a_role_with_a_broken_configuration_ends_and_binds_nothing() {
     let text = data.text();
     for (what, settings, told) in [
         ("an address", format!("data = {text:?}\n[edge]\nlisten = \"nowhere\"\n{origins}"), "nowhere"),
-        ("a key", format!("data = {text:?}\n[edge]\nlisten = {:?}\nlane_ = \"x\"\n{origins}", address.to_string()), "lane_"),
-        ("an origin that leads back", format!("data = {text:?}\nmigration = {migration:?}\n[edge]\nlisten = {:?}\n{origins}", address.to_string()), "our own public hosts"),
-        ("a folder", format!("data = {text:?}\nmigration = \"/nowhere/at/all\"\n[edge]\nlisten = {:?}\n", address.to_string()), "/nowhere/at/all"),
+        (
+            "a key",
+            format!("data = {text:?}\n[edge]\nlisten = {:?}\nlane_ = \"x\"\n{origins}", address.to_string()),
+            "lane_",
+        ),
+        (
+            "an origin that leads back",
+            format!(
+                "data = {text:?}\nmigration = {migration:?}\n[edge]\nlisten = {:?}\n{origins}",
+                address.to_string()
+            ),
+            "our own public hosts",
+        ),
+        (
+            "a folder",
+            format!(
+                "data = {text:?}\nmigration = \"/nowhere/at/all\"\n[edge]\nlisten = {:?}\n",
+                address.to_string()
+            ),
+            "/nowhere/at/all",
+        ),
         ("TOML", "[[[".to_owned(), "turnout.toml:1"),
     ] {
         fs::write(&config, settings).unwrap();
-        let ended = turnout(&["serve", "--role", "edge", "--config", &config.display().to_string(), "--json"], b"");
+        let ended =
+            turnout(&["serve", "--role", "edge", "--config", &config.display().to_string(), "--json"], b"");
         assert!(ended.code.is_some_and(|code| code != 0), "{what}: {ended:?}");
         assert!(ended.err.contains(told), "{what}: `{told}` is not in {}", ended.err);
         assert!(!ended.err.contains("panicked") && ended.out.is_empty(), "{what}: {ended:?}");
         assert!(TcpStream::connect(address).is_err(), "{what}: nothing listens");
     }
     let missing = turnout(&["serve", "--role", "edge", "--config", "/nowhere/turnout.toml"], b"");
-    assert!(missing.code.is_some_and(|code| code != 0) && missing.err.contains("/nowhere/turnout.toml"), "{missing:?}");
+    assert!(
+        missing.code.is_some_and(|code| code != 0) && missing.err.contains("/nowhere/turnout.toml"),
+        "{missing:?}"
+    );
 }
 
 #[test]
@@ -88,7 +118,7 @@ fn what_is_no_http_gets_a_400_and_the_connection_ends() {
     let system = System::up(Data::prepared());
     let address = system.process.address("edge");
     for garbage in [
-        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03hello"[..],
+        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03hello\r\n\r\n"[..],
         b"hello\r\n\r\n",
         b"GET\r\n\r\n",
         b"GET / HTTP/1.1\r\n\r\n",
@@ -140,17 +170,24 @@ fn an_image_stays_an_image_whatever_is_wrong_with_its_query() {
     let system = System::up(Data::prepared());
     let mut edge = system.edge();
     for query in [
-        "", "?", "?merchantID=789", "?merchantID=bonobos&amount=1&tracking=x", "?amount=AMOUNTOFSALE&merchantID=789&tracking=1",
-        "?tracking=##ORDERID##&amount=5&merchantID=789", "?tracking=%ZZ&amount=%&merchantID=789", "?&&&===&",
-        "?tracking=1&amount=1,5&merchantID=789", "?merchantID=4711&amount=1.00&tracking=nobody",
+        "",
+        "?",
+        "?merchantID=789",
+        "?merchantID=bonobos&amount=1&tracking=x",
+        "?amount=AMOUNTOFSALE&merchantID=789&tracking=1",
+        "?tracking=##ORDERID##&amount=5&merchantID=789",
+        "?tracking=%ZZ&amount=%&merchantID=789",
+        "?&&&===&",
+        "?tracking=1&amount=1,5&merchantID=789",
+        "?merchantID=4711&amount=1.00&tracking=nobody",
         "?tracking=a&tracking=b&amount=1&amount=2&merchantID=789",
     ] {
         let answer = edge.get("www.shareasale.com", &format!("/sale.cfm{query}"), &[]).unwrap();
         assert!(answer.is_pixel(), "{query}: {answer:?}");
     }
-    let head = edge.request("HEAD", "shareasale.com", SALE, &[], b"").unwrap();
+    let head = edge.request(&format!("HEAD {SALE}"), "shareasale.com", &[], b"").unwrap();
     assert_eq!((head.status, head.header("content-type")), (200, Some("image/gif")), "{head:?}");
-    let beacon = edge.request("POST", "shareasale.com", SALE, &[], b"").unwrap();
+    let beacon = edge.request(&format!("POST {SALE}"), "shareasale.com", &[], b"").unwrap();
     assert!((200..300).contains(&beacon.status), "{beacon:?}");
     system.process.assert_calm();
 }
@@ -159,11 +196,18 @@ fn an_image_stays_an_image_whatever_is_wrong_with_its_query() {
 fn hosts_that_are_not_ours_are_told_so() {
     let system = System::up(Data::prepared());
     let mut edge = system.edge();
-    for host in ["example.com", "shareasale.com.evil.test", "127.0.0.1", "localhost:80", "evilshareasale.com"] {
+    for host in ["example.com", "shareasale.com.evil.test", "127.0.0.1", "localhost:80", "evilshareasale.com"]
+    {
         let answer = edge.get(host, "/r.cfm?b=1&u=456&m=789", &[]).unwrap();
         assert_eq!(answer.status, 421, "{host}: {answer:?}");
     }
-    for host in ["shareasale.com", "WWW.ShareASale.com", "shareasale.com:80", "shareasale.com.", "www.shareasale-analytics.com"] {
+    for host in [
+        "shareasale.com",
+        "WWW.ShareASale.com",
+        "shareasale.com:80",
+        "shareasale.com.",
+        "www.shareasale-analytics.com",
+    ] {
         let answer = edge.get(host, "/r.cfm?b=1&u=456&m=789", &[]).unwrap();
         assert_eq!(answer.status, 302, "{host}: {answer:?}");
     }

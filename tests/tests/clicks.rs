@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use system_tests::books::Order;
@@ -45,9 +45,15 @@ fn land(system: &System) -> Vec<(String, Merchant, u64)> {
         let merchant = &moved[number % moved.len()];
         let (publisher, _) = publishers[number % publishers.len()];
         let link = match number % 3 {
-            0 => format!("/r.cfm?b=123&u={publisher}&m={}&urllink={}%2Fp%3Fid%3D{number}", merchant.legacy_id, merchant.domain),
+            0 => format!(
+                "/r.cfm?b=123&u={publisher}&m={}&urllink={}%2Fp%3Fid%3D{number}",
+                merchant.legacy_id, merchant.domain
+            ),
             1 => format!("/r.cfm?b=1&u={publisher}&m={}&urllink=&afftrack=n{number}", merchant.legacy_id),
-            _ => format!("/m-pr.cfm?merchantID={}&userID={publisher}&productID={number}&afftrack=", merchant.legacy_id),
+            _ => format!(
+                "/m-pr.cfm?merchantID={}&userID={publisher}&productID={number}&afftrack=",
+                merchant.legacy_id
+            ),
         };
         let answer = follow(&mut edge, &format!("https://www.shareasale.com{link}"), &[]);
         assert_eq!(answer.status, 302, "{link}: {answer:?}");
@@ -56,7 +62,10 @@ fn land(system: &System) -> Vec<(String, Merchant, u64)> {
         let own = domain == merchant.domain || domain.ends_with(&format!(".{}", merchant.domain));
         assert!(own, "{link} leads to {landing}");
         let click_id = parameter(&landing, "sscid").unwrap_or_else(|| panic!("no click id in {landing}"));
-        assert!(click_id.len() <= 64 && click_id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'));
+        assert!(
+            click_id.len() <= 64
+                && click_id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        );
         (landing, merchant.clone(), publisher)
     };
     (0..CLICKS).map(click).collect()
@@ -102,7 +111,40 @@ fn everyone_is_paid_by_the_primary(system: &System, wanted: &BTreeMap<Order, u64
     let transactions = system.lab().transactions("primary");
     assert_eq!(transactions.len(), wanted.len(), "every order is on the primary once");
     for one in &transactions {
-        let order = (merchants[&one["advertiser"].as_u64().unwrap()], one["order_reference"].as_str().unwrap().to_owned());
+        let order = (
+            merchants[&one["advertiser"].as_u64().unwrap()],
+            one["order_reference"].as_str().unwrap().to_owned(),
+        );
         assert_eq!(one["publisher"], publishers[&wanted[&order]], "{one:#}");
     }
+}
+
+/// The policy's deadline of a proxied click, and what two busy cores may add.
+const PROXIED_WITHIN: Duration = Duration::from_secs(6);
+
+#[test]
+fn with_the_legacy_platform_silent_clicks_of_merchants_not_moved_are_replied_to_in_time() {
+    let system = System::up(Data::prepared());
+    let lab = system.lab();
+    let merchants = lab.not_moved();
+    let answer = |system: &System, merchant: &Merchant| {
+        let link = format!("https://shareasale.com/r.cfm?b=1&u=456&m={}&urllink=", merchant.legacy_id);
+        let began = Instant::now();
+        let answer = follow(&mut system.edge(), &link, &[]);
+        assert!(began.elapsed() < PROXIED_WITHIN, "{link} took {:?}", began.elapsed());
+        answer
+    };
+    let usual = answer(&system, &merchants[0]);
+    assert!(usual.location().contains("shrsl_analytics_sscid="), "the legacy platform's own hop: {usual:?}");
+    for mode in ["blackhole", "refused", "error500"] {
+        lab.fault("legacy", mode);
+        for merchant in &merchants {
+            let alone = answer(&system, merchant);
+            assert_eq!(alone.status, 302, "{mode}: {alone:?}");
+            let domain = host(alone.location()).unwrap();
+            assert!(domain.ends_with(&merchant.domain), "{mode} leads to {}", alone.location());
+        }
+    }
+    assert_eq!(lab.requests("primary"), Vec::<serde_json::Value>::new(), "never the primary");
+    system.process.assert_calm();
 }

@@ -39,7 +39,11 @@ fn every_line_of_the_corpus_gets_an_answer_and_never_a_server_error() {
     assert!(wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong.join("\n"));
     assert!(count > 450, "the corpus has only {count} lines with an URL");
     assert!(not_ours > 0, "the corpus holds requests to hosts that are not ours");
-    let pixel = clicks::follow(&mut system.edge(), "https://shareasale.com/sale.cfm?tracking=W-1&amount=1.00&merchantID=789&transtype=sale", &[]);
+    let pixel = clicks::follow(
+        &mut system.edge(),
+        "https://shareasale.com/sale.cfm?tracking=W-1&amount=1.00&merchantID=789&transtype=sale",
+        &[],
+    );
     assert!(pixel.is_pixel(), "the edge is still healthy: {pixel:?}");
     nothing_is_lost(&system);
     system.process.assert_calm();
@@ -72,8 +76,8 @@ fn corpus() -> Vec<Wild> {
 }
 
 fn wild(line: &str, row: &Value, url: &str) -> Wild {
-    let scheme = url.find("//").filter(|&at| at == 0 || url[..at].ends_with(':') && at < 8);
-    let rest = scheme.map_or(url, |at| &url[at + 2..]);
+    let is_scheme = |text: &str| text.is_empty() || text.ends_with(':') && text.len() < 8;
+    let rest = url.split_once("//").filter(|(scheme, _)| is_scheme(scheme)).map_or(url, |(_, rest)| rest);
     let cut = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (host, target) = rest.split_at(cut);
     let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
@@ -91,7 +95,8 @@ fn raw(address: &str, wild: &Wild) -> Result<(u16, String), String> {
     let began = Instant::now();
     let mut stream = TcpStream::connect(address).map_err(|error| error.to_string())?;
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut request = format!("{} {} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", wild.method, wild.target, wild.host);
+    let mut request =
+        format!("{} {} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", wild.method, wild.target, wild.host);
     if !wild.body.is_empty() {
         request.push_str("content-type: application/x-www-form-urlencoded\r\n");
     }
@@ -105,8 +110,10 @@ fn raw(address: &str, wild: &Wild) -> Result<(u16, String), String> {
     // A refusal may be followed by a reset once it is read.
     let ended = stream.read_to_end(&mut bytes);
     let text = String::from_utf8_lossy(&bytes).into_owned();
-    let status = text.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).and_then(|text| text.parse().ok());
-    let status = status.ok_or_else(|| format!("no answer after {:?} ({ended:?}): {text:?}", began.elapsed()))?;
+    let status =
+        text.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).and_then(|text| text.parse().ok());
+    let status =
+        status.ok_or_else(|| format!("no answer after {:?} ({ended:?}): {text:?}", began.elapsed()))?;
     if began.elapsed() >= PATIENCE {
         return Err(format!("the connection hung after {status}"));
     }

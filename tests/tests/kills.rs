@@ -1,6 +1,6 @@
 //! Edge and processor killed in the middle of a stream of sales, again and again.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test")]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -112,7 +112,8 @@ fn everything_adds_up(roles: &Roles, seen: &Acknowledged) {
 fn settle(roles: &Roles, seen: &Acknowledged) {
     let token = roles.data.token("edge");
     wait_for("the outbox is handed over", MINUTE, || {
-        let status = system_tests::http::get_json(roles.edge.address("edge_operator"), "/status", Some(&token));
+        let status =
+            system_tests::http::get_json(roles.edge.address("edge_operator"), "/status", Some(&token));
         (status["outbox"]["queued"] == 0).then_some(())
     });
     let states = roles.ledger().wait_until_settled(seen.orders.len() as u64, 2 * MINUTE);
@@ -158,7 +159,8 @@ fn the_platforms_hold_each_order_once(roles: &Roles, seen: &Acknowledged) {
 fn a_processor_that_is_away_costs_nobody_a_reply() {
     let mut roles = Roles::start(Data::prepared());
     roles.processor.kill();
-    let sales: Vec<Sale> = (0..200).map(|number| Sale::plain(789, &format!("AWAY-{number}"), "3.00")).collect();
+    let sales: Vec<Sale> =
+        (0..200).map(|number| Sale::plain(789, &format!("AWAY-{number}"), "3.00")).collect();
     let seen = system_tests::sales::report_all(roles.edge_address(), &sales, 8);
     assert_eq!(seen.not, BTreeMap::new());
     assert!(seen.slowest() < Duration::from_secs(2), "{:?}", seen.slowest());

@@ -31,13 +31,20 @@ fn a_real_link_and_a_real_sale_go_through_the_whole_system() {
 
     let (landing, cookies) = land(&system, &on_primary);
     assert_eq!(host(&landing), Some("example.com"), "{landing}");
-    assert_eq!(parameter(&landing, "sscid"), parameter(&destination, "sscid"), "our click id reaches the shop");
+    assert_eq!(
+        parameter(&landing, "sscid"),
+        parameter(&destination, "sscid"),
+        "our click id reaches the shop"
+    );
     let page = follow(&mut Client::new(system.process.address("shop")), &landing, &[]);
     assert_eq!(page.status, 200, "the shopper lands on a page");
 
     buy(&system, &landing, "MAIN-1");
     sale_is_credited(&system, "MAIN-1");
-    assert!(cookies.iter().any(|cookie| cookie.contains("100789")), "the platform set its own cookies: {cookies:?}");
+    assert!(
+        cookies.iter().any(|cookie| cookie.contains("100789")),
+        "the platform set its own cookies: {cookies:?}"
+    );
 
     let pixel = follow(&mut system.edge(), SALE, &[]);
     assert!(pixel.is_pixel(), "{pixel:?}");

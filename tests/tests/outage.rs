@@ -58,7 +58,8 @@ fn with_both_platforms_down_ten_thousand_sales_are_replied_to_at_once_and_delive
 }
 
 fn set_dedup(lab: &Lab, folding: &[u64]) {
-    let advertisers: Vec<Value> = folding.iter().map(|id| json!({ "legacy_id": id, "dedup": true })).collect();
+    let advertisers: Vec<Value> =
+        folding.iter().map(|id| json!({ "legacy_id": id, "dedup": true })).collect();
     lab.settings(&json!({
         "advertisers": advertisers,
         "primary_rate_limit_per_minute": 0,
@@ -83,7 +84,7 @@ fn sales(system: &System, moved: &[Merchant], not_moved: &[Merchant]) -> Vec<Sal
         let amount = format!("{}.{:02}", 1 + number % 200, number % 100);
         let mut sale = Sale::plain(merchant.legacy_id, &format!("OUT-{number}"), &amount);
         sale.currency = Some(merchant.currency.clone());
-        if (number / all.len()) % 4 == 0 {
+        if (number / all.len()).is_multiple_of(4) {
             sale.click_id = click_ids.get(&merchant.legacy_id).cloned();
         }
         sale
@@ -103,7 +104,8 @@ fn nothing_is_lost_or_booked_twice(seen: &Acknowledged, rows: &[Row]) {
 
 /// Once on its platform; or not more than once, and visible as unknown.
 fn every_order_is_delivered(lab: &Lab, merchants: &[Merchant], rows: &[Row]) {
-    let by_primary: BTreeMap<u64, u64> = merchants.iter().map(|one| (one.primary_id, one.legacy_id)).collect();
+    let by_primary: BTreeMap<u64, u64> =
+        merchants.iter().map(|one| (one.primary_id, one.legacy_id)).collect();
     let on = BTreeMap::from([
         ("primary", received(&lab.transactions("primary"), |id| by_primary[&id])),
         ("legacy", received(&lab.transactions("legacy"), |id| id)),
@@ -126,4 +128,26 @@ fn every_order_is_delivered(lab: &Lab, merchants: &[Merchant], rows: &[Row]) {
         }
     }
     assert!(unknown < rows.len() / 50, "{unknown} unknown: a breaker should have kept most from being tried");
+}
+
+#[test]
+fn with_both_platforms_silent_no_reply_waits_for_one() {
+    let data = Data::prepared();
+    data.set("attempt_deadline", "\"1s\"");
+    let system = System::up(data);
+    let lab = system.lab();
+    for platform in ["legacy", "primary"] {
+        lab.fault(platform, "blackhole");
+    }
+    let sales: Vec<Sale> =
+        (0..500).map(|number| Sale::plain(789, &format!("HOLE-{number}"), "3.00")).collect();
+    let seen = report_all(system.process.address("edge"), &sales, CONNECTIONS);
+    assert_eq!(seen.not, BTreeMap::new());
+    assert!(seen.slowest() < LONGEST_REPLY, "{:?}", seen.slowest());
+    for platform in ["legacy", "primary"] {
+        lab.fault(platform, "none");
+    }
+    system.ledger().wait_until_settled(500, Duration::from_secs(60));
+    nothing_is_lost_or_booked_twice(&seen, &system.ledger().rows());
+    assert_eq!(system.ledger().assert_balances(), 500);
 }
