@@ -14,7 +14,21 @@ pub(crate) fn read(tables: &[Table; 3]) -> Result<Directory, Vec<Mistake>> {
     let advertisers = rows(advertisers, &ADVERTISER, &mut mistakes, advertiser);
     let publishers = rows(publishers, &PUBLISHER, &mut mistakes, publisher);
     let creatives = rows(creatives, &CREATIVE, &mut mistakes, creative);
+    note_double(&tables[0].0, advertisers.iter().map(|row| row.legacy_id), &mut mistakes);
+    note_double(&tables[1].0, publishers.iter().map(|row| row.legacy_id), &mut mistakes);
     if mistakes.is_empty() { Ok(Directory::new(advertisers, publishers, creatives)) } else { Err(mistakes) }
+}
+
+/// An id that stands twice would be mapped by chance.
+fn note_double(file: &str, ids: impl Iterator<Item = u64>, mistakes: &mut Vec<Mistake>) {
+    let mut ids: Vec<u64> = ids.collect();
+    ids.sort_unstable();
+    let mut doubles: Vec<u64> = ids.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+    doubles.dedup();
+    for id in doubles {
+        let message = format!("legacy id {id} stands twice: keep one row");
+        mistakes.push(Mistake { file: file.to_owned(), line: 1, message });
+    }
 }
 
 const ADVERTISER: [&str; 11] = [

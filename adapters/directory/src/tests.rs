@@ -60,6 +60,14 @@ fn a_wave_without_a_phase_is_a_mistake() {
 }
 
 #[test]
+fn an_id_that_stands_twice_is_a_mistake() {
+    let text = embedded_text("publishers.csv");
+    let (_, row) = text.split_once('\n').unwrap();
+    let error = with("publishers.csv", &format!("{text}{row}")).unwrap_err().to_string();
+    assert!(error.contains("stands twice"), "{error}");
+}
+
+#[test]
 fn a_folder_without_files_is_named() {
     let error = load(Some(Path::new("no-such-folder")), secrets()).unwrap_err().to_string();
     assert!(error.contains("no-such-folder/migration.toml") && error.contains("cannot be read"), "{error}");

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use tracking::dialect::{Endpoint, Handling};
 use tracking::migration::{ConversionOrder, Evidence, EvidenceKind};
 use tracking::wire::SendFailure;
-use tracking::{Class, Event, Field, Home, Inbound, Outbound};
+use tracking::{Class, Event, Field, Home, Inbound, Method, Outbound};
 use units::{EventId, Seed, Timestamp};
 
 pub use self::account::{Fate, ParameterAccount};
 use crate::exchange::{Exchange, Health, Reading, read};
 use crate::policy::{Phase, Snapshot};
-use crate::reply::Reply;
+use crate::reply::{Mode, Reply};
 use crate::step::{Happened, Step};
 
 /// A request, explained.
@@ -36,7 +36,9 @@ pub struct Translation {
     pub evidence: Option<EvidenceKind>,
     /// The request to the primary; none if it is not to be asked, or cannot be.
     pub primary: Option<Outbound>,
-    /// What the client would be told.
+    /// How the client is answered: by the legacy platform where it is asked, else as the reply says.
+    pub mode: Mode,
+    /// What the client would be told; where the legacy platform is asked, if it does not answer.
     pub reply: Reply,
     /// What became of every parameter.
     pub parameters: Vec<ParameterAccount>,
@@ -46,10 +48,10 @@ pub struct Translation {
 
 /// Explains `inbound` as an edge with this snapshot would read it at `now`.
 pub fn translate(inbound: &Inbound, snapshot: &Arc<Snapshot>, seed: Seed, now: Timestamp) -> Translation {
-    let reply = rehearse(inbound, snapshot, seed, now);
+    let (mode, reply) = rehearse(inbound, snapshot, seed, now);
     let event_id = EventId::new(seed, now);
     let migration = &snapshot.migration;
-    let blank = |class, reply| Translation {
+    let blank = |class, mode, reply| Translation {
         event_id,
         class,
         endpoint: None,
@@ -57,16 +59,17 @@ pub fn translate(inbound: &Inbound, snapshot: &Arc<Snapshot>, seed: Seed, now: T
         phase: None,
         evidence: None,
         primary: None,
+        mode,
         reply,
-        parameters: account::all_passed(inbound, "no rule touches it: passed on byte for byte"),
+        parameters: Vec::new(),
         problems: Vec::new(),
     };
     if let Some(endpoint) = migration.legacy.recognise(&inbound.host, inbound.path()) {
         let reading = read(snapshot, endpoint, inbound, event_id, now);
-        let mut translation = blank(endpoint.class, reply);
+        let mut translation = blank(endpoint.class, mode, reply);
         translation.endpoint = Some(place(endpoint, &migration.legacy.file));
         match endpoint.handling {
-            Handling::Translate => fill(&mut translation, &reading, snapshot),
+            Handling::Translate => fill(&mut translation, &reading, snapshot, inbound),
             Handling::Proxy => {
                 let why = format!("{}:{}: passed on untouched", migration.legacy.file, endpoint.line);
                 translation.parameters = account::all_passed(inbound, &why);
@@ -78,15 +81,23 @@ pub fn translate(inbound: &Inbound, snapshot: &Arc<Snapshot>, seed: Seed, now: T
         return translation;
     }
     match migration.primary.recognise(&inbound.host, inbound.path()) {
-        Some(endpoint) => own_words(blank(endpoint.class, foreign_host()), inbound, snapshot, endpoint),
+        Some(endpoint) => {
+            own_words(blank(endpoint.class, Mode::Refuse, foreign_host()), inbound, snapshot, endpoint)
+        }
         None if migration.is_public_host(&inbound.host) => {
-            let mut translation = blank(Class::Unrecognised, reply);
+            let mut translation = blank(Class::Unrecognised, mode, reply);
+            let why =
+                format!("{}:1: no endpoint takes this path: passed on byte for byte", migration.legacy.file);
+            translation.parameters = account::all_passed(inbound, &why);
             let message = "no endpoint of the dialect takes this: passed to the legacy platform untouched";
             translation.problems.push(("unrecognised".to_owned(), message.to_owned()));
             translation
         }
         None => {
-            let mut translation = blank(Class::Unrecognised, foreign_host());
+            let mut translation = blank(Class::Unrecognised, Mode::Refuse, foreign_host());
+            let why =
+                format!("{}:1: the host is not listed, and the request is refused", migration.legacy.file);
+            translation.parameters = account::all_rejected(inbound, &why);
             let message = format!("`{}` is not one of the migration's hosts", inbound.host);
             translation.problems.push(("foreign_host".to_owned(), message));
             translation
@@ -103,7 +114,7 @@ pub fn foreign_host() -> Reply {
     let text =
         "421: this host is not served here. The hosts of the migration are listed by `turnout check`.\n";
     let headers = vec![("content-type".to_owned(), "text/plain; charset=utf-8".to_owned())];
-    Reply { mode: crate::reply::Mode::Refuse, status: 421, headers, body: text.as_bytes().to_vec() }
+    Reply { mode: Mode::Refuse, status: 421, headers, body: text.as_bytes().to_vec() }
 }
 
 /// A request in the primary's own words, which goes to it as it is.
@@ -136,16 +147,18 @@ fn problems(found: &[tracking::decode::Problem]) -> Vec<(String, String)> {
     found.iter().map(|problem| (problem.code.clone(), problem.message.clone())).collect()
 }
 
-fn fill(translation: &mut Translation, reading: &Reading<'_>, snapshot: &Snapshot) {
+fn fill(translation: &mut Translation, reading: &Reading<'_>, snapshot: &Snapshot, inbound: &Inbound) {
     let event = &reading.decoded.event;
     translation.problems = problems(&reading.decoded.problems);
     translation.phase = reading.advertiser.map(|_| reading.phase);
-    let evidence = evidence(reading, snapshot);
+    let evidence = evidence(reading, snapshot, inbound);
     let kind = evidence.kind();
     if translation.class == Class::Conversion {
         note_identity(translation, reading, snapshot);
         translation.evidence = Some(kind);
-        translation.primary = conversion(reading, snapshot, &evidence);
+        let held = |problem: &tracking::decode::Problem| problem.code.starts_with("conflicting_");
+        let booked = inbound.method != Method::Head && !reading.decoded.problems.iter().any(held);
+        translation.primary = conversion(reading, snapshot, &evidence).filter(|_| booked);
     } else {
         note_destination(translation, reading, snapshot);
         translation.primary = click(&translation.reply);
@@ -180,13 +193,21 @@ fn note_identity(translation: &mut Translation, reading: &Reading<'_>, snapshot:
         let message = format!("`{text}` identifies no order: booked by itself, never collapsed with another");
         translation.problems.push(("placeholder_reference".to_owned(), message));
     }
+    if !reading.decoded.event.basket_lines_up() {
+        let message = "the basket's lists do not line up: booked with the order, and not sent as rows";
+        translation.problems.push(("basket_does_not_line_up".to_owned(), message.to_owned()));
+    }
 }
 
-fn evidence(reading: &Reading<'_>, snapshot: &Snapshot) -> Evidence {
+fn evidence(reading: &Reading<'_>, snapshot: &Snapshot, inbound: &Inbound) -> Evidence {
     let named = reading.decoded.event.text(Field::ClickId).filter(|_| reading.consent.permits());
     match named.filter(|id| snapshot.migration.is_primary_click_id(id)) {
         Some(id) => Evidence::PlatformClickId(id.to_owned()),
-        None => reading.proven_click(snapshot).map_or(Evidence::None, Evidence::Click),
+        None => {
+            let click = reading.proven_click(snapshot);
+            let click = click.or_else(|| reading.remembered_click(snapshot, inbound));
+            click.map_or(Evidence::None, Evidence::Click)
+        }
     }
 }
 
@@ -211,7 +232,7 @@ fn conversion(reading: &Reading<'_>, snapshot: &Snapshot, evidence: &Evidence) -
 
 /// The request that the shopper's browser makes when it follows a redirect to the primary.
 fn click(reply: &Reply) -> Option<Outbound> {
-    if reply.mode != crate::reply::Mode::Redirect {
+    if reply.mode != Mode::Redirect {
         return None;
     }
     let (_, location) = reply.headers.iter().find(|(name, _)| name == "location")?;
@@ -228,19 +249,21 @@ fn click(reply: &Reply) -> Option<Outbound> {
     })
 }
 
-/// Runs the exchange with nothing behind it and takes its reply.
-fn rehearse(inbound: &Inbound, snapshot: &Arc<Snapshot>, seed: Seed, now: Timestamp) -> Reply {
+/// Runs the exchange with nothing behind it and takes its reply, and whether a platform would have given it.
+fn rehearse(inbound: &Inbound, snapshot: &Arc<Snapshot>, seed: Seed, now: Timestamp) -> (Mode, Reply) {
+    let mut asked = false;
     let mut exchange = Exchange::open(inbound.clone(), Arc::clone(snapshot), Health::default(), seed, now);
     while let Some(step) = exchange.poll() {
         match step {
             Step::Append(_) => exchange.handle(Happened::Appended, now),
             Step::Send { request, .. } => {
+                asked = true;
                 let failure = SendFailure::NothingSent("nothing is asked in a rehearsal".to_owned());
                 exchange.handle(Happened::Unanswered { home: request.home, failure }, now);
             }
-            Step::Reply(reply) => return reply,
+            Step::Reply(reply) => return (if asked { Mode::Proxy } else { reply.mode }, reply),
             Step::Record(_) | Step::WaitUntil(_) | Step::Report(_) => {}
         }
     }
-    foreign_host()
+    (Mode::Refuse, foreign_host())
 }

@@ -2,6 +2,8 @@
 
 mod value;
 
+use std::borrow::Cow;
+
 use units::{Currency, limits};
 
 use crate::dialect::{Dialect, Endpoint, Kind, Meaning, Parameter, Unknown};
@@ -202,10 +204,10 @@ fn read_values(
     }
 }
 
-fn with_tail(raw: &[u8], tail: Option<&[u8]>) -> String {
+fn with_tail<'r>(raw: &'r [u8], tail: Option<&[u8]>) -> Cow<'r, str> {
     match tail {
-        Some(tail) if !tail.is_empty() => query::decode_text(&[raw, tail].concat()),
-        _ => query::decode_text(raw),
+        Some(tail) if !tail.is_empty() => Cow::Owned(query::decode_text(&[raw, tail].concat())),
+        _ => query::text(raw),
     }
 }
 
@@ -235,15 +237,28 @@ fn read_value(
     let missing = !matches!(outcome, Some(Outcome::Mapped(_)));
     if missing && let Some(default) = &parameter.default {
         decoded.event.set(field, Value::Text(default.clone()));
-        let sent = outcome == Some(Outcome::Rejected);
-        return if sent { outcome } else { Some(Outcome::Defaulted(field)) };
+        if outcome == Some(Outcome::Rejected) {
+            let place = endpoint_place(decoded, parameter);
+            let outcome = Outcome::Defaulted(field);
+            decoded.traces.push(Trace { raw: b"", name: b"", value: None, parameter: place, outcome });
+            return Some(Outcome::Rejected);
+        }
+        return Some(Outcome::Defaulted(field));
     }
     if missing && parameter.required && outcome != Some(Outcome::Rejected) {
         let name = &parameter.name;
-        let message = format!("`{name}` is missing or empty: it is the {}", lower_first(field.meaning()));
+        let message = format!("`{name}` is missing or empty: it is {}", lower_first(field.meaning()));
         decoded.problems.push(Problem::new(format!("missing_{}", field.name()), message));
     }
     outcome
+}
+
+fn endpoint_place(decoded: &Decoded<'_, '_>, parameter: &Parameter) -> Option<usize> {
+    decoded
+        .endpoint
+        .parameters
+        .iter()
+        .position(|known| known.line == parameter.line && known.name == parameter.name)
 }
 
 /// The currency that amounts are read in: the request's own, else the advertiser's, else the dollar that the

@@ -257,6 +257,17 @@ impl Event {
     }
 }
 
+impl Event {
+    /// True if the basket's three lists have the same length and every article a name: only then can they be
+    /// read as rows.
+    pub fn basket_lines_up(&self) -> bool {
+        let skus = self.list(Field::BasketSkus);
+        let same = |field| self.list(field).len() == skus.len();
+        let named = skus.iter().all(|sku| !sku.is_empty());
+        named && same(Field::BasketPrices) && same(Field::BasketQuantities)
+    }
+}
+
 impl Serialize for Event {
     /// An object of the class and the standard names; amounts are decimal texts, ids are texts.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -3,6 +3,8 @@
 //! Real queries hold invalid escapes, raw quotes and bytes of old code pages. Nothing here refuses, and
 //! nothing changes what no rule touches.
 
+use std::borrow::Cow;
+
 /// One `name=value` of a query, as sent. An absent `=` differs from an empty value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Pair<'a> {
@@ -52,12 +54,19 @@ pub fn decode(raw: &[u8]) -> Vec<u8> {
 
 /// Percent-decodes once and reads the bytes as text: UTF-8, or else the code page of old senders (Latin-1).
 pub fn decode_text(raw: &[u8]) -> String {
+    text(raw).into_owned()
+}
+
+/// [`decode_text`], borrowed where nothing has to be decoded.
+pub fn text(raw: &[u8]) -> Cow<'_, str> {
     let plain = !raw.iter().any(|byte| matches!(byte, b'+' | b'%') || !byte.is_ascii());
-    let bytes = if plain { raw.to_vec() } else { decode(raw) };
-    match String::from_utf8(bytes) {
+    if let (true, Ok(text)) = (plain, core::str::from_utf8(raw)) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(match String::from_utf8(decode(raw)) {
         Ok(text) => text,
         Err(error) => error.as_bytes().iter().map(|&byte| char::from(byte)).collect(),
-    }
+    })
 }
 
 /// Appends `text`, percent-encoded for a query value: letters, digits and `-._~` stay, a space is `%20`.

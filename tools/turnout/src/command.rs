@@ -18,7 +18,18 @@ use std::error::Error;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
 use tracking::source::Mistake;
+
+/// Log lines go to standard error, so that standard output stays for programs. `TURNOUT_LOG` chooses what is
+/// told, as `info` or `edge=debug`; `usual` stands where it says nothing.
+fn log(usual: &str, json: bool) {
+    let filter = std::env::var("TURNOUT_LOG").unwrap_or_else(|_| usual.to_owned());
+    let filter = EnvFilter::try_new(&filter).unwrap_or_else(|_| EnvFilter::new(usual));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // It fails only if a log is set up already, which then stays.
+    drop(if json { lines.json().try_init() } else { lines.try_init() });
+}
 
 /// The runtime of roles that serve.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {

@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use relay::envelope::SealKey;
@@ -108,11 +108,9 @@ pub(crate) struct KeyRing {
 impl DataDir {
     /// The directory, made if it is not there.
     pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
-        fs::create_dir_all(path).map_err(|source| DataError::File {
-            doing: "make",
-            path: path.to_path_buf(),
-            source,
-        })?;
+        // What is in it is money and, sealed, people: nobody else's to read.
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.map_err(|source| DataError::File { doing: "make", path: path.to_path_buf(), source })?;
         Ok(Self(path.to_path_buf()))
     }
 

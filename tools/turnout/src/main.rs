@@ -7,6 +7,7 @@ mod clock;
 mod command;
 mod data;
 mod input;
+mod reload;
 mod roles;
 mod settings;
 mod snapshot;

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use edge::settings::{Certificate, EdgeSettings, OperatorSettings, ProcessorSettings, TlsSettings, Token};
+use edge::settings::{
+    Certificate, EdgeSettings, FrontSettings, OperatorSettings, ProcessorSettings, TlsSettings, Token,
+};
 use ledger::Ledger;
 use relay::policy::Snapshot;
 use telemetry::Telemetry;
@@ -41,7 +43,7 @@ pub(crate) async fn edge(
     keys: &KeyRing,
     file: &EdgeFile,
     processor: Option<String>,
-) -> Result<edge::RunningEdge, Wrong> {
+) -> Result<(edge::RunningEdge, Arc<ArcSwap<Snapshot>>), Wrong> {
     let lane = file.lane.clone().unwrap_or_else(|| "lane-1".to_owned());
     let folder = ground.data.path("outbox").join(&lane);
     std::fs::create_dir_all(&folder)?;
@@ -65,15 +67,25 @@ pub(crate) async fn edge(
         operator: file.operator.map(|listen| OperatorSettings { listen, token: Token(keys.token.clone()) }),
         processor: handover,
         upstream: upstream::Settings { origins: ground.origins.clone(), ..upstream::Settings::default() },
+        fronts: fronts(file),
         ..EdgeSettings::default()
     };
+    let snapshot = Arc::new(ArcSwap::from(Arc::clone(&ground.snapshot)));
     let parts = edge::Parts {
-        snapshot: Arc::new(ArcSwap::from(Arc::clone(&ground.snapshot))),
+        snapshot: Arc::clone(&snapshot),
         appender,
         consumer,
         telemetry: Arc::clone(&ground.telemetry),
     };
-    Ok(edge::serve(settings, parts).await?)
+    Ok((edge::serve(settings, parts).await?, snapshot))
+}
+
+fn fronts(file: &EdgeFile) -> FrontSettings {
+    let usual = FrontSettings::default();
+    FrontSettings {
+        networks: file.fronts.clone(),
+        address_header: file.front_header.clone().unwrap_or(usual.address_header),
+    }
 }
 
 /// Starts a processor whose ledger is in the data directory. `credentials` are shown to the primary.

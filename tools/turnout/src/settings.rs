@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use admission::front::Network;
 use tracking::Home;
 use tracking::source::{Mistake, Section, Source};
 use upstream::{Endpoint, Origin};
@@ -55,6 +56,10 @@ pub(crate) struct Edge {
     pub(crate) processor: Option<String>,
     /// The outbox lane's name.
     pub(crate) lane: Option<String>,
+    /// The networks of the tier before the edges, whose word about the client is believed.
+    pub(crate) fronts: Vec<Network>,
+    /// The header in which they name the client's address.
+    pub(crate) front_header: Option<String>,
 }
 
 /// Settings of the processor.
@@ -78,6 +83,9 @@ pub(crate) struct Platforms {
     /// The seed of the world.
     pub(crate) seed: u64,
 }
+
+/// The seed of the simulated world where none is named; `up` has the same.
+const SEED: u64 = 1;
 
 /// Reads a settings file; `file` names it in messages.
 pub(crate) fn read(file: &Path) -> Result<Settings, Vec<Mistake>> {
@@ -104,7 +112,9 @@ fn read_settings(root: &Section<'_, '_>) -> Settings {
         processor: root
             .section("processor", |section| Processor { listen: address(section, "listen") })
             .unwrap_or_default(),
-        platforms: root.section("platforms", read_platforms).unwrap_or_default(),
+        platforms: root
+            .section("platforms", read_platforms)
+            .unwrap_or_else(|| Platforms { seed: SEED, ..Platforms::default() }),
         origins: root.sections("origin", read_origin),
         credentials: root.sections("credential", |section| {
             (section.required_text("host"), PathBuf::from(section.required_text("file")))
@@ -124,7 +134,20 @@ fn read_edge(section: &Section<'_, '_>) -> Edge {
         operator: address(section, "operator"),
         processor: section.text("processor"),
         lane: section.text("lane"),
+        fronts: read_fronts(section),
+        front_header: section.text("front_header"),
     }
+}
+
+fn read_fronts(section: &Section<'_, '_>) -> Vec<Network> {
+    let parse = |text: String| {
+        let network = text.parse::<Network>().ok();
+        if network.is_none() {
+            section.mistake_at("fronts", format!("`{text}` is no network: write `10.0.0.0/8` or an address"));
+        }
+        network
+    };
+    section.texts("fronts").into_iter().filter_map(parse).collect()
 }
 
 fn read_platforms(section: &Section<'_, '_>) -> Platforms {
@@ -133,7 +156,7 @@ fn read_platforms(section: &Section<'_, '_>) -> Platforms {
         primary: address(section, "primary"),
         shop: address(section, "shop"),
         control: address(section, "control"),
-        seed: section.number("seed").unwrap_or(1),
+        seed: section.number("seed").unwrap_or(SEED),
     }
 }
 

@@ -48,7 +48,7 @@ impl Exchange {
         #[expect(clippy::cast_possible_truncation, reason = "32 of 64 random bits are wanted")]
         let random = Chance::new(self.seed.fork(0xc1)).next_u64() as u32;
         click.click_id = snapshot.secrets.click_id_keys.mint(&click, random);
-        let (page, cookies) = self.identified(snapshot, reading, advertiser, &click, &landing);
+        let (page, cookies) = self.identified(reading, advertiser, &click, &landing);
         let location = self.primary_location(snapshot, reading, advertiser, &page);
         let reply = match location {
             Some(location) => redirect(Mode::Redirect, location, cookies),
@@ -60,12 +60,12 @@ impl Exchange {
     /// The landing page with our click id, and the cookies that remember it, as far as the visitor permits.
     fn identified(
         &self,
-        snapshot: &Snapshot,
         reading: &Reading<'_>,
         advertiser: &Advertiser,
         click: &Click,
         landing: &Landing,
     ) -> (String, Vec<String>) {
+        let snapshot = &self.snapshot;
         let parameter = snapshot.migration.legacy.landing_parameter.as_deref();
         let Some(parameter) = parameter.filter(|_| reading.consent.permits()) else {
             return (landing.url.to_string(), Vec::new());

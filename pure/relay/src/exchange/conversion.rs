@@ -11,7 +11,7 @@ use units::Timestamp;
 
 use super::reading::Reading;
 use super::{Exchange, State, codes, headers, local};
-use crate::envelope::{Envelope, Purpose, Sealed};
+use crate::envelope::{self, Envelope, Purpose};
 use crate::fact::Fact;
 use crate::policy::Snapshot;
 use crate::reply::{Mode, Reply};
@@ -72,10 +72,11 @@ impl Exchange {
 
     /// The envelope of this request, without key and clicks.
     pub(super) fn envelope(&self, snapshot: &Snapshot, reading: &Reading<'_>, purpose: Purpose) -> Envelope {
-        let sealed = Sealed { original: Inbound::clone(&self.inbound), client: self.inbound.peer };
-        let seed = self.seed.fork(0x5e);
+        let (inbound, seed) = (&self.inbound, self.seed.fork(0x5e));
         let key = snapshot.secrets.seal_keys.first();
-        let sealed = key.map_or_else(Vec::new, |(id, key)| sealed.seal(key, *id, self.event_id, seed));
+        let sealed = key.map_or_else(Vec::new, |(id, key)| {
+            envelope::seal(inbound, inbound.peer, (*id, key), self.event_id, seed)
+        });
         Envelope {
             event_id: self.event_id,
             purpose,

@@ -8,7 +8,7 @@ use tracking::dialect::Endpoint;
 use tracking::directory::{Advertiser, CreativeKind, Publisher};
 use tracking::event::Click;
 use tracking::key;
-use tracking::{Field, Inbound};
+use tracking::{Class, Field, Inbound, Value};
 use units::{EventId, Timestamp};
 
 use crate::policy::{Phase, Snapshot};
@@ -52,6 +52,7 @@ pub fn read<'a>(
     let directory = &snapshot.directory;
     let currency_of = |id| directory.advertiser(id).map(|row: &Advertiser| row.currency);
     let mut decoded = decode::decode(&snapshot.migration.legacy, endpoint, inbound, &currency_of);
+    complete_from_creative(&mut decoded, snapshot);
     let advertiser_id = decoded.event.id(Field::AdvertiserId);
     let advertiser = advertiser_id.and_then(|id| directory.advertiser(id));
     let publisher_id = decoded.event.id(Field::PublisherId);
@@ -72,6 +73,19 @@ pub fn read<'a>(
     let consent = consent::decide(&decoded.event, signals);
     let phase = advertiser.map_or(Phase::Observe, |row| snapshot.policy.phase(row));
     Reading { decoded, event_id, received_at, advertiser, publisher, phase, consent }
+}
+
+/// A link whose advertiser is missing or unreadable still names it by its creative, if the map knows that one.
+fn complete_from_creative(decoded: &mut Decoded<'_, '_>, snapshot: &Snapshot) {
+    let event = &decoded.event;
+    if event.class != Class::Click || event.get(Field::AdvertiserId).is_some() {
+        return;
+    }
+    let creative = event.id(Field::CreativeId).filter(|id| *id > 0);
+    let row = creative.and_then(|id| snapshot.directory.creative(CreativeKind::Creative, id));
+    if let Some(row) = row {
+        decoded.event.set(Field::AdvertiserId, Value::Id(row.advertiser_id));
+    }
 }
 
 impl Reading<'_> {
@@ -136,14 +150,24 @@ impl Reading<'_> {
         (click.advertiser_id == advertiser).then_some(click)
     }
 
-    /// The click that the browser's cookies remember.
+    /// The click that the browser's cookies remember, else of the publisher that the request names itself.
     pub fn remembered_click(&self, snapshot: &Snapshot, inbound: &Inbound) -> Option<Click> {
         if !self.consent.permits() {
             return None;
         }
-        let (header, advertiser) = (inbound.header("cookie")?, self.advertiser?);
+        let advertiser = self.advertiser?;
         let (rules, keys) = (&snapshot.migration.cookies, &snapshot.secrets.click_id_keys);
-        cookie::remembered(header, rules, advertiser, keys, self.received_at)
+        let cookie = inbound.header("cookie");
+        let remembered =
+            cookie.and_then(|header| cookie::remembered(header, rules, advertiser, keys, self.received_at));
+        remembered.or_else(|| self.named_publisher())
+    }
+
+    /// The click of a publisher that a conversion names outright, as merchants' servers do that kept its id
+    /// from the landing page. Its time is not told, so the conversion's stands for it.
+    fn named_publisher(&self) -> Option<Click> {
+        let conversion = self.decoded.endpoint.class == Class::Conversion;
+        self.click().filter(|click| conversion && click.publisher_id > 0)
     }
 
     /// The key of a conversion; none if nothing identifies it.

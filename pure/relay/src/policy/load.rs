@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use tracking::source::{Mistake, Section, Source};
+use units::limits::DELIVERIES_IN_FLIGHT_MAX;
 
 use super::{BreakerPolicy, DeliveryPolicy, Phase, Policy, Wave};
 
@@ -72,7 +73,7 @@ fn read_delivery(section: &Section<'_, '_>) -> DeliveryPolicy {
         backoff_max: duration(section, "backoff_max"),
         attempts_max: number(section, "attempts_max", 1),
         retry_budget_percent: number(section, "retry_budget_percent", 0),
-        in_flight_max: usize::try_from(number(section, "in_flight_max", 1)).unwrap_or(1),
+        in_flight_max: in_flight_max(section),
     }
 }
 
@@ -83,6 +84,16 @@ fn read_breaker(section: &Section<'_, '_>) -> BreakerPolicy {
         probe_every: duration(section, "probe_every"),
         probe_deadline: duration(section, "probe_deadline"),
     }
+}
+
+/// How many deliveries may be under way, within what sockets and memory allow.
+fn in_flight_max(section: &Section<'_, '_>) -> usize {
+    let wanted = usize::try_from(number(section, "in_flight_max", 1)).unwrap_or(usize::MAX);
+    if wanted > DELIVERIES_IN_FLIGHT_MAX {
+        let message = format!("`in_flight_max` must be at most {DELIVERIES_IN_FLIGHT_MAX}");
+        section.mistake_at("in_flight_max", message);
+    }
+    wanted.min(DELIVERIES_IN_FLIGHT_MAX)
 }
 
 /// A whole number of at least `least`.

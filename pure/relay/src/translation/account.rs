@@ -53,13 +53,25 @@ pub struct ParameterAccount {
 
 /// Every parameter of a request that is passed on as it is.
 pub(super) fn all_passed(inbound: &Inbound, why: &str) -> Vec<ParameterAccount> {
+    all(inbound, Fate::Passed, why)
+}
+
+/// Every parameter of a request that is refused.
+pub(super) fn all_rejected(inbound: &Inbound, why: &str) -> Vec<ParameterAccount> {
+    all(inbound, Fate::Rejected, why)
+}
+
+fn all(inbound: &Inbound, fate: Fate, why: &str) -> Vec<ParameterAccount> {
     let pairs = query::pairs(inbound.query().unwrap_or_default());
-    let account = |pair: query::Pair<'_>| ParameterAccount {
-        name: query::decode_text(pair.name),
-        value: pair.value.map(query::decode_text),
-        fate: Fate::Passed,
-        to: Some(query::decode_text(pair.name)),
-        why: why.to_owned(),
+    let account = |pair: query::Pair<'_>| {
+        let name = query::decode_text(pair.name);
+        ParameterAccount {
+            value: pair.value.map(query::decode_text),
+            fate,
+            to: (fate == Fate::Passed).then(|| name.clone()),
+            why: why.to_owned(),
+            name,
+        }
     };
     pairs.map(account).collect()
 }
@@ -136,7 +148,9 @@ impl Context<'_> {
         let evidence = if class == Class::Click { EvidenceKind::None } else { self.evidence };
         let file = &self.migration.file;
         let why = |line: usize, more: &str| format!("{rule}: {}; {file}:{line}{more}", field.name());
-        if let Some(send) = self.migration.send(class, evidence) {
+        let rows = matches!(field, Field::BasketSkus | Field::BasketPrices | Field::BasketQuantities);
+        let unsent = rows && !self.reading.decoded.event.basket_lines_up();
+        if let Some(send) = self.migration.send(class, evidence).filter(|_| !unsent) {
             let carriers: Vec<&str> = send.carriers(field).map(|carrier| carrier.name.as_str()).collect();
             if let Some(first) = send.carriers(field).next() {
                 return (fate, Some(carriers.join(", ")), why(first.line, ""));

@@ -130,7 +130,7 @@ fn conversions() {
     );
     check(
         "/s?sum=1&kind=gift",
-        "amount=1.00 currency=USD conversion_type=sale | sum:Mapped(Amount) kind:Rejected :Defaulted(Currency) | invalid_conversion_type",
+        "amount=1.00 currency=USD conversion_type=sale | sum:Mapped(Amount) kind:Rejected :Defaulted(Currency) :Defaulted(ConversionType) | invalid_conversion_type",
     );
     check(
         "/s?sum=AMOUNT&cur='USD'",

@@ -97,7 +97,8 @@ fn write_json(send: &Send, materials: &[Material<'_>], request: &mut Outbound) {
             }
         }
     }
-    request.body = json::document(leaves.iter().map(|(path, leaf)| (path.as_str(), leaf.clone()))).into_bytes();
+    request.body =
+        json::document(leaves.iter().map(|(path, leaf)| (path.as_str(), leaf.clone()))).into_bytes();
     request.headers.push(("content-type".to_owned(), b"application/json".to_vec()));
 }
 
@@ -153,7 +154,8 @@ fn value(parameter: &SendParameter, material: &Material<'_>) -> Option<String> {
         Origin::Constant(text) => Some(text.clone()),
         Origin::AdvertiserPrimaryId => Some(material.advertiser_primary_id.to_string()),
         Origin::PublisherPrimaryId => material.publisher_primary_id.map(|id| id.to_string()),
-        Origin::EventId => Some(material.event_id.clone()),
+        // Refused: not even our own reference of the click is passed on (I10).
+        Origin::EventId => material.consent.permits().then(|| material.event_id.clone()),
         Origin::LandingWithClickId => material.landing.map(str::to_owned),
         Origin::OrderReference => Some(order_reference(material)),
         Origin::DefaultParts => {

@@ -107,7 +107,11 @@ fn read_send(section: &Section<'_, '_>) -> Send {
         credential: section.text("credential"),
         format: json.unwrap_or(Format::Query),
         parameters: section.sections("parameters", read_parameter),
-        batch_max: section.number("batch_max").and_then(|most| usize::try_from(most).ok()).unwrap_or(1).max(1),
+        batch_max: section
+            .number("batch_max")
+            .and_then(|most| usize::try_from(most).ok())
+            .unwrap_or(1)
+            .max(1),
         pace: Duration::from_millis(section.number("pace_ms").unwrap_or(0)),
         pass_unknown: pass.is_some(),
         line: section.line(),
@@ -202,12 +206,27 @@ fn check(migration: &Migration, mistakes: &mut Vec<Mistake>) {
             note(&migration.file, send.line, unknown_word("host of the primary", &send.host, &hosts));
         }
     }
+    for (place, send) in migration.sends.iter().enumerate() {
+        let same = |other: &&Send| other.class == send.class && other.evidence == send.evidence;
+        if let Some(first) = migration.sends.iter().take(place).find(same) {
+            let message =
+                format!("`{}` already sends these events (line {}): only one can", first.name, first.line);
+            note(&migration.file, send.line, message);
+        }
+        if send.method.is_empty() {
+            note(&migration.file, send.line, "`method` is missing: GET or POST".to_owned());
+        }
+    }
     if migration.send(Class::Click, EvidenceKind::None).is_none() {
         note(&migration.file, 1, "no rule sends clicks: add a [[send]] with class = \"click\"".to_owned());
     }
     for endpoint in &migration.legacy.endpoints {
         if endpoint.handling != Handling::Translate {
             continue;
+        }
+        if !matches!(endpoint.class, Class::Click | Class::Conversion) {
+            let message = "only clicks and conversions are translated: set `handling` to proxy or record";
+            note(&migration.legacy.file, endpoint.line, message.to_owned());
         }
         for parameter in &endpoint.parameters {
             let Meaning::Field(field) = parameter.meaning else { continue };

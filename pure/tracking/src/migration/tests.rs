@@ -131,6 +131,7 @@ fn a_click_goes_out_with_what_no_rule_touched() {
     assert!(url.contains("=news%20%26%20more&"), "{url}");
     assert!(url.contains("https%3A%2F%2Fexample.com%2F%3Fid%3Dx%26"), "{url}");
     assert!(url.ends_with("&xs=1&odd=%zz\"&empty"), "{url}");
+    assert!(!url.contains(&order.event_id.to_string()), "I10: {url}");
     assert!(!url.contains("666"), "a passed parameter must not speak in our name: {url}");
 }
 

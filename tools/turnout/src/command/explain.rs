@@ -76,7 +76,9 @@ fn tell(translation: &Translation) {
         None => println!("5. the primary is not asked"),
     }
     let reply = &translation.reply;
-    println!("6. the reply: {} ({} mode)", reply.status, reply.mode.name());
+    let asked = translation.mode != reply.mode;
+    let unless = if asked { ", where the legacy platform does not answer" } else { "" };
+    println!("6. the reply: {} ({} mode{unless})", reply.status, translation.mode.name());
     for (name, value) in &reply.headers {
         println!("   {name}: {value}");
     }

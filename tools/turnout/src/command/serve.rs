@@ -10,6 +10,7 @@ use telemetry::Telemetry;
 
 use crate::cli::Outcome;
 use crate::data::{DataDir, KeyRing, RunFile};
+use crate::reload::Readers;
 use crate::roles::{self, ANY, Credentials, Ground};
 use crate::settings::{self, Settings};
 
@@ -50,6 +51,7 @@ impl Role {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    super::log("info", true);
     let settings = settings::read(&arguments.config).map_err(super::mistakes)?;
     super::runtime()?.block_on(serve(arguments, settings))
 }
@@ -72,13 +74,14 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Outcome {
     match arguments.role {
         Role::Edge => {
             let processor = settings.edge.processor.clone();
-            let edge = roles::edge(&ground, &keys, &settings.edge, processor).await?;
+            let (edge, snapshot) = roles::edge(&ground, &keys, &settings.edge, processor).await?;
             let addresses = edge.addresses();
             run.edge = addresses.plain.map(|address| address.to_string());
             run.edge_tls = addresses.tls.map(|address| address.to_string());
             run.edge_operator = addresses.operator.map(|address| address.to_string());
             announce(arguments, &data, &run)?;
-            super::told_to_stop(None).await?;
+            let readers = readers(&settings, &keys);
+            until_stopped(Readers { edge: Some(snapshot), ..readers }).await?;
             data.remove_run_file(role);
             edge.stop().await;
         }
@@ -88,12 +91,26 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Outcome {
             let processor = roles::processor(&ground, &keys, listen, credentials).await?;
             run.processor = Some(processor.address.to_string());
             announce(arguments, &data, &run)?;
-            super::told_to_stop(None).await?;
+            let readers = readers(&settings, &keys);
+            until_stopped(Readers { processor: Some(processor.desk.clone()), ..readers }).await?;
             data.remove_run_file(role);
             processor.stop().await;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn readers(settings: &Settings, keys: &KeyRing) -> Readers {
+    let (migration, secrets) = (settings.migration.clone(), keys.secrets.clone());
+    Readers { migration, secrets, edge: None, processor: None }
+}
+
+/// Serves, reloading when asked to, until the process is told to stop.
+async fn until_stopped(readers: Readers) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    tokio::select! {
+        () = readers.run() => Ok(()),
+        result = super::told_to_stop(None) => result,
+    }
 }
 
 /// Everything is read and checked before a port is bound.

@@ -20,6 +20,9 @@ pub(crate) struct Arguments {
     place: Where,
 }
 
+/// How long a delivery may wait before an operator should look: beyond the wait for evidence and a few retries.
+const QUEUE_AGE_MAX_S: u64 = 600;
+
 /// One thing that an operator should know.
 struct Concern {
     /// True if conversions are refused right now.
@@ -76,6 +79,17 @@ fn edge_concerns(edge: &Value, concerns: &mut Vec<Concern>) {
         let what = format!("a sync of the outbox failed ({why}): nothing is acknowledged any more");
         concern(true, what, "look at the disk, then restart the edge: it reads what is really there");
     }
+    let refused = number(edge, "not_captured");
+    if refused > 0 {
+        let what =
+            format!("{refused} conversions could not be made durable since the edge started; none got a yes");
+        concern(false, what, "see the outbox's state and the log; server calls were told to try again");
+    }
+    let dropped = number(edge, "not_recorded");
+    if dropped > 0 {
+        let what = format!("{dropped} click records were dropped because the disk was behind");
+        concern(false, what, "no money: credit travels in the click id; look at the disk's speed");
+    }
     let queued = number(&outbox, "queued");
     if queued > 1000 {
         let what = format!("{queued} entries wait in the outbox for the processor");
@@ -113,6 +127,22 @@ fn processor_concerns(processor: &Value, concerns: &mut Vec<Concern>) {
                 to_do: "nothing: they wait without using up their attempts, and it is probed",
             });
         }
+    }
+    let oldest = number(processor, "oldest_waiting_seconds");
+    if oldest > QUEUE_AGE_MAX_S {
+        concerns.push(Concern {
+            grave: false,
+            what: format!("the oldest delivery has waited for {oldest} s"),
+            to_do: "turnout queue tells why; a platform that is down or paused is the usual reason",
+        });
+    }
+    let late = number(processor, "corrected_late");
+    if late > 0 {
+        concerns.push(Concern {
+            grave: false,
+            what: format!("{late} conversions got better evidence after they had been delivered"),
+            to_do: "correct them in the platform's own interface: its booking names no publisher",
+        });
     }
     for row in list(processor, "at_risk") {
         let (state, to_do) = (shown(&row["state"]), advice(&shown(&row["state"])));

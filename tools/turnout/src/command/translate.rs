@@ -153,7 +153,7 @@ fn describe(input: &str, translation: Translation) -> Line<'_> {
         input,
         class: translation.class.name(),
         endpoint: translation.endpoint.map(|(name, _)| name),
-        mode: Some(translation.reply.mode.name()),
+        mode: Some(translation.mode.name()),
         phase: translation.phase.map(relay::policy::Phase::name),
         evidence: translation.evidence.map(tracking::migration::EvidenceKind::name),
         event: translation.event,

@@ -7,14 +7,17 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use clap::Args;
 use relay::delivery::State;
+use relay::policy::Snapshot;
 use telemetry::Telemetry;
 use tokio::sync::watch;
 
 use crate::cli::Outcome;
 use crate::clock::parse_duration;
 use crate::data::{DataDir, RunFile};
+use crate::reload::Readers;
 use crate::roles::{self, ANY, Ground};
 use crate::settings::Edge as EdgeFile;
 use crate::tls::{self, TlsFront};
@@ -68,11 +71,13 @@ struct System {
     lab: lab::Running,
     processor: processor::Running,
     edge: edge::RunningEdge,
+    edge_snapshot: Arc<ArcSwap<Snapshot>>,
     primary_tls: TlsFront,
     shop_tls: TlsFront,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    super::log("error", false);
     super::runtime()?.block_on(serve(arguments))
 }
 
@@ -86,7 +91,14 @@ async fn serve(arguments: &Arguments) -> Outcome {
     let (stop, stopped) = watch::channel(false);
     let stats = Arc::new(lab::traffic::Stats::default());
     let traffic = start_traffic(arguments, &system, &stats, stopped.clone());
+    let readers = Readers {
+        migration: Some(data.path("migration")),
+        secrets: keys.secrets.clone(),
+        edge: Some(Arc::clone(&system.edge_snapshot)),
+        processor: Some(system.processor.desk.clone()),
+    };
     let summary = tokio::select! {
+        () = readers.run() => Ok(()),
         () = watch_numbers(&system, arguments.json) => Ok(()),
         result = super::told_to_stop(arguments.run_for) => result,
     };
@@ -121,14 +133,15 @@ async fn start(
         operator: Some(ANY),
         ..EdgeFile::default()
     };
-    let edge = roles::edge(&ground, keys, &file, Some(processor.address.to_string())).await?;
+    let (edge, edge_snapshot) =
+        roles::edge(&ground, keys, &file, Some(processor.address.to_string())).await?;
     let behaviour = lab::Behaviour { edge: edge.addresses().plain, ..lab.behaviour() };
     lab.set_behaviour(behaviour);
     let names = ground.snapshot.migration.primary.hosts().map(str::to_owned).collect();
     let primary_tls = tls::before(lab.primary, names).await?;
     let rows = ground.snapshot.directory.advertisers().iter();
     let shop_tls = tls::before(lab.shop, rows.flat_map(|row| row.domains.clone()).collect()).await?;
-    Ok(System { lab, processor, edge, primary_tls, shop_tls })
+    Ok(System { lab, processor, edge, edge_snapshot, primary_tls, shop_tls })
 }
 
 fn run_file(system: &System, token: &str) -> RunFile {
