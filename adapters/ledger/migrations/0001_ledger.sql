@@ -63,7 +63,11 @@ CREATE TABLE conversions (
 
 -- At most one conversion stands under a key, for as long as the programme lives.
 CREATE UNIQUE INDEX conversions_key ON conversions (key) WHERE key IS NOT NULL;
-CREATE INDEX conversions_active ON conversions (state, owner, fresh, due_at) WHERE active = 1;
+-- What is due, by the evidence that picks the endpoint: neither endpoint's backlog is in the other's way.
+CREATE INDEX conversions_active ON conversions (state, owner, evidence, fresh, due_at) WHERE active = 1;
+-- What may go in one request: of one advertiser, by the same evidence.
+CREATE INDEX conversions_together ON conversions (advertiser_id, state, owner, evidence, ambiguous, due_at)
+    WHERE active = 1;
 CREATE INDEX conversions_waiting ON conversions (received_at) WHERE active = 1;
 CREATE INDEX conversions_attention ON conversions (state, changed_at) WHERE attention = 1;
 CREATE INDEX conversions_corrected ON conversions (changed_at) WHERE corrected_late = 1;

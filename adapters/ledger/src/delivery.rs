@@ -3,15 +3,19 @@
 //! An attempt is on stable storage before its first byte goes out. After a crash a row that stands `in_flight`
 //! is therefore exactly one that may have been sent, and every other row certainly was not.
 
+mod waiting;
+
 use relay::delivery::{Settled, State};
-use relay::intake::EvidenceKind;
-use rusqlite::{Row, named_params};
+use rusqlite::named_params;
 use tracking::Home;
-use tracking::event::Click;
 use tracking::migration::Evidence;
 use units::{EventId, Timestamp};
 
-use crate::{Ledger, LedgerError, Transaction, sql};
+#[cfg(test)]
+pub(crate) use waiting::queries as waiting_queries;
+pub use waiting::{Lane, Together, Which};
+
+use crate::{LedgerError, Transaction, sql};
 
 /// A conversion that is due, with everything that its delivery needs.
 #[derive(Clone, PartialEq, Debug)]
@@ -42,15 +46,6 @@ pub struct Due {
     pub sealed: Vec<u8>,
     /// The sealed request of the attempt that may have been processed.
     pub resend: Option<Vec<u8>>,
-}
-
-/// Which deliveries are wanted: first attempts or further ones.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Which {
-    /// First attempts.
-    Fresh,
-    /// Further attempts, which a budget limits.
-    Retries,
 }
 
 /// An attempt that begins.
@@ -85,56 +80,6 @@ pub struct Finished<'a> {
     pub status: Option<u16>,
     /// The beginning of the answer's body, for people.
     pub excerpt: &'a str,
-}
-
-const DUE_COLUMNS: &str = "c.event_id, c.advertiser_id, c.owner, c.tries, c.counted, c.ambiguous, c.evidence,
-    c.evidence_value, c.publisher_id, c.creative_id, c.click_id, c.click_at, c.advertiser_primary_id,
-    c.publisher_primary_id, c.source, e.open, e.sealed,
-    (SELECT a.request FROM attempts a WHERE c.ambiguous AND a.event_id = c.event_id AND a.request IS NOT NULL
-        ORDER BY a.number DESC LIMIT 1)
-    FROM conversions c JOIN envelopes e ON e.event_id = c.source";
-
-impl Ledger {
-    /// What is due at `now` for a platform, the longest due first.
-    ///
-    /// # Errors
-    /// If the store fails, or holds what cannot be.
-    pub fn due(
-        &self,
-        now: Timestamp,
-        home: Home,
-        which: Which,
-        limit: usize,
-    ) -> Result<Vec<Due>, LedgerError> {
-        let query = format!(
-            "SELECT {DUE_COLUMNS} WHERE c.active = 1 AND c.state = 'queued' AND c.owner = ?1 AND c.fresh = ?2
-             AND c.due_at <= ?3 ORDER BY c.due_at LIMIT ?4"
-        );
-        let params = (home.name(), which == Which::Fresh, now.as_millis(), sql::limit(limit));
-        let rows = sql::all(&self.connection, &query, params, |row| Ok(due(row)))?;
-        rows.into_iter().collect()
-    }
-
-    /// What stands in flight: after a start, what may have been sent before it.
-    ///
-    /// # Errors
-    /// If the store fails, or holds what cannot be.
-    pub fn in_flight(&self, limit: usize) -> Result<Vec<Due>, LedgerError> {
-        let query = format!("SELECT {DUE_COLUMNS} WHERE c.active = 1 AND c.state = 'in_flight' LIMIT ?1");
-        let rows = sql::all(&self.connection, &query, (sql::limit(limit),), |row| Ok(due(row)))?;
-        rows.into_iter().collect()
-    }
-
-    /// When the next delivery to a platform is due; none if nothing waits for it.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub fn next_due(&self, home: Home, which: Which) -> Result<Option<Timestamp>, LedgerError> {
-        let query = "SELECT due_at FROM conversions WHERE active = 1 AND state = 'queued' AND owner = ?1
-            AND fresh = ?2 ORDER BY due_at LIMIT 1";
-        let params = (home.name(), which == Which::Fresh);
-        sql::one(&self.connection, query, params, |row| row.get::<_, i64>(0).map(sql::time))
-    }
 }
 
 impl Transaction<'_> {
@@ -214,53 +159,4 @@ impl Transaction<'_> {
         sql::run(&self.inner, attempts, (id,), doing)?;
         Ok(())
     }
-}
-
-fn due(row: &Row<'_>) -> Result<Due, LedgerError> {
-    let get = |error| LedgerError::Store { doing: "read what is due", source: error };
-    let advertiser_id = sql::uint(row.get(1).map_err(get)?);
-    let text = |place| row.get::<_, Option<String>>(place).map_err(get);
-    let number = |place| row.get::<_, Option<i64>>(place).map_err(get);
-    let owner = text(2)?.unwrap_or_default();
-    let click = match (number(8)?, number(11)?) {
-        (Some(publisher_id), Some(at)) => Some(Click {
-            advertiser_id,
-            publisher_id: sql::uint(publisher_id),
-            creative_id: sql::uint(number(9)?.unwrap_or(0)),
-            at: sql::time(at),
-            click_id: text(10)?.unwrap_or_default(),
-        }),
-        _ => None,
-    };
-    Ok(Due {
-        event_id: sql::event_id(row.get(0).map_err(get)?),
-        advertiser_id,
-        owner: sql::home(&owner)?,
-        tries: sql::count(row.get(3).map_err(get)?),
-        counted: sql::count(row.get(4).map_err(get)?),
-        ambiguous: row.get(5).map_err(get)?,
-        evidence: evidence(&text(6)?.unwrap_or_default(), text(7)?, click)?,
-        advertiser_primary_id: number(12)?.map(sql::uint),
-        publisher_primary_id: number(13)?.map(sql::uint),
-        source: sql::event_id(row.get(14).map_err(get)?),
-        open: row.get(15).map_err(get)?,
-        sealed: row.get::<_, Option<Vec<u8>>>(16).map_err(get)?.unwrap_or_default(),
-        resend: row.get(17).map_err(get)?,
-    })
-}
-
-fn evidence(kind: &str, value: Option<String>, click: Option<Click>) -> Result<Evidence, LedgerError> {
-    let known = EvidenceKind::parse(kind);
-    let known = known.ok_or_else(|| LedgerError::Corrupt { what: "the evidence", value: kind.to_owned() })?;
-    Ok(match (known, value, click) {
-        (EvidenceKind::PlatformClickId, Some(id), _) => Evidence::PlatformClickId(id),
-        (EvidenceKind::Voucher, Some(code), _) => Evidence::Voucher(code),
-        (EvidenceKind::Token | EvidenceKind::ClickId | EvidenceKind::Cookie, _, Some(click)) => {
-            Evidence::Click(click)
-        }
-        (EvidenceKind::None, _, _) => Evidence::None,
-        (_, _, _) => {
-            return Err(LedgerError::Corrupt { what: "evidence without its value", value: kind.to_owned() });
-        }
-    })
 }

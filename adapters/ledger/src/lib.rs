@@ -29,7 +29,7 @@ use rusqlite::{Connection, OpenFlags};
 use units::Timestamp;
 
 pub use audit::{Audit, AuditRow, Finding};
-pub use delivery::{Begun, Due, Finished, Which};
+pub use delivery::{Begun, Due, Finished, Lane, Together, Which};
 pub use lists::{AtRisk, ConversionRow, Page, QueueStatus};
 pub use people::{By, Redriven};
 pub use show::{AttemptRow, JournalRow, PostingRow, Shown};

@@ -1,6 +1,7 @@
 //! Lists for people: what waits, what needs a decision, what was booked. Every one is bounded.
 
 use relay::delivery::State;
+use relay::intake::EvidenceKind;
 use rusqlite::{Row, ToSql};
 use tracking::Home;
 use units::{EventId, Money, Timestamp};
@@ -95,13 +96,16 @@ impl Ledger {
     /// If the store fails, or holds what cannot be.
     pub fn queue(&self, page: &Page) -> Result<Vec<ConversionRow>, LedgerError> {
         let mut rows = self.list("active = 1 AND state = 'in_flight'", "changed_at", page)?;
-        // Four short walks along the index of what is due; one over everything would sort the whole backlog.
+        // Short walks along the index of what is due; one over everything would sort the whole backlog.
         let mut waiting = Vec::new();
         for owner in Home::ALL {
-            for fresh in [0, 1] {
-                let which =
-                    format!("active = 1 AND state = 'queued' AND owner = '{owner}' AND fresh = {fresh}");
-                waiting.extend(self.list(&which, "due_at", page)?);
+            for kind in EvidenceKind::ALL.map(EvidenceKind::name) {
+                for fresh in [0, 1] {
+                    let which = format!(
+                        "active = 1 AND state = 'queued' AND owner = '{owner}' AND evidence = '{kind}' AND fresh = {fresh}"
+                    );
+                    waiting.extend(self.list(&which, "due_at", page)?);
+                }
             }
         }
         waiting.sort_by_key(|row| (row.due_at, row.event_id));

@@ -87,17 +87,18 @@ fn turn(processor: &mut crate::Processor, told: Vec<Ended>, stopping: bool) -> R
 }
 
 fn send(under_way: &mut JoinSet<Ended>, upstream: &Upstream, delivery: Delivery) {
-    let (id, within) = (delivery.id, delivery.within);
+    let Delivery { ids, endpoint: _, request, within } = delivery;
+    let home = request.home;
     let upstream = Arc::clone(upstream);
     under_way.spawn(async move {
-        // A task of its own, so that a panic in an adapter ends as one ambiguous attempt.
-        let sending = tokio::spawn(upstream(delivery.request, within));
+        // A task of its own, so that a panic in an adapter ends as one ambiguous delivery.
+        let sending = tokio::spawn(upstream(request, within));
         let result = match tokio::time::timeout(within + GRACE, sending).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(SendFailure::Ambiguous("the sender failed".to_owned())),
             Err(_) => Err(SendFailure::Ambiguous("no answer within the deadline".to_owned())),
         };
-        Ended { id, result }
+        Ended { ids, home, result }
     });
 }
 

@@ -1,9 +1,12 @@
 //! The processor without its host: synchronous, in whatever time it is given.
 
+mod admit;
 mod deliver;
+mod lane;
 mod people;
 mod receive;
 mod request;
+mod settle;
 mod status;
 
 use std::collections::BTreeMap;
@@ -16,12 +19,14 @@ use relay::policy::Snapshot;
 use tracking::Home;
 use units::{EventId, Seed, Timestamp};
 
-pub use deliver::{Delivery, DeliveryId, Ended};
+pub use deliver::{Delivery, DeliveryId};
 pub use people::Redrive;
 pub use receive::{ReceiveError, Received};
+pub use settle::Ended;
 pub use status::Status;
 
-use deliver::{Flying, Outcome, tried};
+use deliver::{Flying, tried};
+use lane::{Lane, Pace};
 
 /// Rows recovered in one transaction after a crash.
 const RECOVERED_AT_ONCE: usize = 500;
@@ -41,9 +46,14 @@ pub struct Processor {
     snapshot: Arc<Snapshot>,
     legacy: Gate,
     primary: Gate,
+    lanes: Arc<[Lane]>,
+    pace: Pace,
     flying: BTreeMap<DeliveryId, Flying>,
-    /// Outcomes that are not in the ledger yet: a failed commit must not lose what a platform said.
-    unsettled: Vec<(DeliveryId, Outcome)>,
+    /// Platforms of which a probe is under way.
+    probing: Vec<Home>,
+    /// Outcomes that are not in the ledger yet, with the time they came: a failed commit must not lose what a
+    /// platform said.
+    unsettled: Vec<(Ended, Timestamp)>,
     seed: Seed,
     draws: u64,
     /// When the next redriven conversion may be due, so that a thousand of them come one after another.
@@ -65,12 +75,16 @@ impl Processor {
     ) -> Result<Self, ProcessorError> {
         let (legacy, primary) =
             (Gate::new(Home::Legacy, &snapshot.policy), Gate::new(Home::Primary, &snapshot.policy));
+        let lanes = Lane::all(&snapshot.migration).into();
         let mut processor = Self {
             ledger,
             snapshot,
             legacy,
             primary,
+            lanes,
+            pace: Pace::new(now),
             flying: BTreeMap::new(),
+            probing: Vec::new(),
             unsettled: Vec::new(),
             seed,
             draws: 0,
@@ -87,6 +101,7 @@ impl Processor {
             if rows.is_empty() {
                 return Ok(());
             }
+            self.pace.called_by_another(&self.lanes, now);
             let policy = self.snapshot.policy.delivery.clone();
             let mut settled = Vec::with_capacity(rows.len());
             for row in &rows {
@@ -118,6 +133,7 @@ impl Processor {
 
     /// Decides by this snapshot from now on. Breakers and budgets keep what they have learnt.
     pub fn replace_snapshot(&mut self, snapshot: Arc<Snapshot>) {
+        self.lanes = Lane::all(&snapshot.migration).into();
         self.snapshot = snapshot;
     }
 

@@ -16,7 +16,7 @@ mod settle;
 mod state;
 mod stored;
 
-pub use gate::{Admission, Gate, GateStatus};
+pub use gate::{Admission, Gate, GateStatus, Went};
 pub use original::original;
 pub use settle::{Health, Outcome, Settled, Tried, recover, settle};
 pub use state::State;

@@ -1,8 +1,11 @@
 use relay::delivery::State;
+use relay::intake::EvidenceKind;
 use tracking::Home;
 
+use crate::delivery::waiting_queries;
+
 use super::world::{NOW, Sale, assert_balanced, begin, event_id, finish, take_in};
-use crate::{By, Ledger, LedgerError, Which};
+use crate::{By, Lane, Ledger, LedgerError, Together, Which};
 
 fn sale(id: u64) -> Sale {
     Sale { id, advertiser_id: 1, order: u8::try_from(id).unwrap(), minor: 1000, clicked: true }
@@ -17,8 +20,12 @@ fn ledger_with(count: u64) -> Ledger {
     ledger
 }
 
+const fn lane(home: Home) -> Lane<'static> {
+    Lane { home, kinds: &EvidenceKind::ALL }
+}
+
 fn due(ledger: &Ledger, which: Which) -> Vec<u128> {
-    let rows = ledger.due(NOW, Home::Primary, which, 100).unwrap();
+    let rows = ledger.due(NOW, lane(Home::Primary), which, 100).unwrap();
     rows.iter().map(|row| row.event_id.as_u128()).collect()
 }
 
@@ -30,8 +37,8 @@ fn first_attempts_and_retries_are_apart() {
     assert_eq!(ledger.in_flight(10).unwrap().len(), 1);
     finish(&mut ledger, 2, 1, State::Queued).unwrap();
     assert_eq!((due(&ledger, Which::Fresh), due(&ledger, Which::Retries)), (vec![1, 3], vec![2]));
-    assert_eq!(ledger.next_due(Home::Primary, Which::Retries).unwrap(), Some(NOW));
-    assert_eq!(ledger.next_due(Home::Legacy, Which::Fresh).unwrap(), None);
+    assert_eq!(ledger.next_due(lane(Home::Primary), Which::Retries).unwrap(), Some(NOW));
+    assert_eq!(ledger.next_due(lane(Home::Legacy), Which::Fresh).unwrap(), None);
     assert_balanced(&ledger);
 }
 
@@ -56,7 +63,7 @@ fn only_an_ambiguous_attempt_keeps_its_bytes() {
         transaction.requeue(event_id(id), NOW, By { actor: "ada", why: "again" }).unwrap();
         transaction.commit().unwrap();
     }
-    let rows = ledger.due(NOW, Home::Primary, Which::Retries, 10).unwrap();
+    let rows = ledger.due(NOW, lane(Home::Primary), Which::Retries, 10).unwrap();
     let kept: Vec<_> = rows.iter().map(|row| (row.event_id, row.resend.as_deref())).collect();
     assert_eq!(kept, [(event_id(1), Some(&b"bytes"[..])), (event_id(2), None)]);
 }
@@ -109,5 +116,48 @@ fn i12_the_books_cannot_be_changed() {
     for change in ["UPDATE postings SET minor = 0", "DELETE FROM postings", "DELETE FROM posting_sets"] {
         let error = ledger.connection.execute_batch(change).unwrap_err();
         assert!(error.to_string().contains("append-only"), "{change}");
+    }
+}
+
+#[test]
+fn a_kind_of_evidence_is_asked_for_by_itself() {
+    let mut ledger = ledger_with(3);
+    take_in(&mut ledger, &[Sale { clicked: false, ..sale(4) }, Sale { advertiser_id: 2, ..sale(5) }]);
+    let later = NOW.plus(core::time::Duration::from_secs(60));
+    let of = |kinds| {
+        let rows = ledger.due(later, Lane { home: Home::Primary, kinds }, Which::Fresh, 100).unwrap();
+        rows.iter().map(|row| row.event_id.as_u128()).collect::<Vec<_>>()
+    };
+    let clicks = [EvidenceKind::Token, EvidenceKind::ClickId, EvidenceKind::Cookie];
+    assert_eq!((of(&clicks), of(&[EvidenceKind::None]), of(&[])), (vec![1, 2, 3, 5], vec![4], vec![]));
+    let together = Together { advertiser_id: 1, lane: Lane { home: Home::Primary, kinds: &clicks } };
+    let rows = ledger.due_together(later, together, 2).unwrap();
+    assert_eq!(rows.iter().map(|row| row.event_id.as_u128()).collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
+fn what_may_have_been_processed_goes_with_no_other() {
+    let mut ledger = ledger_with(2);
+    begin(&mut ledger, 1, 1).unwrap();
+    finish(&mut ledger, 1, 1, State::Unknown).unwrap();
+    let mut transaction = ledger.transaction(NOW).unwrap();
+    transaction.requeue(event_id(1), NOW, By { actor: "ada", why: "again" }).unwrap();
+    transaction.commit().unwrap();
+    let together = Together { advertiser_id: 1, lane: lane(Home::Primary) };
+    let rows = ledger.due_together(NOW, together, 10).unwrap();
+    assert_eq!(rows.iter().map(|row| row.event_id).collect::<Vec<_>>(), [event_id(2)]);
+}
+
+#[test]
+fn what_waits_is_found_along_the_indexes() {
+    let ledger = ledger_with(1);
+    for query in waiting_queries() {
+        let mut statement = ledger.connection.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
+        let plan = statement.raw_query().mapped(|row| row.get::<_, String>(3));
+        let plan: Vec<String> = plan.map(Result::unwrap).collect();
+        // The few rows that were found are sorted; what they were found among is not.
+        let sorts = plan.iter().filter(|step| step.contains("USE TEMP B-TREE")).count();
+        let scans = plan.iter().filter(|step| step.starts_with("SCAN conversions")).count();
+        assert!(sorts <= 1 && scans == 0, "{query}\n{plan:#?}");
     }
 }

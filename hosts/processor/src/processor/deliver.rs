@@ -1,23 +1,22 @@
-//! Deliveries out, and their outcomes in.
+//! Deliveries out.
 //!
-//! Many attempts begin in one transaction and many end in one, so that a sync of the disk is shared by as many
-//! deliveries as are in flight. An attempt is durable before its request is handed out.
+//! Many attempts begin in one transaction, so that a sync of the disk is shared by as many deliveries as are
+//! in flight. An attempt is durable before its request is handed out.
+//!
+//! One delivery may carry several conversions of one advertiser, where the endpoint takes them. Each is an
+//! attempt of its own, with its own verdict on the one answer. What the ledger keeps of each attempt is the
+//! conversion's *own* request, of it alone: that is what is sent again should nobody know what became of it.
+//! The conversion stands in it in the same bytes as in the delivery, only the company is missing.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ledger::{Begun, Due, Finished, Which};
-use relay::Fact;
-use relay::delivery::{Admission, Outcome as AttemptOutcome, Settled, Tried, dispatch_to_bytes, settle};
-use relay::envelope::seal_bytes;
-use resilience::breaker::State as BreakerState;
-use tracking::migration::Dispatch;
-use tracking::{Answer, Event, Home, Outbound, SendFailure};
-use units::limits::EXCERPT_BYTES_MAX;
+use ledger::{Begun, Due, Which};
+use relay::delivery::{Tried, Went};
+use tracking::{Event, Home, Outbound};
 use units::{EventId, Timestamp};
 
-use super::request::{self, Obstacle};
-use super::{Processor, ProcessorError};
+use super::admit::Admitted;
+use super::{Processor, ProcessorError, request};
 
 /// One attempt of one conversion.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -31,8 +30,9 @@ pub struct DeliveryId {
 /// A request that is to be sent now, exactly once.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Delivery {
-    /// Which attempt it is; its outcome is told by this.
-    pub id: DeliveryId,
+    /// The attempts that it is; its outcome is told by them. None of them is a probe, which carries no
+    /// conversion and only shows whether the platform answers.
+    pub ids: Vec<DeliveryId>,
     /// The endpoint's name in the platform's dialect.
     pub endpoint: String,
     /// The request.
@@ -41,38 +41,23 @@ pub struct Delivery {
     pub within: Duration,
 }
 
-/// How an attempt ended.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Ended {
-    /// Which attempt.
-    pub id: DeliveryId,
-    /// What came back.
-    pub result: Result<Answer, SendFailure>,
-}
-
 /// What must be remembered of an attempt while it is under way.
 #[derive(Debug)]
 pub(super) struct Flying {
-    home: Home,
-    endpoint: String,
-    event: Event,
-    tried: Tried,
-    retry: bool,
-    began_at: Timestamp,
-}
-
-/// What came back, with the time it came.
-pub(super) type Outcome = (Result<Answer, SendFailure>, Timestamp);
-
-/// A delivery that was admitted by its gate.
-struct Admitted {
-    due: Due,
-    probe: bool,
-    written: Result<(Dispatch, Event, Vec<u8>), Obstacle>,
+    pub(super) home: Home,
+    pub(super) endpoint: String,
+    pub(super) event: Event,
+    pub(super) tried: Tried,
+    pub(super) went: Went,
+    pub(super) began_at: Timestamp,
 }
 
 pub(super) const fn tried(due: &Due, deduplicates: bool, probe: bool) -> Tried {
     Tried { deduplicates, counted: due.counted, ambiguous: due.ambiguous, probe }
+}
+
+const fn id(due: &Due) -> DeliveryId {
+    DeliveryId { event_id: due.event_id, number: due.tries.saturating_add(1) }
 }
 
 impl Processor {
@@ -83,159 +68,88 @@ impl Processor {
     /// If the ledger fails; then nothing has begun.
     pub fn next_deliveries(&mut self, now: Timestamp) -> Result<Vec<Delivery>, ProcessorError> {
         let mut admitted = Vec::new();
-        for home in Home::ALL {
-            admitted.extend(self.admit(home, now)?);
+        let mut begun = Home::ALL.into_iter().try_for_each(|home| self.admit(home, now, &mut admitted));
+        if begun.is_ok() && !admitted.is_empty() {
+            begun = self.begin(&admitted, now);
         }
-        if admitted.is_empty() {
-            return Ok(Vec::new());
-        }
-        let begun = self.begin(&admitted, now);
         if begun.is_err() {
-            admitted.iter().for_each(|each| self.gate(each.due.owner).withdrawn());
+            admitted.iter().for_each(|each| self.gate(each.home).withdrawn());
         }
         begun?;
-        Ok(admitted.into_iter().filter_map(|each| self.depart(each, now)).collect())
+        let mut deliveries: Vec<Delivery> =
+            admitted.into_iter().filter_map(|each| self.depart(each, now)).collect();
+        deliveries.extend(Home::ALL.into_iter().filter_map(|home| self.probe(home, now)));
+        Ok(deliveries)
     }
 
-    /// What is due for a platform and may go. First attempts have the larger part of the room, so that fresh
-    /// sales do not wait behind the retries of an outage.
-    fn admit(&mut self, home: Home, now: Timestamp) -> Result<Vec<Admitted>, ProcessorError> {
-        let room = self.gate(home).room(now);
-        if room == 0 {
-            return Ok(Vec::new());
-        }
-        let mut due = self.ledger.due(now, home, Which::Fresh, room)?;
-        let for_retries = (room - due.len()).max(room.div_ceil(4));
-        let retries = self.ledger.due(now, home, Which::Retries, for_retries)?;
-        due.truncate(room - retries.len().min(room));
-        // A budget without credit leaves its places to first attempts the next time round.
-        let mut admitted = Vec::new();
-        for due in retries.into_iter().chain(due) {
-            match self.gate(home).admit(due.tries > 0, now) {
-                Admission::Go { probe } => {
-                    let written = self.write(&due);
-                    admitted.push(Admitted { due, probe, written });
-                }
-                Admission::Wait => {}
-            }
-        }
-        Ok(admitted)
-    }
-
-    /// Writes the request, and seals its bytes for the ledger.
-    fn write(&mut self, due: &Due) -> Result<(Dispatch, Event, Vec<u8>), Obstacle> {
-        let (dispatch, event) = request::write(due, &self.snapshot)?;
-        let seed = self.draw();
-        let sealed = match self.snapshot.secrets.seal_keys.first() {
-            Some((key_id, key)) => {
-                seal_bytes(&dispatch_to_bytes(&dispatch), key, *key_id, due.event_id, seed)
-            }
-            None => Vec::new(),
+    /// True if a platform is in doubt and has a request that moves no money: no sale is risked on it then.
+    pub(super) fn asks_first(&self, home: Home) -> bool {
+        let gate = match home {
+            Home::Legacy => &self.legacy,
+            Home::Primary => &self.primary,
         };
-        Ok((dispatch, event, sealed))
+        gate.needs_probe() && self.snapshot.migration.probe(home).is_some()
+    }
+
+    fn probe(&mut self, home: Home, now: Timestamp) -> Option<Delivery> {
+        if self.probing.contains(&home) || !self.asks_first(home) {
+            return None;
+        }
+        let dispatch = self.snapshot.migration.probe(home)?;
+        if !self.gate(home).probe(now) {
+            return None;
+        }
+        self.probing.push(home);
+        let within = self.snapshot.policy.breaker.probe_deadline;
+        Some(Delivery { ids: Vec::new(), endpoint: dispatch.endpoint, request: dispatch.request, within })
     }
 
     fn begin(&mut self, admitted: &[Admitted], now: Timestamp) -> Result<(), ProcessorError> {
         let mut transaction = self.ledger.transaction(now)?;
         for each in admitted {
-            let (event_id, number) = (each.due.event_id, each.due.tries.saturating_add(1));
-            match &each.written {
-                Ok((dispatch, _, sealed)) => transaction.begin(&Begun {
-                    event_id,
-                    number,
-                    home: each.due.owner,
-                    endpoint: &dispatch.endpoint,
-                    line: &request::line(dispatch),
-                    probe: each.probe,
-                    request: sealed,
-                })?,
-                Err(obstacle) => transaction.hold(event_id, obstacle.code, &obstacle.why)?,
+            for item in &each.items {
+                let DeliveryId { event_id, number } = id(&item.due);
+                match &item.written {
+                    Ok(written) => transaction.begin(&Begun {
+                        event_id,
+                        number,
+                        home: each.home,
+                        endpoint: &written.dispatch.endpoint,
+                        line: &request::line(&written.dispatch),
+                        probe: each.went.probe,
+                        request: &item.sealed,
+                    })?,
+                    Err(obstacle) => transaction.hold(event_id, obstacle.code, &obstacle.why)?,
+                }
             }
         }
         transaction.commit()?;
         Ok(())
     }
 
+    /// The delivery of an admitted call; none if everything in it is held.
     fn depart(&mut self, admitted: Admitted, now: Timestamp) -> Option<Delivery> {
-        let due = admitted.due;
-        let Ok((dispatch, event, _)) = admitted.written else {
-            self.gate(due.owner).withdrawn();
-            self.moved(due.event_id, "held");
+        let Admitted { home, went, items, mut together } = admitted;
+        let mut ids = Vec::with_capacity(items.len());
+        for item in items {
+            let (id, due) = (id(&item.due), item.due);
+            let Ok(written) = item.written else {
+                self.moved(due.event_id, "held");
+                continue;
+            };
+            let tried = tried(&due, self.deduplicates(&due), went.probe);
+            let endpoint = written.dispatch.endpoint.clone();
+            let event = written.envelope.event;
+            self.flying.insert(id, Flying { home, endpoint, event, tried, went, began_at: now });
+            together.get_or_insert(written.dispatch);
+            ids.push(id);
+        }
+        let Some(dispatch) = together else {
+            self.gate(home).withdrawn();
             return None;
         };
-        let id = DeliveryId { event_id: due.event_id, number: due.tries.saturating_add(1) };
-        let tried = tried(&due, self.deduplicates(&due), admitted.probe);
-        let (home, retry, endpoint) = (due.owner, due.tries > 0, dispatch.endpoint.clone());
-        self.flying.insert(id, Flying { home, endpoint, event, tried, retry, began_at: now });
         let within = self.snapshot.policy.delivery.attempt_deadline;
-        Some(Delivery { id, endpoint: dispatch.endpoint, request: dispatch.request, within })
-    }
-
-    /// Tells how attempts ended. If the ledger fails, what was told is kept and written with the next call.
-    ///
-    /// # Errors
-    /// If the ledger fails; the conversions stand in flight until it works again.
-    pub fn settle(&mut self, ended: Vec<Ended>, now: Timestamp) -> Result<(), ProcessorError> {
-        self.unsettled.extend(ended.into_iter().map(|ended| (ended.id, (ended.result, now))));
-        if self.unsettled.is_empty() {
-            return Ok(());
-        }
-        let outcomes = std::mem::take(&mut self.unsettled);
-        let settled: BTreeMap<DeliveryId, Settled> =
-            outcomes.iter().filter_map(|(id, outcome)| Some((*id, self.judge(*id, outcome)?))).collect();
-        if let Err(error) = self.finish(&outcomes, &settled, now) {
-            self.unsettled = outcomes;
-            return Err(error);
-        }
-        for (id, settled) in settled {
-            self.landed(id, &settled, now);
-        }
-        Ok(())
-    }
-
-    /// What an outcome makes of its conversion; none if no such attempt is under way.
-    fn judge(&mut self, id: DeliveryId, (result, at): &Outcome) -> Option<Settled> {
-        let seed = self.draw();
-        let flying = self.flying.get(&id)?;
-        let outcome = match result {
-            Ok(answer) => {
-                let migration = &self.snapshot.migration;
-                AttemptOutcome::Judged(migration.judge(flying.home, &flying.endpoint, &flying.event, answer))
-            }
-            Err(failure) => AttemptOutcome::Failed(failure.clone()),
-        };
-        Some(settle(&flying.tried, &outcome, &self.snapshot.policy.delivery, *at, seed))
-    }
-
-    fn finish(
-        &mut self,
-        outcomes: &[(DeliveryId, Outcome)],
-        settled: &BTreeMap<DeliveryId, Settled>,
-        now: Timestamp,
-    ) -> Result<(), ProcessorError> {
-        let mut transaction = self.ledger.transaction(now)?;
-        for (id, (result, _)) in outcomes {
-            let Some(settled) = settled.get(id) else { continue };
-            let answer = result.as_ref().ok();
-            let excerpt = answer.map(|answer| excerpt(&answer.body)).unwrap_or_default();
-            let status = answer.map(|answer| answer.status);
-            let (event_id, number) = (id.event_id, id.number);
-            transaction.finish(&Finished { event_id, number, settled, status, excerpt: &excerpt })?;
-        }
-        transaction.commit()?;
-        Ok(())
-    }
-
-    fn landed(&mut self, id: DeliveryId, settled: &Settled, now: Timestamp) {
-        let Some(flying) = self.flying.remove(&id) else { return };
-        let home = flying.home;
-        let changed = self.gate(home).ended(settled, flying.retry, now);
-        let took = now.since(flying.began_at);
-        self.facts.push(Fact::Attempted { event_id: id.event_id, home, verdict: settled.verdict, took });
-        self.moved(id.event_id, settled.state.name());
-        if let Some(state) = changed {
-            self.facts.push(Fact::BreakerChanged { home, open: state == BreakerState::Open });
-        }
+        Some(Delivery { ids, endpoint: dispatch.endpoint, request: dispatch.request, within })
     }
 
     /// When [`Processor::next_deliveries`] may have something that it has not now; none if only a new batch or
@@ -245,20 +159,35 @@ impl Processor {
     /// If the ledger fails.
     pub fn next_wake(&self, now: Timestamp) -> Result<Option<Timestamp>, ProcessorError> {
         let mut wake: Option<Timestamp> = None;
+        let mut at = |at: Timestamp| {
+            // What is due and does not go waits for the retry budget, which comes with time.
+            let at = if at <= now { now.plus(BUDGET_WAIT) } else { at };
+            wake = Some(wake.map_or(at, |wake| wake.min(at)));
+        };
         for (home, gate) in [(Home::Legacy, &self.legacy), (Home::Primary, &self.primary)] {
-            for which in [Which::Fresh, Which::Retries] {
-                let Some(due) = self.ledger.next_due(home, which)? else { continue };
-                let at = gate.opens_at().map_or(due, |opens| opens.max(due));
-                // What is due and does not go waits for a free place or for the budget: the first comes with
-                // an outcome, the second with time.
-                let at = if at <= now { now.plus(BUDGET_WAIT) } else { at };
-                wake = Some(wake.map_or(at, |wake| wake.min(at)));
+            if self.asks_first(home) {
+                let probe_at = gate.opens_at().filter(|_| !self.probing.contains(&home));
+                probe_at.into_iter().for_each(&mut at);
+                continue;
+            }
+            // Every place is taken: an outcome frees one.
+            if gate.opens_at().is_none() && gate.room(now) == 0 {
+                continue;
+            }
+            for lane in self.lanes.iter().filter(|lane| lane.home == home) {
+                let paced = lane.limit.as_ref().map(|limit| self.pace.opens_at(limit));
+                for which in [Which::Fresh, Which::Retries] {
+                    let due = self.ledger.next_due(lane.rows(), which)?;
+                    due.into_iter().for_each(|due| {
+                        at(gate.opens_at().into_iter().chain(paced).fold(due, Timestamp::max));
+                    });
+                }
             }
         }
         Ok(wake)
     }
 
-    /// Deliveries under way.
+    /// Conversions of which an attempt is under way.
     pub fn in_flight(&self) -> usize {
         self.flying.len()
     }
@@ -266,10 +195,3 @@ impl Processor {
 
 /// How long to wait before asking the budget again.
 const BUDGET_WAIT: Duration = Duration::from_millis(50);
-
-/// The beginning of an answer, for people.
-fn excerpt(body: &[u8]) -> String {
-    let part = body.get(..body.len().min(EXCERPT_BYTES_MAX)).unwrap_or_default();
-    let text = String::from_utf8_lossy(part);
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}

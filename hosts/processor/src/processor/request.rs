@@ -8,6 +8,8 @@ use relay::{Envelope, Sealed};
 use tracking::migration::{ConversionOrder, Dispatch};
 use tracking::{Event, Field, Home, Value};
 
+use super::admit::Item;
+
 /// What is in the way of sending a conversion: a code, and what to do about it.
 pub(super) struct Obstacle {
     pub(super) code: &'static str,
@@ -18,13 +20,24 @@ fn obstacle(code: &'static str) -> impl Fn(String) -> Obstacle {
     move |why| Obstacle { code, why }
 }
 
-/// The request for what is due, with the event by which its answer is judged.
+/// The request for one conversion, with the envelope by whose event its answer is judged.
+pub(super) struct Written {
+    pub(super) dispatch: Dispatch,
+    pub(super) envelope: Envelope,
+}
+
+/// The request for what is due.
 ///
 /// What may have been processed goes out in the bytes of that attempt. What belongs to the old platform goes
 /// out in the client's own bytes. Everything else is written with today's mapping.
-pub(super) fn write(due: &Due, snapshot: &Snapshot) -> Result<(Dispatch, Event), Obstacle> {
+pub(super) fn write(due: &Due, snapshot: &Snapshot) -> Result<Written, Obstacle> {
     let envelope = Envelope::decode(&due.open);
     let mut envelope = envelope.map_err(|error| obstacle("unreadable_entry")(error.to_string()))?;
+    // Where nothing identifies the order it goes to the new platform under our own identity of it, and so its
+    // answer names it: what a template left behind would name one order for all of them.
+    if due.owner == Home::Primary && !identifies(&envelope.event, snapshot) {
+        envelope.event.remove(Field::OrderReference);
+    }
     let dispatch = if due.ambiguous {
         resent(due, snapshot)?
     } else {
@@ -33,12 +46,36 @@ pub(super) fn write(due: &Due, snapshot: &Snapshot) -> Result<(Dispatch, Event),
             Home::Primary => translated(due, snapshot, &envelope)?,
         }
     };
-    // Where nothing identifies the order it goes to the new platform under our own identity of it, and so its
-    // answer names it.
     if due.owner == Home::Primary && envelope.event.text(Field::OrderReference).is_none() {
         envelope.event.set(Field::OrderReference, Value::Text(due.event_id.to_string()));
     }
-    Ok((dispatch, envelope.event))
+    Ok(Written { dispatch, envelope })
+}
+
+/// True if the event's order reference identifies an order.
+fn identifies(event: &Event, snapshot: &Snapshot) -> bool {
+    let reference = event.get(Field::OrderReference).map(Value::text);
+    reference.is_some_and(|text| !snapshot.migration.legacy.is_placeholder(&text))
+}
+
+/// One request for all of these that can be sent; none if the migration has no rule for it.
+pub(super) fn together(items: &[Item], snapshot: &Snapshot) -> Option<Dispatch> {
+    let good = items.iter().filter_map(|item| Some((&item.due, &item.written.as_ref().ok()?.envelope)));
+    let orders: Vec<ConversionOrder<'_>> = good.filter_map(|(due, envelope)| order(due, envelope)).collect();
+    snapshot.migration.conversions(&orders).ok()
+}
+
+/// What the new platform is told; none if it does not know the advertiser.
+fn order<'a>(due: &'a Due, envelope: &'a Envelope) -> Option<ConversionOrder<'a>> {
+    Some(ConversionOrder {
+        event_id: due.event_id,
+        at: envelope.received_at,
+        event: &envelope.event,
+        evidence: &due.evidence,
+        advertiser_primary_id: due.advertiser_primary_id?,
+        publisher_primary_id: due.publisher_primary_id,
+        consent: envelope.consent,
+    })
 }
 
 fn resent(due: &Due, snapshot: &Snapshot) -> Result<Dispatch, Obstacle> {
@@ -68,15 +105,7 @@ fn translated(due: &Due, snapshot: &Snapshot, envelope: &Envelope) -> Result<Dis
             format!("advertiser {} has no id on the new platform: map it, then redrive", due.advertiser_id);
         obstacle("advertiser_unmapped")(why)
     };
-    let order = ConversionOrder {
-        event_id: due.event_id,
-        at: envelope.received_at,
-        event: &envelope.event,
-        evidence: &due.evidence,
-        advertiser_primary_id: due.advertiser_primary_id.ok_or_else(unmapped)?,
-        publisher_primary_id: due.publisher_primary_id,
-        consent: envelope.consent,
-    };
+    let order = order(due, envelope).ok_or_else(unmapped)?;
     snapshot.migration.conversion(&order).map_err(|error| obstacle("no_rule")(error.to_string()))
 }
 

@@ -1,4 +1,5 @@
 mod delivering;
 mod histories;
 mod receiving;
+mod together;
 pub(crate) mod world;

@@ -1,11 +1,18 @@
 //! Whether a platform may be called: its breaker, its retry budget and its places in flight, as one.
+//!
+//! A platform that was down is first asked by a request that moves no money, where its dialect has one
+//! ([`Gate::probe`]): a sale that it swallows would stand as `unknown`. That it answers is not yet that it
+//! books, so one conversion goes ahead of the others, and fails for all of them if it fails. A platform that
+//! refused our credentials is asked by a conversion from the start: nothing else shows whether it takes them.
+
+use core::time::Duration;
 
 use resilience::breaker::State as BreakerState;
 use resilience::{Breaker, Budget, Permit};
 use tracking::Home;
 use units::Timestamp;
 
-use super::{Health, Settled};
+use super::Health;
 use crate::policy::Policy;
 
 /// Retries per second that time alone earns, so that a backlog of retries drains when nothing fresh comes.
@@ -17,13 +24,22 @@ const RETRIES_SAVED_MAX: u32 = 128;
 /// What a delivery may do now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Admission {
-    /// Send; `probe` if its outcome decides about an open breaker.
+    /// Send; `probe` if its outcome decides whether others may follow.
     Go {
-        /// True for the one attempt that an open breaker lets pass.
+        /// True for the one attempt that goes while the platform is in doubt.
         probe: bool,
     },
     /// Not now.
     Wait,
+}
+
+/// What an attempt was admitted as.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Went {
+    /// True if it is not the conversion's first.
+    pub retry: bool,
+    /// True if it went while the platform was in doubt.
+    pub probe: bool,
 }
 
 /// The gate before one platform.
@@ -34,7 +50,24 @@ pub struct Gate {
     budget: Budget,
     in_flight: usize,
     in_flight_max: usize,
+    /// It refuses our credentials, as far as is known.
     refused: bool,
+    /// The breaker is open because it refused them.
+    tripped: bool,
+    trial: Trial,
+    /// How long the outcome of a trial is waited for, before another is made.
+    trial_wait: Duration,
+}
+
+/// Whether the first conversion after an outage is still awaited.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Trial {
+    /// No: conversions pass.
+    Over,
+    /// One may go.
+    Wanted,
+    /// One went at this time; no other goes.
+    UnderWay(Timestamp),
 }
 
 /// A gate's state, for people.
@@ -66,14 +99,48 @@ impl Gate {
             in_flight: 0,
             in_flight_max: policy.delivery.in_flight_max,
             refused: false,
+            tripped: false,
+            trial: Trial::Over,
+            trial_wait: policy.delivery.attempt_deadline.saturating_mul(2),
         }
+    }
+
+    /// True if the platform is to be asked by its [`Gate::probe`] and no conversion may go.
+    pub fn needs_probe(&self) -> bool {
+        self.breaker.state() != BreakerState::Closed && !self.tripped
+    }
+
+    /// Asks to send a probe, which counts as in flight until [`Gate::probed`].
+    pub fn probe(&mut self, now: Timestamp) -> bool {
+        let goes = self.needs_probe() && self.room(now) > 0 && self.breaker.permit(now) == Permit::Probe;
+        self.in_flight = self.in_flight.saturating_add(usize::from(goes));
+        goes
+    }
+
+    /// A probe has ended. Returns the breaker's new state if it changed.
+    pub fn probed(&mut self, well: bool, now: Timestamp) -> Option<BreakerState> {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        let changed = self.breaker.record(well, now);
+        if changed == Some(BreakerState::Closed) {
+            self.trial = Trial::Wanted;
+        }
+        changed
+    }
+
+    /// True if a conversion may go only by itself: whatever happens to it happens to one.
+    pub fn in_doubt(&self) -> bool {
+        self.breaker.state() != BreakerState::Closed || self.trial != Trial::Over
     }
 
     /// How many deliveries could be admitted now: how many rows are worth loading.
     pub fn room(&self, now: Timestamp) -> usize {
         let free = self.in_flight_max.saturating_sub(self.in_flight);
         match self.breaker.state() {
-            BreakerState::Closed => free,
+            BreakerState::Closed => match self.trial {
+                Trial::Over => free,
+                Trial::Wanted => free.min(1),
+                Trial::UnderWay(since) => free.min(usize::from(now >= since.plus(self.trial_wait))),
+            },
             BreakerState::Open | BreakerState::HalfOpen => {
                 free.min(usize::from(self.breaker.would_allow(now)))
             }
@@ -92,11 +159,14 @@ impl Gate {
             return Admission::Wait;
         }
         // A probe is one call in a long while and must not depend on a budget that an outage has emptied.
-        let closed = self.breaker.state() == BreakerState::Closed;
-        if closed && retry && !self.budget.retry(now) {
+        if !self.in_doubt() && retry && !self.budget.retry(now) {
             return Admission::Wait;
         }
         let probe = match self.breaker.permit(now) {
+            Permit::Pass if self.trial != Trial::Over => {
+                self.trial = Trial::UnderWay(now);
+                true
+            }
             Permit::Pass => false,
             Permit::Probe => true,
             Permit::Refused(_) => return Admission::Wait,
@@ -111,26 +181,39 @@ impl Gate {
     /// A delivery that was admitted was not sent after all.
     pub fn withdrawn(&mut self) {
         self.in_flight = self.in_flight.saturating_sub(1);
+        if matches!(self.trial, Trial::UnderWay(_)) {
+            self.trial = Trial::Wanted;
+        }
     }
 
-    /// A delivery that was admitted has ended. Returns the breaker's new state if it changed.
-    pub fn ended(&mut self, settled: &Settled, retry: bool, now: Timestamp) -> Option<BreakerState> {
+    /// A delivery that was admitted has ended; `went` is what it was admitted as. Returns the breaker's new
+    /// state if it changed.
+    pub fn ended(&mut self, health: Health, went: Went, now: Timestamp) -> Option<BreakerState> {
         self.in_flight = self.in_flight.saturating_sub(1);
-        self.refused = match settled.health {
-            Health::Refuses => true,
-            Health::Well => false,
-            Health::Failed => self.refused,
-        };
-        match settled.health {
+        let trial = went.probe && matches!(self.trial, Trial::UnderWay(_));
+        let changed = match health {
             Health::Well => {
-                if retry {
+                if went.retry {
                     self.budget.succeeded();
                 }
+                self.refused = false;
                 self.breaker.record(true, now)
             }
+            Health::Failed if trial => self.breaker.trip(now),
             Health::Failed => self.breaker.record(false, now),
-            Health::Refuses => self.breaker.trip(now),
+            Health::Refuses => {
+                self.refused = true;
+                self.breaker.trip(now)
+            }
+        };
+        // A probe that failed otherwise than by a refusal is followed by one that moves no money.
+        if health == Health::Refuses || went.probe || self.breaker.state() == BreakerState::Closed {
+            self.tripped = health == Health::Refuses;
         }
+        if trial || self.breaker.state() != BreakerState::Closed {
+            self.trial = Trial::Over;
+        }
+        changed
     }
 
     /// When something may be admitted that cannot be now; none if nothing but a free place is needed.
@@ -151,3 +234,6 @@ impl Gate {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use attribution::{Candidate, Credit, NoCredit, Proof, credit};
 use tracking::directory::Advertiser;
-use tracking::migration::Evidence;
+use tracking::migration::{Evidence, EvidenceKind as RuleKind};
 
 use super::Claims;
 use super::book::Arrival;
@@ -25,8 +25,19 @@ pub enum EvidenceKind {
 }
 
 impl EvidenceKind {
-    const ALL: [Self; 6] =
+    /// Every kind.
+    pub const ALL: [Self; 6] =
         [Self::PlatformClickId, Self::Token, Self::ClickId, Self::Cookie, Self::Voucher, Self::None];
+
+    /// What the migration's rules call it: they do not ask how a click is known.
+    pub const fn rule(self) -> RuleKind {
+        match self {
+            Self::PlatformClickId => RuleKind::PlatformClickId,
+            Self::Token | Self::ClickId | Self::Cookie => RuleKind::Click,
+            Self::Voucher => RuleKind::Voucher,
+            Self::None => RuleKind::None,
+        }
+    }
 
     /// The kind's name in tables and output.
     pub const fn name(self) -> &'static str {

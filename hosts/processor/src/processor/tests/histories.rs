@@ -10,7 +10,6 @@ use tracking::{Home, Verdict};
 use units::EventId;
 
 use super::world::{DEDUPLICATES, MOVED, OBSERVED, Reply, Sale, UNMAPPED, World, sale};
-use crate::Ended;
 
 #[derive(Clone, Debug)]
 enum Act {
@@ -77,7 +76,7 @@ fn step(mut world: World, act: &Act, seen: &mut Observer) -> World {
             let mut ended = Vec::new();
             for (delivery, reply) in deliveries.iter().zip(replies.iter().cycle()) {
                 observe(seen, delivery, *reply);
-                ended.push(Ended { id: delivery.id, result: world.result(delivery, *reply) });
+                ended.push(super::world::ended(delivery, world.result(delivery, *reply)));
             }
             world.processor.settle(ended, world.now).unwrap();
         }
@@ -92,9 +91,11 @@ fn step(mut world: World, act: &Act, seen: &mut Observer) -> World {
 }
 
 fn observe(seen: &mut Observer, delivery: &crate::Delivery, reply: Reply) {
-    seen.homes.entry(delivery.id.event_id).or_default().insert(delivery.request.home);
     let processed = matches!(reply, Reply::Silent | Reply::Says(Verdict::Confirmed));
-    *seen.processed.entry(delivery.id.event_id).or_default() += u32::from(processed);
+    for id in &delivery.ids {
+        seen.homes.entry(id.event_id).or_default().insert(delivery.request.home);
+        *seen.processed.entry(id.event_id).or_default() += u32::from(processed);
+    }
 }
 
 fn check(world: &World, seen: &Observer) -> Result<(), TestCaseError> {

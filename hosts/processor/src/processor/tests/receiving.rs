@@ -51,7 +51,8 @@ fn i2_redelivery_after_a_restart_on_disk_changes_nothing() {
     drop(world.processor);
     let mut world = World { processor: open(), now: super::world::START };
     assert_eq!(world.receive(&[sale(1, MOVED), sale(2, MOVED)]).duplicates, 2);
-    assert_eq!(world.deliver(|_| Reply::Says(Verdict::Confirmed)), 2);
+    assert_eq!(world.deliver(|_| Reply::Says(Verdict::Confirmed)), 1, "one call for both");
+    assert_eq!((world.state(1), world.state(2)), ("confirmed", "confirmed"));
     world.assert_balanced();
 }
 
@@ -65,7 +66,7 @@ fn better_evidence_before_sending_is_told_to_the_platform() {
     world.receive(&[clicked]);
     let deliveries = world.deliveries();
     assert_eq!(deliveries.len(), 1);
-    assert_eq!(deliveries[0].id.event_id, event_id(1));
+    assert_eq!(deliveries[0].ids[0].event_id, event_id(1));
     let mut other = World::new();
     other.receive(&[sale(1, MOVED)]);
     assert_eq!(other.deliveries()[0].endpoint, deliveries[0].endpoint, "the endpoint for a click");

@@ -15,7 +15,7 @@ use tracking::event::Click;
 use tracking::{Answer, Class, Event, Field, Home, Inbound, Method, SendFailure, Value, Verdict};
 use units::{Currency, EventId, Money, Seed, Timestamp};
 
-use crate::{Delivery, Ended, Processor, Received};
+use crate::{Delivery, DeliveryId, Ended, Processor, Received};
 
 /// Moved, and its platform is not known to deduplicate.
 pub(crate) const MOVED: u64 = 10;
@@ -189,7 +189,7 @@ impl World {
         let count = deliveries.len();
         let ended = deliveries.iter().map(|delivery| {
             let result = self.result(delivery, platform(delivery));
-            Ended { id: delivery.id, result }
+            ended(delivery, result)
         });
         let ended = ended.collect();
         self.processor.settle(ended, self.now).unwrap();
@@ -206,6 +206,10 @@ impl World {
 
     /// An answer that the dialect reads as `verdict`, or the nearest one that the endpoint can give.
     fn answer(&self, delivery: &Delivery, verdict: Verdict) -> Answer {
+        if delivery.ids.is_empty() {
+            let well = matches!(verdict, Verdict::Confirmed | Verdict::Taken | Verdict::Rejected);
+            return Answer { status: if well { 200 } else { 503 }, ..Answer::default() };
+        }
         let dialect = self.processor.snapshot().migration.dialect(delivery.request.home);
         let rules = &dialect.endpoint(&delivery.endpoint).unwrap().answers;
         let nearest = if verdict == Verdict::Confirmed { Verdict::Taken } else { verdict };
@@ -219,18 +223,36 @@ impl World {
             AnswerBody::Image => ("image/gif", b"GIF89a".to_vec()),
             AnswerBody::Contains(text) => ("text/plain", text.clone().into_bytes()),
             AnswerBody::JsonEquals { path, .. } => {
-                let reference =
-                    self.processor.ledger().conversion(delivery.id.event_id).unwrap().unwrap().reference;
-                let own = || delivery.id.event_id.to_string();
-                let leaf = serde_json::Value::String(reference.unwrap_or_else(own));
-                let json = path.iter().rev().fold(leaf, |inner, part| match part.as_str() {
-                    "*" => serde_json::json!([inner]),
-                    name => serde_json::json!({ name: inner }),
-                });
+                let leaves: Vec<serde_json::Value> = delivery.ids.iter().map(|id| self.named(*id)).collect();
+                let json = named(path, &leaves).pop().unwrap();
                 ("application/json", json.to_string().into_bytes())
             }
         };
         Answer { status, headers: vec![("content-type".to_owned(), kind.as_bytes().to_vec())], body }
+    }
+
+    /// What an answer calls the order of an attempt.
+    fn named(&self, id: DeliveryId) -> serde_json::Value {
+        let snapshot = self.processor.snapshot();
+        let reference = self.processor.ledger().conversion(id.event_id).unwrap().unwrap().reference;
+        let reference = reference.filter(|text| !snapshot.migration.legacy.is_placeholder(text));
+        serde_json::Value::String(reference.unwrap_or_else(|| id.event_id.to_string()))
+    }
+
+    /// An answer that names each of these under its verdict; what has none is not named.
+    pub(crate) fn mixed(&self, delivery: &Delivery, verdicts: &[Option<Verdict>]) -> Answer {
+        let dialect = self.processor.snapshot().migration.dialect(delivery.request.home);
+        let mut body = serde_json::Map::new();
+        for rule in &dialect.endpoint(&delivery.endpoint).unwrap().answers {
+            let AnswerBody::JsonEquals { path, .. } = &rule.body else { continue };
+            let own =
+                delivery.ids.iter().zip(verdicts).filter(|(_, verdict)| **verdict == Some(rule.verdict));
+            let leaves: Vec<serde_json::Value> = own.map(|(id, _)| self.named(*id)).collect();
+            let whole = named(path, &leaves).pop().unwrap();
+            body.extend(whole.as_object().unwrap().clone());
+        }
+        let headers = vec![("content-type".to_owned(), b"application/json".to_vec())];
+        Answer { status: 200, headers, body: serde_json::Value::Object(body).to_string().into_bytes() }
     }
 
     pub(crate) fn state(&self, id: u64) -> &'static str {
@@ -250,6 +272,24 @@ impl World {
         let audit = self.processor.ledger().audit().unwrap();
         assert!(audit.findings.is_empty(), "{:#?}", audit.findings);
     }
+}
+
+/// A document that has each leaf at `path`, where `*` stands for the places of a list.
+fn named(path: &[String], leaves: &[serde_json::Value]) -> Vec<serde_json::Value> {
+    path.iter().rev().fold(leaves.to_vec(), |inner, part| match part.as_str() {
+        "*" => vec![serde_json::Value::Array(inner)],
+        name => inner.into_iter().map(|value| serde_json::json!({ name: value })).collect(),
+    })
+}
+
+/// How a delivery ended.
+pub(crate) fn ended(delivery: &Delivery, result: Result<Answer, SendFailure>) -> Ended {
+    Ended { ids: delivery.ids.clone(), home: delivery.request.home, result }
+}
+
+/// True if a conversion is part of a delivery.
+pub(crate) fn carries(delivery: &Delivery, id: u64) -> bool {
+    delivery.ids.iter().any(|each| each.event_id == event_id(id))
 }
 
 /// What a platform does with a request.

@@ -1,0 +1,195 @@
+//! What waits: looked up along the indexes, so that a backlog of millions costs no more than what is asked for.
+
+use relay::intake::EvidenceKind;
+use rusqlite::{Row, named_params};
+use tracking::Home;
+use tracking::event::Click;
+use tracking::migration::Evidence;
+use units::Timestamp;
+
+use super::Due;
+use crate::{Ledger, LedgerError, sql};
+
+/// The conversions of one platform whose evidence sends them the same way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lane<'a> {
+    /// The platform.
+    pub home: Home,
+    /// The kinds of evidence.
+    pub kinds: &'a [EvidenceKind],
+}
+
+/// Which deliveries are wanted: first attempts or further ones.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Which {
+    /// First attempts.
+    Fresh,
+    /// Further attempts, which a budget limits.
+    Retries,
+}
+
+/// What may go in one request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Together<'a> {
+    /// The advertiser, by the legacy id; 0 for none.
+    pub advertiser_id: u64,
+    /// Where to, and by which evidence.
+    pub lane: Lane<'a>,
+}
+
+const COLUMNS: &str = "c.event_id, c.advertiser_id, c.owner, c.tries, c.counted, c.ambiguous, c.evidence,
+    c.evidence_value, c.publisher_id, c.creative_id, c.click_id, c.click_at, c.advertiser_primary_id,
+    c.publisher_primary_id, c.source, e.open, e.sealed,
+    (SELECT a.request FROM attempts a WHERE c.ambiguous AND a.event_id = c.event_id AND a.request IS NOT NULL
+        ORDER BY a.number DESC LIMIT 1)
+    FROM conversions c JOIN envelopes e ON e.event_id = c.source";
+
+const OF_WHICH: &str = "fresh = :fresh";
+
+const OF_ADVERTISER: &str = "ambiguous = 0 AND advertiser_id = :advertiser";
+
+/// The rows that `condition` chooses in addition to a kind of evidence, the longest due first. Each kind is a
+/// walk along an index and the walks are merged, so that no more rows are read than are wanted.
+fn longest_due(kinds: &[EvidenceKind], condition: &str) -> String {
+    let walk = |kind: &EvidenceKind| {
+        format!(
+            "SELECT event_id, due_at FROM conversions WHERE active = 1 AND state = 'queued' AND owner = :owner
+             AND evidence = '{}' AND {condition} AND due_at <= :now",
+            kind.name()
+        )
+    };
+    let walks: Vec<String> = kinds.iter().map(walk).collect();
+    format!(
+        "SELECT {COLUMNS} WHERE c.event_id IN
+         (SELECT event_id FROM ({} ORDER BY due_at, event_id LIMIT :limit)) ORDER BY c.due_at, c.event_id",
+        walks.join(" UNION ALL ")
+    )
+}
+
+impl Ledger {
+    /// What is due at `now`, the longest due first.
+    ///
+    /// # Errors
+    /// If the store fails, or holds what cannot be.
+    pub fn due(
+        &self,
+        now: Timestamp,
+        lane: Lane<'_>,
+        which: Which,
+        limit: usize,
+    ) -> Result<Vec<Due>, LedgerError> {
+        if lane.kinds.is_empty() || limit == 0 {
+            return Ok(Vec::new());
+        }
+        let query = longest_due(lane.kinds, OF_WHICH);
+        let params = named_params! {
+            ":owner": lane.home.name(), ":fresh": which == Which::Fresh, ":now": now.as_millis(),
+            ":limit": sql::limit(limit),
+        };
+        sql::all(&self.connection, &query, params, |row| Ok(due(row)))?.into_iter().collect()
+    }
+
+    /// What is due at `now` and may go in one request, the longest due first: nothing that may have been
+    /// processed already, as that is sent in its own bytes.
+    ///
+    /// # Errors
+    /// If the store fails, or holds what cannot be.
+    pub fn due_together(
+        &self,
+        now: Timestamp,
+        together: Together<'_>,
+        limit: usize,
+    ) -> Result<Vec<Due>, LedgerError> {
+        let lane = together.lane;
+        if lane.kinds.is_empty() || limit == 0 {
+            return Ok(Vec::new());
+        }
+        let query = longest_due(lane.kinds, OF_ADVERTISER);
+        let params = named_params! {
+            ":owner": lane.home.name(), ":advertiser": sql::int(together.advertiser_id),
+            ":now": now.as_millis(), ":limit": sql::limit(limit),
+        };
+        sql::all(&self.connection, &query, params, |row| Ok(due(row)))?.into_iter().collect()
+    }
+
+    /// What stands in flight: after a start, what may have been sent before it.
+    ///
+    /// # Errors
+    /// If the store fails, or holds what cannot be.
+    pub fn in_flight(&self, limit: usize) -> Result<Vec<Due>, LedgerError> {
+        let query = format!("SELECT {COLUMNS} WHERE c.active = 1 AND c.state = 'in_flight' LIMIT ?1");
+        let rows = sql::all(&self.connection, &query, (sql::limit(limit),), |row| Ok(due(row)))?;
+        rows.into_iter().collect()
+    }
+
+    /// When the next delivery of a lane is due; none if nothing waits there.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn next_due(&self, lane: Lane<'_>, which: Which) -> Result<Option<Timestamp>, LedgerError> {
+        let query = "SELECT due_at FROM conversions WHERE active = 1 AND state = 'queued' AND owner = ?1
+            AND evidence = ?2 AND fresh = ?3 ORDER BY due_at LIMIT 1";
+        let mut next: Option<Timestamp> = None;
+        for kind in lane.kinds {
+            let params = (lane.home.name(), kind.name(), which == Which::Fresh);
+            let due = sql::one(&self.connection, query, params, |row| row.get::<_, i64>(0).map(sql::time))?;
+            next = next.into_iter().chain(due).min();
+        }
+        Ok(next)
+    }
+}
+
+fn due(row: &Row<'_>) -> Result<Due, LedgerError> {
+    let get = |error| LedgerError::Store { doing: "read what is due", source: error };
+    let advertiser_id = sql::uint(row.get(1).map_err(get)?);
+    let text = |place| row.get::<_, Option<String>>(place).map_err(get);
+    let number = |place| row.get::<_, Option<i64>>(place).map_err(get);
+    let owner = text(2)?.unwrap_or_default();
+    let click = match (number(8)?, number(11)?) {
+        (Some(publisher_id), Some(at)) => Some(Click {
+            advertiser_id,
+            publisher_id: sql::uint(publisher_id),
+            creative_id: sql::uint(number(9)?.unwrap_or(0)),
+            at: sql::time(at),
+            click_id: text(10)?.unwrap_or_default(),
+        }),
+        _ => None,
+    };
+    Ok(Due {
+        event_id: sql::event_id(row.get(0).map_err(get)?),
+        advertiser_id,
+        owner: sql::home(&owner)?,
+        tries: sql::count(row.get(3).map_err(get)?),
+        counted: sql::count(row.get(4).map_err(get)?),
+        ambiguous: row.get(5).map_err(get)?,
+        evidence: evidence(&text(6)?.unwrap_or_default(), text(7)?, click)?,
+        advertiser_primary_id: number(12)?.map(sql::uint),
+        publisher_primary_id: number(13)?.map(sql::uint),
+        source: sql::event_id(row.get(14).map_err(get)?),
+        open: row.get(15).map_err(get)?,
+        sealed: row.get::<_, Option<Vec<u8>>>(16).map_err(get)?.unwrap_or_default(),
+        resend: row.get(17).map_err(get)?,
+    })
+}
+
+fn evidence(kind: &str, value: Option<String>, click: Option<Click>) -> Result<Evidence, LedgerError> {
+    let known = EvidenceKind::parse(kind);
+    let known = known.ok_or_else(|| LedgerError::Corrupt { what: "the evidence", value: kind.to_owned() })?;
+    Ok(match (known, value, click) {
+        (EvidenceKind::PlatformClickId, Some(id), _) => Evidence::PlatformClickId(id),
+        (EvidenceKind::Voucher, Some(code), _) => Evidence::Voucher(code),
+        (EvidenceKind::Token | EvidenceKind::ClickId | EvidenceKind::Cookie, _, Some(click)) => {
+            Evidence::Click(click)
+        }
+        (EvidenceKind::None, _, _) => Evidence::None,
+        (_, _, _) => {
+            return Err(LedgerError::Corrupt { what: "evidence without its value", value: kind.to_owned() });
+        }
+    })
+}
+
+/// The queries, for a look at how the store answers them.
+#[cfg(test)]
+pub(crate) fn queries() -> [String; 2] {
+    [OF_WHICH, OF_ADVERTISER].map(|condition| longest_due(&EvidenceKind::ALL, condition))
+}
