@@ -1,6 +1,8 @@
-//! How far the consumer has come: a small file of two checksummed slots, written in turn.
+//! How far the consumer has come: a small file of two checksummed slots.
 //!
-//! A torn write hits one slot; the other still holds the position before. Each slot also carries the last sequence
+//! One slot holds the last position that is known to be durable, and segments may have been removed on its word. It is
+//! never overwritten: every write goes into the other slot, and only a sync makes that one the slot that is kept. So a
+//! torn write, or a power loss before the sync, leaves the kept one whole. Each slot also carries the last sequence
 //! that was durable when it was written: a log that ends before it has lost entries, whatever its tail looks like.
 //!
 //! The file is synced only before segments are removed and at a clean end. A power loss may therefore bring back an
@@ -36,6 +38,10 @@ pub(crate) struct Progress<F: Filesystem> {
     /// True while the file's name may not have reached the disk.
     unnamed: bool,
     mark: Mark,
+    /// The slot of the last mark that is known to be durable.
+    kept: usize,
+    /// True while the other slot holds a newer mark that may not have reached the disk.
+    unsynced: bool,
 }
 
 impl<F: Filesystem> Progress<F> {
@@ -55,15 +61,19 @@ impl<F: Filesystem> Progress<F> {
             file.evict()?;
             file.read_at(&mut bytes, 0)?;
         }
-        let found = bytes.chunks(SLOT_STRIDE).filter_map(decode).max_by_key(|mark| mark.generation);
-        Ok((Self { path, file, unnamed: false, mark: found.unwrap_or_default() }, found))
+        let slots = bytes.chunks(SLOT_STRIDE).map(decode).enumerate();
+        let whole = slots.filter_map(|(slot, mark)| mark.map(|mark| (slot, mark)));
+        let newest = whole.max_by_key(|(_, mark)| mark.generation);
+        let (kept, mark) = newest.unwrap_or((0, Mark::default()));
+        let progress = Self { path, file, unnamed: false, mark, kept, unsynced: false };
+        Ok((progress, newest.map(|(_, mark)| mark)))
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Writes the position into the older slot; survives the process, not yet a power loss.
+    /// Writes the position into the slot that is not kept; survives the process, not yet a power loss.
     pub(crate) fn write(
         &mut self,
         filesystem: &F,
@@ -72,9 +82,10 @@ impl<F: Filesystem> Progress<F> {
         durable: u64,
     ) -> io::Result<()> {
         let mark = Mark { lane, generation: self.mark.generation + 1, acknowledged, durable };
-        let offset = (mark.generation % 2) * SLOT_STRIDE as u64;
+        let offset = if self.kept == 0 { SLOT_STRIDE as u64 } else { 0 };
         self.file(filesystem)?.write_at(&encode(&mark), offset)?;
         self.mark = mark;
+        self.unsynced = true;
         Ok(())
     }
 
@@ -85,6 +96,10 @@ impl<F: Filesystem> Progress<F> {
         if self.unnamed {
             filesystem.sync_directory(self.path.parent().unwrap_or(Path::new(".")))?;
             self.unnamed = false;
+        }
+        if self.unsynced {
+            self.kept = 1 - self.kept;
+            self.unsynced = false;
         }
         Ok(())
     }

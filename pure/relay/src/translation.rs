@@ -221,7 +221,7 @@ fn conversion(reading: &Reading<'_>, snapshot: &Snapshot, evidence: &Evidence) -
     let order = ConversionOrder {
         event_id: reading.event_id,
         at: reading.received_at,
-        event: &reading.decoded.event,
+        event: &reading.event_for_primary(snapshot),
         evidence,
         advertiser_primary_id: advertiser.primary_id?,
         publisher_primary_id: publisher,

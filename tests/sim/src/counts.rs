@@ -50,7 +50,7 @@ counts! {
     merged "merged",
     rejected "rejected",
     dead "dead",
-    doubled_by_edge "booked twice because an edge had sent it too",
+    doubled_by_edge "gap: booked twice, once by an edge",
 }
 
 impl fmt::Display for Counts {

@@ -15,7 +15,7 @@ use crate::platform::{Platform, Told};
 
 /// A request that was sent and whose end is not known yet.
 struct Flight {
-    id: DeliveryId,
+    ids: Vec<DeliveryId>,
     result: Result<Answer, SendFailure>,
     told: Told,
     home: Home,
@@ -29,6 +29,8 @@ pub(crate) struct Desk {
     flights: BTreeMap<(Timestamp, u64), Flight>,
     sent: u64,
     seeds: Chance,
+    /// True if the ledger may have changed since [`Desk::changed`] was last asked.
+    touched: bool,
     /// On purpose wrong: what may have been processed is told as what was never sent.
     forgets_doubt: bool,
 }
@@ -54,6 +56,7 @@ impl Desk {
             flights: BTreeMap::new(),
             sent: 0,
             seeds: Chance::new(seed),
+            touched: true,
             forgets_doubt,
         };
         desk.start(ledger, now)?;
@@ -71,10 +74,16 @@ impl Desk {
     /// is every answer that it waited for.
     pub(crate) fn crash(&mut self, now: Timestamp) -> Result<(), Violation> {
         self.flights.clear();
+        self.touched = true;
         match self.processor.take() {
             Some(processor) => self.start(processor.into_ledger(), now),
             None => violation("I2", "the processor is gone".to_owned()),
         }
+    }
+
+    /// True if the ledger may have changed since this was last asked.
+    pub(crate) fn changed(&mut self) -> bool {
+        std::mem::take(&mut self.touched)
     }
 
     fn processor(&mut self) -> Result<&mut Processor, Violation> {
@@ -86,13 +95,16 @@ impl Desk {
 
     /// Takes a batch in; how many events were new.
     pub(crate) fn receive(&mut self, body: &[u8], now: Timestamp) -> Result<usize, Violation> {
+        self.touched = true;
         let received = self.processor()?.receive(body, now).map_err(broken("take a batch"))?;
         Ok(received.accepted)
     }
 
     /// What is to be sent now; it is in flight from here on.
     pub(crate) fn next(&mut self, now: Timestamp) -> Result<Vec<Delivery>, Violation> {
-        self.processor()?.next_deliveries(now).map_err(broken("begin deliveries"))
+        let deliveries = self.processor()?.next_deliveries(now).map_err(broken("begin deliveries"))?;
+        self.touched |= !deliveries.is_empty();
+        Ok(deliveries)
     }
 
     /// Puts a delivery on the wire.
@@ -111,7 +123,8 @@ impl Desk {
             (reaction.after, reaction.result, reaction.told)
         };
         self.sent += 1;
-        let flight = Flight { id: delivery.id, result, told, home: platform.home, place: reaction.place };
+        let flight =
+            Flight { ids: delivery.ids.clone(), result, told, home: platform.home, place: reaction.place };
         self.flights.insert((now.plus(after), self.sent), flight);
     }
 
@@ -126,7 +139,11 @@ impl Desk {
     }
 
     /// Tells the processor every answer that has come by now; how many.
-    pub(crate) fn settle(&mut self, platforms: &mut [Platform; 2], now: Timestamp) -> Result<usize, Violation> {
+    pub(crate) fn settle(
+        &mut self,
+        platforms: &mut [Platform; 2],
+        now: Timestamp,
+    ) -> Result<usize, Violation> {
         let later = self.flights.split_off(&(now.plus(Duration::from_millis(1)), 0));
         let come = std::mem::replace(&mut self.flights, later);
         let mut ended = Vec::with_capacity(come.len());
@@ -140,9 +157,10 @@ impl Desk {
                 Err(SendFailure::Ambiguous(why)) if self.forgets_doubt => Err(SendFailure::NothingSent(why)),
                 result => result,
             };
-            ended.push(Ended { id: flight.id, result });
+            ended.push(Ended { ids: flight.ids, home: flight.home, result });
         }
         let count = ended.len();
+        self.touched |= count > 0;
         let processor = self.processor()?;
         processor.settle(ended, now).map_err(broken("settle"))?;
         processor.take_facts();
@@ -156,6 +174,7 @@ impl Desk {
 
     /// A person orders everything again that certainly never arrived, or that waits for a decision.
     pub(crate) fn redrive(&mut self, now: Timestamp) -> Result<usize, Violation> {
+        self.touched = true;
         let page = Page { limit: 1000, advertiser_id: None, after: None };
         let processor = self.processor()?;
         let rows = processor.ledger().dead_list(&[], &page).map_err(broken("list"))?;

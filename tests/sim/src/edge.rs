@@ -51,6 +51,7 @@ pub(crate) struct Read {
 const fn settings() -> Settings {
     Settings {
         segment_bytes_max: 3 << 10,
+        ahead_bytes: 1 << 10,
         backlog_bytes_max: 24 << 10,
         reserve_bytes: 2 << 10,
         waiting_max: 100,
@@ -150,7 +151,10 @@ impl Edge {
                 }
                 // A planned fault hit the recovery itself.
                 Err(OpenError::Io { .. }) => self.disk.inner.restart(Loss::Unsynced),
-                Err(error) => return violation("I1", format!("the outbox does not open again: {error}")),
+                Err(error) => {
+                    let files = self.disk.inner.paths();
+                    return violation("I1", format!("the outbox does not open again: {error}; {files:?}"));
+                }
             }
         }
         self.look()
@@ -163,14 +167,16 @@ impl Edge {
         self.holds.clear();
         loop {
             let batch = log.read(100, 1 << 20);
-            let batch = batch.or_else(|error| violation("I1", format!("the outbox cannot be read: {error}")))?;
+            let batch =
+                batch.or_else(|error| violation("I1", format!("the outbox cannot be read: {error}")))?;
             if batch.is_empty() {
                 log.rewind();
                 return Ok(());
             }
             for (_, entry) in &batch.entries {
                 let envelope = Envelope::decode(entry);
-                let envelope = envelope.or_else(|error| violation("I1", format!("a broken entry: {error}")))?;
+                let envelope =
+                    envelope.or_else(|error| violation("I1", format!("a broken entry: {error}")))?;
                 self.holds.insert(envelope.event_id);
             }
         }

@@ -16,6 +16,7 @@ mod counts;
 mod desk;
 mod disk;
 mod edge;
+mod gap;
 mod model;
 mod platform;
 mod run;
@@ -25,6 +26,7 @@ mod words;
 mod world;
 
 pub use counts::Counts;
+pub use gap::{Gap, OPEN};
 pub use model::Violation;
 pub use run::{Broken, Held, Sabotage, run};
 

@@ -49,7 +49,7 @@ fn main() -> ExitCode {
                 return ExitCode::FAILURE;
             }
         }
-        if done % LINE_EVERY == 0 {
+        if done.is_multiple_of(LINE_EVERY) {
             println!("{done} seeds hold, {} s", begun.elapsed().as_secs());
         }
     }
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
 /// One seed; some of them twice. The report of a failure, for people.
 fn one(seed: u64, steps: usize) -> Result<Counts, String> {
     let held = run(seed, steps, Sabotage::None).map_err(|broken| report(&broken, steps))?;
-    if seed % TWICE_EVERY == 0 {
+    if seed.is_multiple_of(TWICE_EVERY) {
         let again = run(seed, steps, Sabotage::None).map_err(|broken| report(&broken, steps))?;
         if again != held {
             return Err(format!("I6: seed {seed} does not repeat: {held:?} and {again:?}"));

@@ -33,8 +33,12 @@ pub(crate) enum Mood {
     Flapping,
 }
 
-/// Every mood, the good one twice: an outage is the exception.
-pub(crate) const MOODS: [Mood; 10] = [
+/// Every mood, the good one most often: an outage is the exception.
+pub(crate) const MOODS: [Mood; 14] = [
+    Mood::Well,
+    Mood::Well,
+    Mood::Well,
+    Mood::Well,
     Mood::Well,
     Mood::Well,
     Mood::Unreachable,
@@ -109,7 +113,7 @@ impl Platform {
     /// A request on the wire.
     pub(crate) fn call(&mut self, request: &Outbound, by_edge: bool, chance: &mut Chance) -> Reaction {
         let mood = match self.mood {
-            Mood::Flapping => pick(chance, &MOODS[..9]),
+            Mood::Flapping => pick(chance, &MOODS[..13]),
             mood => mood,
         };
         if mood == Mood::Unreachable {
@@ -129,7 +133,11 @@ impl Platform {
         let sale = matches!(path, "/buy" | "/sale" | "/order");
         let value = |name: &str| {
             let pair = |pair: &&str| pair.split_once('=').is_some_and(|(found, _)| found == name);
-            query.split('&').find(pair).and_then(|pair| pair.split_once('=')).map(|(_, value)| value.to_owned())
+            query
+                .split('&')
+                .find(pair)
+                .and_then(|pair| pair.split_once('='))
+                .map(|(_, value)| value.to_owned())
         };
         let shop = match self.home {
             Home::Legacy => value("shop")?.parse::<u64>().ok()?,

@@ -78,9 +78,9 @@ fn live(world: &mut World, steps: usize, step: &mut usize) -> Result<(), Violati
     drain(world)?;
     world.check()?;
     let rows = world.desk.rows()?;
-    check::drained(&world.model, &world.shoppers.orders, &rows, &world.platforms)?;
+    check::drained(&world.model, &world.shoppers.orders, &rows, &world.platforms, &mut world.gaps)?;
     check::books(&rows, world.desk.ledger()?)?;
-    check::count(&mut world.counts, &rows, &world.platforms);
+    check::count(&mut world.counts, &rows, &world.platforms, &world.gaps);
     Ok(())
 }
 

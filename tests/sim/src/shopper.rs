@@ -117,7 +117,7 @@ impl Shoppers {
 
     /// What the reply to a click leaves with the shopper.
     pub(crate) fn clicked(&mut self, shop: u64, headers: &[(String, String)]) {
-        let named = |wanted: &str| {
+        let named = |wanted: &'static str| {
             headers.iter().filter(move |(name, _)| name == wanted).map(|(_, value)| value.as_str())
         };
         let cookie = |line: &str| line.split(';').next().map(str::to_owned);
@@ -161,10 +161,8 @@ impl Shoppers {
             Reference::Placeholder => "&order=%23%23ORDER%23%23".to_owned(),
             Reference::Absent => String::new(),
         };
-        let sum = cents.map_or_else(
-            || "lots".to_owned(),
-            |cents| format!("{}.{:02}", cents / 100, cents % 100),
-        );
+        let sum =
+            cents.map_or_else(|| "lots".to_owned(), |cents| format!("{}.{:02}", cents / 100, cents % 100));
         let mut target = format!("/buy?n={}&shop={shop}&sum={sum}{order}", self.requests);
         let mut headers = Vec::new();
         let clicks: Vec<&Remembered> = self.clicks.iter().rev().filter(|click| click.shop == shop).collect();

@@ -1,6 +1,6 @@
 //! The small world that is simulated: two dialects of our own, six shops, two sites, one policy.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use relay::envelope::SealKey;
@@ -72,7 +72,7 @@ fn policy() -> Policy {
             attempt_deadline: Duration::from_secs(10),
             backoff_first: Duration::from_secs(1),
             backoff_max: Duration::from_secs(60),
-            attempts_max: 5,
+            attempts_max: 3,
             retry_budget_percent: 20,
             in_flight_max: 8,
         },
@@ -88,14 +88,17 @@ fn policy() -> Policy {
     }
 }
 
-/// The snapshot that everybody decides by.
-///
-/// # Panics
-/// If the texts of the simulation are no migration.
-#[expect(clippy::panic, reason = "a mistake in the simulation's own texts is a mistake of its author")]
+/// The snapshot that everybody decides by, in every run.
 pub(crate) fn snapshot() -> Arc<Snapshot> {
+    static SNAPSHOT: OnceLock<Arc<Snapshot>> = OnceLock::new();
+    Arc::clone(SNAPSHOT.get_or_init(compiled))
+}
+
+#[expect(clippy::panic, reason = "a mistake in the simulation's own texts is a mistake of its author")]
+fn compiled() -> Arc<Snapshot> {
     let dialect = |name: &str| {
-        let text = if name == "old" { include_str!("../data/old.toml") } else { include_str!("../data/new.toml") };
+        let text =
+            if name == "old" { include_str!("../data/old.toml") } else { include_str!("../data/new.toml") };
         Some((format!("{name}.toml"), text.to_owned()))
     };
     let migration = Migration::load("join.toml", include_str!("../data/join.toml"), dialect);

@@ -1,21 +1,25 @@
 //! The whole system in virtual time: every part of it, what may happen to it, and who watches.
 
+mod delivery;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use outbox::simulated::Loss;
-use relay::envelope::Batch;
 use relay::policy::Snapshot;
 use relay::step::{Happened, Step};
-use relay::{Envelope, Exchange, Health};
+use relay::{Exchange, Health};
 use tracking::{Home, Outbound, SendFailure};
-use units::{Chance, EventId, Seed, Timestamp};
+use units::{Chance, Seed, Timestamp};
+
+pub(crate) use delivery::Passage;
 
 use crate::check;
 use crate::counts::Counts;
 use crate::desk::Desk;
 use crate::disk::Disk;
 use crate::edge::{Committed, Edge, Waiting};
+use crate::gap::Gaps;
 use crate::model::{Arrival, Model, Reply, Violation, violation};
 use crate::platform::{Effect, Platform, Told};
 use crate::run::Sabotage;
@@ -23,9 +27,6 @@ use crate::shopper::{Meaning, Shoppers};
 use crate::trace::Trace;
 
 const START: Timestamp = Timestamp::from_millis(1_795_462_260_000);
-
-/// Batches that may still turn up a second time.
-const BODIES_KEPT: usize = 20;
 
 /// Everything.
 pub(crate) struct World {
@@ -39,6 +40,8 @@ pub(crate) struct World {
     pub(crate) desk: Desk,
     pub(crate) platforms: [Platform; 2],
     pub(crate) bodies: Vec<Vec<u8>>,
+    pub(crate) gaps: Gaps,
+    rows: check::Rows,
     snapshot: Arc<Snapshot>,
     sabotage: Sabotage,
 }
@@ -50,17 +53,6 @@ enum Stage {
     Durable,
     /// The outbox could not take it.
     Refused,
-}
-
-/// How a batch fares on its way.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Passage {
-    Arrives,
-    Lost,
-    AnswerLost,
-    ArrivesTwice,
-    CrashBefore,
-    CrashAfter,
 }
 
 impl World {
@@ -81,6 +73,8 @@ impl World {
             desk: Desk::new(Arc::clone(&snapshot), seed.fork(3), START, forgets_doubt)?,
             platforms: Home::ALL.map(Platform::new),
             bodies: Vec::new(),
+            gaps: Gaps::default(),
+            rows: check::Rows::new(),
             snapshot,
             sabotage,
         })
@@ -126,7 +120,10 @@ impl World {
                 }
                 Step::Append(entry) => {
                     if let Some(step) = exchange.poll() {
-                        return violation("I1", format!("request {number} asks {step:?} before it is durable"));
+                        return violation(
+                            "I1",
+                            format!("request {number} asks {step:?} before it is durable"),
+                        );
                     }
                     self.edges[edge].waiting.push(Waiting { exchange, entry, number });
                     return Ok(());
@@ -135,7 +132,7 @@ impl World {
                 Step::Send { request, .. } if is_sale && stage != Stage::Refused => {
                     return violation("I5", format!("sale {number} waits for the {} platform", request.home));
                 }
-                Step::Send { request, within } => {
+                Step::Send { request, within, .. } => {
                     let happened = self.ask(&request, within);
                     exchange.handle(happened, self.now);
                 }
@@ -234,101 +231,19 @@ impl World {
         self.edges[edge].restart(loss)
     }
 
-    /// A batch goes from an edge to the processor.
-    pub(crate) fn hand_over(&mut self, edge: usize, passage: Passage, entries_max: usize) -> Result<(), Violation> {
-        let Some(read) = self.edges[edge].read(entries_max) else { return Ok(()) };
-        let entries = read.entries.iter().map(|entry| self.label(entry)).collect();
-        let body = Batch { lane: format!("edge-{edge}"), entries }.encode();
-        self.trace.note(format!("edge {edge} hands over {} entries: {passage:?}", read.entries.len()));
-        self.counts.batches += 1;
-        if passage == Passage::CrashBefore {
-            self.crash_processor()?;
-        }
-        if !matches!(passage, Passage::Lost | Passage::CrashBefore) {
-            self.receive(&body)?;
-        }
-        if passage == Passage::ArrivesTwice {
-            self.receive(&body)?;
-        }
-        if passage == Passage::CrashAfter {
-            self.crash_processor()?;
-        }
-        let unheard = passage == Passage::Lost && self.sabotage == Sabotage::ForgetsBatches;
-        if matches!(passage, Passage::Arrives | Passage::ArrivesTwice) || unheard {
-            self.edges[edge].acknowledge(&read);
-        } else {
-            self.counts.batches_lost += 1;
-        }
-        self.bodies.push(body);
-        let surplus = self.bodies.len().saturating_sub(BODIES_KEPT);
-        self.bodies.drain(..surplus);
-        Ok(())
-    }
-
-    /// The entry as it travels: as it is, unless identities are to be forgotten on purpose.
-    fn label(&mut self, entry: &[u8]) -> Vec<u8> {
-        match Envelope::decode(entry) {
-            Ok(envelope) if self.sabotage == Sabotage::ForgetsIdentity => {
-                let event_id = EventId::new(Seed(self.chance.next_u128()), self.now);
-                Envelope { event_id, ..envelope }.encode()
-            }
-            Ok(envelope) if self.sabotage == Sabotage::ForgetsKeys => {
-                Envelope { key: None, ..envelope }.encode()
-            }
-            _ => entry.to_vec(),
-        }
-    }
-
-    /// The processor takes a batch, new or seen before.
-    pub(crate) fn receive(&mut self, body: &[u8]) -> Result<(), Violation> {
-        let new = self.desk.receive(body, self.now)?;
-        self.counts.duplicates += u64::from(new == 0);
-        self.trace.note(format!("the processor takes {new} new events"));
-        Ok(())
-    }
-
-    pub(crate) fn crash_processor(&mut self) -> Result<(), Violation> {
-        self.trace.note("the processor crashes".to_owned());
-        self.counts.processor_crashes += 1;
-        self.counts.interrupted += self.desk.under_way();
-        self.desk.crash(self.now)
-    }
-
-    /// Sends what is due, or only the first `sent_max` of it before the processor crashes.
-    pub(crate) fn deliver(&mut self, sent_max: Option<usize>) -> Result<usize, Violation> {
-        let deliveries = self.desk.next(self.now)?;
-        for delivery in deliveries.iter().take(sent_max.unwrap_or(usize::MAX)) {
-            let home = delivery.request.home;
-            self.trace.mix(&delivery.request.target);
-            self.trace.note(format!("{}/{} goes to {home}", delivery.id.event_id, delivery.id.number));
-            self.counts.sent += 1;
-            self.counts.resent += u64::from(delivery.id.number > 1);
-            let platform = &mut self.platforms[usize::from(home == Home::Primary)];
-            self.desk.send(delivery, platform, &mut self.chance, self.now);
-        }
-        if sent_max.is_some() {
-            self.crash_processor()?;
-        }
-        Ok(deliveries.len())
-    }
-
-    /// Tells the processor what has come back by now.
-    pub(crate) fn settle(&mut self) -> Result<(), Violation> {
-        let count = self.desk.settle(&mut self.platforms, self.now)?;
-        if count > 0 {
-            self.trace.note(format!("{count} answers come in"));
-        }
-        Ok(())
-    }
-
     /// I1 to I4 and I12, by what was observed.
     pub(crate) fn check(&mut self) -> Result<(), Violation> {
-        let rows = self.desk.rows()?;
-        self.trace.mix(&(rows.len() as u64).to_le_bytes());
-        check::accounts(&rows, self.desk.ledger()?)?;
-        check::acknowledged(&self.model, &self.edges, &rows)?;
-        check::orders(&self.model, &self.shoppers.orders, &rows)?;
-        self.counts.doubled_by_edge = check::sends(&self.model, &self.shoppers.orders, &self.platforms)?;
-        check::homes(&self.model, &rows, &self.platforms)
+        if !self.desk.changed() {
+            return check::acknowledged(&self.model, &self.edges, &self.rows);
+        }
+        self.rows = self.desk.rows()?;
+        let rows = &self.rows;
+        rows.values().for_each(|row| self.trace.mix(row.state.name().as_bytes()));
+        check::accounts(rows, self.desk.ledger()?)?;
+        check::acknowledged(&self.model, &self.edges, rows)?;
+        check::orders(&self.model, &self.shoppers.orders, rows)?;
+        let (orders, gaps) = (&self.shoppers.orders, &mut self.gaps);
+        check::sends(&self.model, orders, &self.platforms, gaps)?;
+        check::homes(&self.model, orders, rows, &self.platforms, gaps)
     }
 }

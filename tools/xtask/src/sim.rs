@@ -1,4 +1,4 @@
-//! The simulation with virtual time: one command for the binary that lives with the system tests.
+//! The simulation with virtual time: one command for its binary.
 
 use crate::failure::Failure;
 use crate::process;
@@ -9,7 +9,7 @@ pub(crate) fn run(repository: &Repository, seeds: u64, from: u64) -> Result<(), 
     process::run(
         process::cargo()
             .current_dir(repository.root())
-            .args(["run", "--release", "--quiet", "-p", "system-tests", "--bin", "sim", "--"])
+            .args(["run", "--release", "--quiet", "-p", "sim", "--"])
             .args(["--seeds", &seeds.to_string(), "--from", &from.to_string()]),
     )
 }

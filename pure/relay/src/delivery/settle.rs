@@ -93,6 +93,8 @@ pub fn settle(
     let state = match verdict {
         Verdict::Confirmed => State::Confirmed,
         Verdict::Taken => State::Taken,
+        // An attempt before this one may have been booked, and the refusal speaks of this one alone.
+        Verdict::Rejected if tried.ambiguous => State::Unknown,
         Verdict::Rejected => State::Rejected,
         Verdict::Unknown if !tried.deduplicates => State::Unknown,
         Verdict::Paused => State::Queued,

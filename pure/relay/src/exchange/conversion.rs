@@ -119,25 +119,25 @@ impl Exchange {
         let reading = super::read(snapshot, endpoint, inbound, self.event_id, self.opened_at);
         let proven = reading.proven_click(snapshot);
         let advertiser = reading.advertiser.filter(|_| is_browser(inbound))?;
-        let event = &reading.decoded.event;
-        event.money(Field::Amount)?;
+        reading.decoded.event.money(Field::Amount)?;
         if reading.phase.owner() == Home::Legacy {
-            let endpoint = reading.decoded.endpoint.name.clone();
-            return Some(Direct { request: original(&self.inbound), endpoint, event: event.clone() });
+            let (request, endpoint) = (original(inbound), reading.decoded.endpoint.name.clone());
+            return Some(Direct { request, endpoint, event: reading.decoded.event.clone() });
         }
+        let event = reading.event_for_primary(snapshot);
         let credited = proven.as_ref().and_then(|click| snapshot.directory.publisher(click.publisher_id));
         let publisher_primary_id = credited.and_then(|row| row.primary_id);
         let order = ConversionOrder {
             event_id: self.event_id,
             at: self.opened_at,
-            event,
-            evidence: &evidence(snapshot, event, proven, publisher_primary_id),
+            event: &event,
+            evidence: &evidence(snapshot, &event, proven, publisher_primary_id),
             advertiser_primary_id: advertiser.primary_id?,
             publisher_primary_id,
             consent: reading.consent,
         };
         let dispatch = snapshot.migration.conversion(&order).ok()?;
-        Some(Direct { request: dispatch.request, endpoint: dispatch.endpoint, event: event.clone() })
+        Some(Direct { request: dispatch.request, endpoint: dispatch.endpoint, event })
     }
 
     pub(super) fn appended(&mut self, pending: Pending, now: Timestamp) {

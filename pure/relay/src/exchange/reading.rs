@@ -8,7 +8,7 @@ use tracking::dialect::Endpoint;
 use tracking::directory::{Advertiser, CreativeKind, Publisher};
 use tracking::event::Click;
 use tracking::key;
-use tracking::{Class, Field, Inbound, Value};
+use tracking::{Class, Event, Field, Inbound, Value};
 use units::{EventId, Timestamp};
 
 use crate::policy::{Phase, Snapshot};
@@ -168,6 +168,17 @@ impl Reading<'_> {
     fn named_publisher(&self) -> Option<Click> {
         let conversion = self.decoded.endpoint.class == Class::Conversion;
         self.click().filter(|click| conversion && click.publisher_id > 0)
+    }
+
+    /// The event as the primary is told of it: without an order reference that identifies nothing, which would
+    /// make one order of all that carry it.
+    pub fn event_for_primary(&self, snapshot: &Snapshot) -> Event {
+        let mut event = self.decoded.event.clone();
+        let reference = event.text(Field::OrderReference);
+        if reference.is_some_and(|text| snapshot.migration.legacy.is_placeholder(text)) {
+            event.remove(Field::OrderReference);
+        }
+        event
     }
 
     /// The key of a conversion; none if nothing identifies it.

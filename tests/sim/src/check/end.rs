@@ -1,0 +1,130 @@
+//! What must hold at the end, once everything is healed and drained.
+
+use std::collections::BTreeMap;
+
+use ledger::{ConversionRow, Ledger};
+use relay::delivery::State;
+
+use super::Rows;
+use crate::counts::Counts;
+use crate::gap::{Gap, Gaps};
+use crate::model::{Arrival, Model, Reply, Violation, violation};
+use crate::platform::{Effect, Logged, Platform, Told};
+use crate::shopper::{Order, Reference};
+use crate::words::is_unmapped;
+
+/// I2 at the end of a healed run: every acknowledged sale has one final home, and the home is the right one.
+pub(crate) fn drained(
+    model: &Model,
+    orders: &[Order],
+    rows: &Rows,
+    platforms: &[Platform; 2],
+    gaps: &mut Gaps,
+) -> Result<(), Violation> {
+    for (number, arrival) in &model.arrivals {
+        match rows.get(&arrival.event_id) {
+            Some(row) => {
+                let sent: Vec<&Logged> =
+                    sales_of(model, platforms, arrival.order).filter(|logged| !logged.by_edge).collect();
+                let order = &orders[arrival.order];
+                final_home(arrival, row, order, &sent, gaps)?;
+            }
+            None if arrival.reply == Reply::Durable => {
+                return violation("I1", format!("sale {number} was acknowledged and did not arrive"));
+            }
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+fn final_home(
+    arrival: &Arrival,
+    row: &ConversionRow,
+    order: &Order,
+    sent: &[&Logged],
+    gaps: &mut Gaps,
+) -> Result<(), Violation> {
+    let what = format!("{} ({}) at the end: {arrival:?}, {sent:?}", row.state, row.reason);
+    let held = is_unmapped(arrival.shop)
+        || arrival.cents.is_none()
+        || matches!(order.reference, Reference::Long(_))
+        || row.reason.contains("publisher_unmapped");
+    let arrived = sent.iter().any(|logged| logged.effect != Effect::Nothing);
+    let doubted = sent.iter().any(|logged| logged.told == Told::Unsure);
+    let right = match row.state {
+        State::Queued | State::InFlight | State::Dropped => false,
+        State::Held => held,
+        State::Dead => !arrived,
+        State::Rejected if arrived && doubted => {
+            return gaps.seen(Gap::RefusedAfterDoubt, arrival.order, what);
+        }
+        State::Rejected => !arrived && sent.iter().any(|logged| logged.told == Told::Refused),
+        // The platform said yes, and it was not understood.
+        State::Unknown => sent.iter().all(|logged| logged.told != Told::Yes),
+        State::Merged | State::Conflict | State::Taken | State::Confirmed => true,
+    };
+    if right { Ok(()) } else { violation("I2", what) }
+}
+
+fn sales_of<'a>(
+    model: &'a Model,
+    platforms: &'a [Platform; 2],
+    order: usize,
+) -> impl Iterator<Item = &'a Logged> {
+    let own = move |logged: &&Logged| {
+        model.arrivals.get(&logged.arrival).is_some_and(|arrival| arrival.order == order)
+    };
+    platforms.iter().flat_map(|platform| platform.log.iter()).filter(own)
+}
+
+/// I12, recomputed from every line: each set is zero, and what is in force is a tenth of the sale, once.
+pub(crate) fn books(rows: &Rows, ledger: &Ledger) -> Result<(), Violation> {
+    for row in rows.values() {
+        let shown = ledger.show(row.event_id).or_else(|error| violation("I12", error.to_string()))?;
+        let mut sets: BTreeMap<i64, i64> = BTreeMap::new();
+        let mut accounts: BTreeMap<String, i64> = BTreeMap::new();
+        for line in shown.iter().flat_map(|shown| &shown.postings) {
+            let Some(posting) = &line.posting else { continue };
+            *sets.entry(line.set_id).or_default() += posting.amount.minor;
+            *accounts.entry(format!("{:?}", posting.account)).or_default() += posting.amount.minor;
+        }
+        if let Some((set, sum)) = sets.iter().find(|(_, sum)| **sum != 0) {
+            return violation("I12", format!("posting set {set} is off by {sum}"));
+        }
+        let owed: i64 = accounts.values().filter(|sum| **sum > 0).sum();
+        let credited = row.publisher_id.is_some() && is_booked(row.state);
+        let tenth = row.amount.map_or(0, |money| money.minor) / 10;
+        let right = if credited { (owed - tenth).abs() <= 1 } else { owed == 0 };
+        if !right {
+            return violation("I12", format!("{owed} are owed for {row:?}"));
+        }
+    }
+    Ok(())
+}
+
+const fn is_booked(state: State) -> bool {
+    !matches!(state, State::Held | State::Merged | State::Conflict | State::Dropped)
+}
+
+/// Adds up where everything stands.
+pub(crate) fn count(counts: &mut Counts, rows: &Rows, platforms: &[Platform; 2], gaps: &Gaps) {
+    counts.doubled_by_edge = gaps.count(Gap::DoubledByEdge);
+    for row in rows.values() {
+        match row.state {
+            State::Confirmed => counts.confirmed += 1,
+            State::Taken => counts.taken += 1,
+            State::Unknown => counts.unknown += 1,
+            State::Held => counts.held += 1,
+            State::Conflict => counts.conflict += 1,
+            State::Merged => counts.merged += 1,
+            State::Rejected => counts.rejected += 1,
+            State::Dead => counts.dead += 1,
+            State::Queued | State::InFlight | State::Dropped => {}
+        }
+    }
+    let booked = |platform: &Platform| {
+        platform.log.iter().filter(|logged| logged.effect == Effect::Booked).count() as u64
+    };
+    counts.booked = platforms.iter().map(booked).sum();
+}

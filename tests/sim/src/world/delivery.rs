@@ -1,0 +1,120 @@
+//! From an edge's outbox to the processor, and from there to the platforms.
+
+use relay::Envelope;
+use relay::envelope::Batch;
+use tracking::Home;
+use units::{EventId, Seed};
+
+use super::World;
+use crate::model::Violation;
+use crate::run::Sabotage;
+
+/// Batches that may still turn up a second time.
+const BODIES_KEPT: usize = 20;
+
+/// How a batch fares on its way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Passage {
+    Arrives,
+    Lost,
+    AnswerLost,
+    ArrivesTwice,
+    CrashBefore,
+    CrashAfter,
+}
+
+impl World {
+    /// A batch goes from an edge to the processor.
+    pub(crate) fn hand_over(
+        &mut self,
+        edge: usize,
+        passage: Passage,
+        entries_max: usize,
+    ) -> Result<(), Violation> {
+        let Some(read) = self.edges[edge].read(entries_max) else { return Ok(()) };
+        let entries = read.entries.iter().map(|entry| self.label(entry)).collect();
+        let body = Batch { lane: format!("edge-{edge}"), entries }.encode();
+        self.trace.note(format!("edge {edge} hands over {} entries: {passage:?}", read.entries.len()));
+        self.counts.batches += 1;
+        if passage == Passage::CrashBefore {
+            self.crash_processor()?;
+        }
+        if !matches!(passage, Passage::Lost | Passage::CrashBefore) {
+            self.receive(&body)?;
+        }
+        if passage == Passage::ArrivesTwice {
+            self.receive(&body)?;
+        }
+        if passage == Passage::CrashAfter {
+            self.crash_processor()?;
+        }
+        let unheard = passage == Passage::Lost && self.sabotage == Sabotage::ForgetsBatches;
+        if matches!(passage, Passage::Arrives | Passage::ArrivesTwice) || unheard {
+            self.edges[edge].acknowledge(&read);
+        } else {
+            self.counts.batches_lost += 1;
+        }
+        self.bodies.push(body);
+        let surplus = self.bodies.len().saturating_sub(BODIES_KEPT);
+        self.bodies.drain(..surplus);
+        Ok(())
+    }
+
+    /// The entry as it travels: as it is, unless identities are to be forgotten on purpose.
+    fn label(&mut self, entry: &[u8]) -> Vec<u8> {
+        match Envelope::decode(entry) {
+            Ok(envelope) if self.sabotage == Sabotage::ForgetsIdentity => {
+                let event_id = EventId::new(Seed(self.chance.next_u128()), self.now);
+                Envelope { event_id, ..envelope }.encode()
+            }
+            Ok(envelope) if self.sabotage == Sabotage::ForgetsKeys => {
+                Envelope { key: None, ..envelope }.encode()
+            }
+            _ => entry.to_vec(),
+        }
+    }
+
+    /// The processor takes a batch, new or seen before.
+    pub(crate) fn receive(&mut self, body: &[u8]) -> Result<(), Violation> {
+        let new = self.desk.receive(body, self.now)?;
+        self.counts.duplicates += u64::from(new == 0);
+        self.trace.note(format!("the processor takes {new} new events"));
+        Ok(())
+    }
+
+    pub(crate) fn crash_processor(&mut self) -> Result<(), Violation> {
+        self.trace.note("the processor crashes".to_owned());
+        self.counts.processor_crashes += 1;
+        self.counts.interrupted += self.desk.under_way();
+        self.desk.crash(self.now)
+    }
+
+    /// Sends what is due, or only the first `sent_max` of it before the processor crashes.
+    pub(crate) fn deliver(&mut self, sent_max: Option<usize>) -> Result<usize, Violation> {
+        let deliveries = self.desk.next(self.now)?;
+        for delivery in deliveries.iter().take(sent_max.unwrap_or(usize::MAX)) {
+            let home = delivery.request.home;
+            self.trace.mix(&delivery.request.target);
+            for id in &delivery.ids {
+                self.trace.note(format!("{}/{} goes to {home}", id.event_id, id.number));
+                self.counts.resent += u64::from(id.number > 1);
+            }
+            self.counts.sent += 1;
+            let platform = &mut self.platforms[usize::from(home == Home::Primary)];
+            self.desk.send(delivery, platform, &mut self.chance, self.now);
+        }
+        if sent_max.is_some() {
+            self.crash_processor()?;
+        }
+        Ok(deliveries.len())
+    }
+
+    /// Tells the processor what has come back by now.
+    pub(crate) fn settle(&mut self) -> Result<(), Violation> {
+        let count = self.desk.settle(&mut self.platforms, self.now)?;
+        if count > 0 {
+            self.trace.note(format!("{count} answers come in"));
+        }
+        Ok(())
+    }
+}
