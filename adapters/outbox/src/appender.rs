@@ -40,6 +40,12 @@ impl Appender {
         answer.await.unwrap_or_else(|_| Err(AppendError::Poisoned { cause: "the committer stopped".into() }))
     }
 
+    /// How many appends wait for the committer.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.committer.queue.waiting()
+    }
+
     /// How the lane stands.
     #[must_use]
     pub fn status(&self) -> Status {

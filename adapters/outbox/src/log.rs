@@ -93,7 +93,7 @@ impl<F: Filesystem> Log<F> {
     ///
     /// # Errors
     /// When the position could not be synced.
-    pub fn close(self) -> std::io::Result<()> {
+    pub fn close(mut self) -> std::io::Result<()> {
         self.writer.close()
     }
 

@@ -74,8 +74,12 @@ impl Queue {
         self.admit(&line, waiting.entry.len())?;
         line.bytes += bytes;
         line.waiting.push_back(waiting);
+        // The committer waits for the first only; waking it is a system call, which the others spare themselves.
+        let first = line.waiting.len() == 1;
         drop(line);
-        self.filled.notify_one();
+        if first {
+            self.filled.notify_one();
+        }
         Ok(())
     }
 

@@ -26,7 +26,7 @@ use crate::progress::{Mark, Progress};
 use crate::report::{Recovery, Trim};
 use crate::settings::{CHUNK_BYTES, Settings, VERIFY_BYTES_MAX};
 use crate::shared::{Gauges, Ground, Shared, Span, bytes_between};
-use crate::walk::{Step, Walk, later_write};
+use crate::walk::{Step, Walk, is_blank, later_write};
 use crate::writer::Tail;
 
 /// A lane ready for its two halves.
@@ -190,16 +190,21 @@ impl<F: Filesystem> Survey<'_, F> {
         Ok((end, None))
     }
 
-    /// Cuts off what a torn write left; refuses where it is not one.
+    /// Cuts off what a torn write left; refuses where it is not one. What was laid out and never written goes without
+    /// a word.
     fn trim(&mut self, file: &F::Handle, end: &Cursor, bytes: u64, flaw: Flaw) -> Result<(), OpenError> {
         let path = format::segment_path(self.directory, end.segment);
         if later_write(file, end, bytes).map_err(cannot("read", &path))?.is_some() {
             return Err(self.damaged(end.segment, end.offset, flaw));
         }
         self.check_reaches(end)?;
+        let laid_out = is_blank(file, end.offset, bytes).map_err(cannot("read", &path))?;
         file.truncate(end.offset)
             .and_then(|()| file.sync())
             .map_err(cannot("cut the torn tail off", &path))?;
+        if laid_out {
+            return Ok(());
+        }
         self.recovery.trimmed = Some(Trim { path, offset: end.offset, bytes: bytes - end.offset, flaw });
         Ok(())
     }

@@ -31,6 +31,8 @@ const _: () = assert!(CHUNK_BYTES > RECORD_HEADER_BYTES);
 pub struct Settings {
     /// Bytes after which a new segment is begun; only a single larger write makes a segment longer.
     pub segment_bytes_max: u64,
+    /// Bytes of zeros that are laid out behind the records at once, within the segment; 0 lays out none.
+    pub ahead_bytes: u64,
     /// Bytes of unacknowledged entries, record headers included, above which appends are refused as full.
     ///
     /// The lane's directory stays below this plus two segments, the batch in flight and the reserve.
@@ -49,6 +51,8 @@ impl Default for Settings {
             // Small enough that `open` reads the newest one in full in well under a second, and that the disk
             // gets space back soon after an acknowledgement; large enough that a rotation's two extra syncs vanish.
             segment_bytes_max: 64 << 20,
+            // A thousand entries share the one sync that makes the segment longer, which then carries a megabyte more.
+            ahead_bytes: 1 << 20,
             // A weekend without a consumer: 72 h at 95 entries a second of 600 bytes are 15 GB.
             backlog_bytes_max: 16 << 30,
             // The largest write (4 MiB), the segment it may begin, and room for the neighbours on the

@@ -10,6 +10,7 @@ use crate::error::Flaw;
 use crate::format::{Cursor, RECORD_HEADER_BYTES, RecordHeader};
 use crate::io::Handle;
 use crate::position::Position;
+use crate::settings::CHUNK_BYTES;
 
 /// A walk from a cursor up to a byte limit.
 pub(crate) struct Walk<'a, H> {
@@ -110,4 +111,18 @@ pub(crate) fn later_write<H: Handle>(file: &H, flawed: &Cursor, end: u64) -> io:
         header.covers(record).then(|| header.sequence())
     });
     Ok(found)
+}
+
+/// True if the file holds zeros alone from one offset to the other.
+pub(crate) fn is_blank<H: Handle>(file: &H, mut from: u64, end: u64) -> io::Result<bool> {
+    let mut chunk = vec![0; CHUNK_BYTES];
+    while from < end {
+        let count = usize::try_from(end - from).map_or(chunk.len(), |rest| rest.min(chunk.len()));
+        let filled = file.read_at(&mut chunk[..count], from)?;
+        if filled == 0 || chunk[..filled].iter().any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+        from += filled as u64;
+    }
+    Ok(true)
 }

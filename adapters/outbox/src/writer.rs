@@ -12,10 +12,10 @@ use std::time::Instant;
 
 use crate::error::{AppendError, Shortage};
 use crate::format::{self, Cursor, HEADER_BYTES, Header, Previous, RECORD_HEADER_BYTES};
-use crate::io::{Filesystem, Handle as _};
+use crate::io::{Filesystem, Handle};
 use crate::position::Position;
 use crate::reserve::Reserve;
-use crate::settings::BATCH_BYTES_MAX;
+use crate::settings::{BATCH_BYTES_MAX, Settings};
 use crate::shared::{Shared, Span};
 
 /// Where recovery left off.
@@ -33,6 +33,8 @@ pub(crate) struct Writer<F: Filesystem> {
     tail: Tail<F::Handle>,
     reserve: Reserve,
     buffer: Vec<u8>,
+    /// How far the present segment is laid out: a write that ends before it changes no length and claims no block.
+    laid: u64,
 }
 
 /// Why a write did not happen.
@@ -46,7 +48,7 @@ enum Failure {
 impl<F: Filesystem> Writer<F> {
     pub(crate) fn new(shared: Arc<Shared<F>>, tail: Tail<F::Handle>) -> Self {
         let reserve = Reserve::new(&shared.directory, shared.gauges.settings.reserve_bytes);
-        let mut writer = Self { shared, tail, reserve, buffer: Vec::new() };
+        let mut writer = Self { shared, tail, reserve, buffer: Vec::new(), laid: 0 };
         // A lane on a full disk must still open, so that its backlog can be drained.
         drop(writer.regain());
         writer
@@ -81,7 +83,10 @@ impl<F: Filesystem> Writer<F> {
     }
 
     /// Notes at a clean end how far the log goes, so that a later loss of its tail cannot pass for a torn write.
-    pub(crate) fn close(&self) -> io::Result<()> {
+    pub(crate) fn close(&mut self) -> io::Result<()> {
+        if self.shared.gauges.poison.get().is_none() {
+            self.give_back();
+        }
         let gauges = &self.shared.gauges;
         let mut progress = self.shared.progress();
         let acknowledged = gauges.acknowledged.load(Ordering::Acquire);
@@ -140,16 +145,28 @@ impl<F: Filesystem> Writer<F> {
         };
         (end.segment, end.offset) = (cursor.segment, cursor.offset + buffer.len() as u64);
         if let Err(error) = file.write_at(buffer, cursor.offset) {
+            self.laid = cursor.offset;
             // The half batch must go, durably: its records would stand where the next batch's belong, and a power
             // loss must not bring back what has been refused.
             let cut = file.truncate(cursor.offset).and_then(|()| file.sync());
             cut.map_err(|error| Failure::Unknown("cut back the segment", error))?;
             return Err(shortage_or("write the segment", error));
         }
+        if end.offset > self.laid {
+            self.laid = lay_out(file, end.offset, &self.shared.gauges.settings);
+        }
         let begun = Instant::now();
         file.sync().map_err(|error| Failure::Unknown("sync the segment", error))?;
         self.note_sync(begun);
         Ok(())
+    }
+
+    /// Cuts off what is laid out behind the last record. Nobody depends on it: readers know where the records end.
+    fn give_back(&mut self) {
+        if let Some(file) = self.tail.active.as_ref().filter(|_| self.laid > self.tail.cursor.offset) {
+            drop(file.truncate(self.tail.cursor.offset));
+        }
+        self.laid = 0;
     }
 
     /// Begins a new segment where there is none, or where the batch would make the present one too long.
@@ -162,6 +179,7 @@ impl<F: Filesystem> Writer<F> {
         let previous = Previous { first: cursor.segment, bytes: cursor.offset, crc: cursor.crc };
         let header = Header { lane: self.shared.lane, epoch: self.tail.epoch, first: cursor.next, previous };
         let file = self.create(&header)?;
+        self.give_back();
         self.shared.spans().push(Span { first: header.first, bytes: HEADER_BYTES });
         self.tail.active = Some(file);
         self.tail.cursor = header.start();
@@ -209,6 +227,24 @@ impl<F: Filesystem> Writer<F> {
         let cause = self.shared.gauges.poison.get_or_init(|| cause.into());
         AppendError::Poisoned { cause: Arc::clone(cause) }
     }
+}
+
+/// Puts zeros behind the records, so that the next writes only overwrite: a sync then waits for their bytes alone, and
+/// not for the file system's journal, in which everybody else on the disk stands as well. Returns how far it came.
+fn lay_out<H: Handle>(file: &H, from: u64, settings: &Settings) -> u64 {
+    static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+    let end = (from + settings.ahead_bytes).min(settings.segment_bytes_max);
+    let mut offset = from;
+    while offset < end {
+        let count = usize::try_from(end - offset).map_or(ZEROS.len(), |rest| rest.min(ZEROS.len()));
+        if file.write_at(&ZEROS[..count], offset).is_err() {
+            // No room to be fast in: what was claimed is given back, and the records stand without it.
+            drop(file.truncate(from));
+            return from;
+        }
+        offset += count as u64;
+    }
+    offset
 }
 
 fn disk_full(error: &io::Error) -> AppendError {

@@ -38,7 +38,7 @@ impl Journal {
     /// Hands an entry over without waiting. The first poll puts it into the committer's queue, and an append
     /// that nobody waits for is committed all the same, so no task is needed.
     pub(crate) fn record(&self, entry: Entry) {
-        if self.appender.status().waiting >= WAITING_RECORDS_MAX {
+        if self.appender.waiting() >= WAITING_RECORDS_MAX {
             return self.stats.recorded(false);
         }
         let append = pin!(self.appender.append(Bytes::from(entry.bytes)));

@@ -12,6 +12,7 @@
 mod batch;
 mod seal;
 mod wire;
+mod write;
 
 use core::net::IpAddr;
 
@@ -21,7 +22,7 @@ use tracking::{Event, Inbound};
 use units::{EventId, Timestamp};
 
 pub use batch::Batch;
-pub use seal::{OpenError, SealKey, open_bytes, seal_bytes};
+pub use seal::{OpenError, SealKey, open_bytes, seal, seal_bytes};
 
 /// What an event is for. Only `live` is money.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]

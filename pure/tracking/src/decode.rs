@@ -95,7 +95,7 @@ pub fn decode<'r, 'd>(
     currency_of: &dyn Fn(u64) -> Option<Currency>,
 ) -> Decoded<'r, 'd> {
     let event = Event::new(endpoint.class);
-    let mut decoded = Decoded { endpoint, event, traces: Vec::with_capacity(16), problems: Vec::new() };
+    let mut decoded = Decoded { endpoint, event, traces: Vec::with_capacity(24), problems: Vec::new() };
     let mut slots = Slots { raw: vec![None; endpoint.parameters.len()], tail: None };
     let form =
         if endpoint.form_body && inbound.method == Method::Post { inbound.body.as_slice() } else { &[] };

@@ -3,7 +3,7 @@
 use outbox::simulated::{Loss, Simulated};
 use outbox::{AppendError, Log, Position};
 
-use crate::support::{contents, entry, open};
+use crate::support::{contents, entry, open_laid_out as open};
 
 /// What somebody outside knows about a run.
 #[derive(Debug, Default)]

@@ -50,12 +50,14 @@ fn a_torn_tail_is_cut_off_and_reported_wherever_it_is_torn() {
 }
 
 #[test]
-fn garbage_and_zeros_behind_the_end_are_cut_off() {
-    for tail in [vec![0; 300], vec![0xff; 300], entry(9)] {
+fn garbage_behind_the_end_is_cut_off_and_reported_and_zeros_are_cut_off() {
+    for (tail, reported) in [(vec![0; 300], None), (vec![0xff; 300], Some(300)), (entry(9), Some(101))] {
         let disk = abandoned(2);
+        let whole = disk.get(&segments(&disk)[0]);
         change(&disk, 0, |bytes| bytes.extend_from_slice(&tail));
         let (mut log, recovery) = open(&disk).unwrap();
-        assert_eq!(recovery.trimmed.unwrap().bytes, tail.len() as u64);
+        assert_eq!(recovery.trimmed.map(|trim| trim.bytes), reported);
+        assert_eq!(disk.get(&segments(&disk)[0]), whole);
         assert_eq!(contents(&mut log).len(), 2);
     }
 }

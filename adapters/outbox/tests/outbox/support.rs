@@ -8,6 +8,7 @@ use outbox::{Filesystem, Log, OpenError, Recovery, Settings};
 /// Segments of a few entries, so that every test rotates and removes.
 pub(crate) fn small() -> Settings {
     Settings {
+        ahead_bytes: 0,
         segment_bytes_max: 400,
         backlog_bytes_max: 64 << 10,
         reserve_bytes: 1 << 10,
@@ -22,6 +23,11 @@ pub(crate) fn lane() -> &'static Path {
 
 pub(crate) fn open(disk: &Simulated) -> Result<(Log<Simulated>, Recovery), OpenError> {
     Log::open(disk, lane(), small())
+}
+
+/// [`open`], with zeros laid out behind the records, as the defaults have it.
+pub(crate) fn open_laid_out(disk: &Simulated) -> Result<(Log<Simulated>, Recovery), OpenError> {
+    Log::open(disk, lane(), Settings { ahead_bytes: 150, ..small() })
 }
 
 /// The n-th entry of every scripted run: its number, repeated to a length that varies with it.

@@ -9,16 +9,24 @@
 
 use core::net::IpAddr;
 
-use aes_gcm::aead::{Aead as _, KeyInit as _, Payload};
+use aes_gcm::aead::{Aead as _, AeadInOut as _, KeyInit as _, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use prost::Message as _;
 use tracking::{Inbound, Method};
 use units::{Chance, EventId, Seed};
 
 use super::Sealed;
+use super::write::Writer;
 
 const FORMAT: u8 = 1;
 const NONCE_BYTES: usize = 12;
+const TAG_BYTES: usize = 16;
+
+/// Room for method, host, both addresses, lengths and the tag: more would be copied once, and no more.
+const FRAME_BYTES: usize = 256;
+
+/// Format, key number and nonce.
+const HEAD_BYTES: usize = 1 + 4 + NONCE_BYTES;
 
 /// The key that seals the personal part of envelopes: 32 secret bytes. It prints nothing.
 #[derive(Clone, PartialEq, Eq)]
@@ -52,19 +60,37 @@ pub enum OpenError {
 
 /// Seals `plain` for the event.
 pub fn seal_bytes(plain: &[u8], key: &SealKey, key_id: u32, event_id: EventId, nonce_seed: Seed) -> Vec<u8> {
+    seal_written(key, key_id, event_id, nonce_seed, |mut sealed| {
+        sealed.reserve_exact(plain.len().saturating_add(TAG_BYTES));
+        sealed.extend_from_slice(plain);
+        sealed
+    })
+}
+
+/// Seals what `write` appends to the bytes that it is given, in place.
+fn seal_written(
+    key: &SealKey,
+    key_id: u32,
+    event_id: EventId,
+    nonce_seed: Seed,
+    write: impl FnOnce(Vec<u8>) -> Vec<u8>,
+) -> Vec<u8> {
     let mut nonce = [0_u8; NONCE_BYTES];
     let drawn = Chance::new(nonce_seed.fork(0x5ea1)).next_u128().to_be_bytes();
     nonce.iter_mut().zip(drawn).for_each(|(slot, byte)| *slot = byte);
+    let mut head = Vec::with_capacity(HEAD_BYTES);
+    head.push(FORMAT);
+    head.extend_from_slice(&key_id.to_be_bytes());
+    head.extend_from_slice(&nonce);
+    let mut sealed = write(head);
     let associated = event_id.as_u128().to_be_bytes();
     let cipher = Aes256Gcm::new(&key.0.into());
+    let text = sealed.get_mut(HEAD_BYTES..).unwrap_or_default();
     // The cipher refuses only texts beyond 64 GiB, and the limits keep every request below one MiB.
-    let text =
-        cipher.encrypt(&Nonce::from(nonce), Payload { msg: plain, aad: &associated }).unwrap_or_default();
-    let mut sealed = Vec::with_capacity(text.len().saturating_add(NONCE_BYTES + 5));
-    sealed.push(FORMAT);
-    sealed.extend_from_slice(&key_id.to_be_bytes());
-    sealed.extend_from_slice(&nonce);
-    sealed.extend_from_slice(&text);
+    match cipher.encrypt_inout_detached(&Nonce::from(nonce), &associated, text.into()) {
+        Ok(tag) => sealed.extend_from_slice(&tag),
+        Err(_) => sealed.truncate(HEAD_BYTES),
+    }
     sealed
 }
 
@@ -119,23 +145,47 @@ struct HeaderV1 {
     value: Vec<u8>,
 }
 
+/// Seals a request and its client's address for the event with this id: the fields of [`SealedV1`], in its order.
+pub fn seal(
+    original: &Inbound,
+    client: Option<IpAddr>,
+    (key_id, key): (u32, &SealKey),
+    event_id: EventId,
+    nonce_seed: Seed,
+) -> Vec<u8> {
+    let lines = original.headers.iter().map(|(name, value)| name.len().saturating_add(value.len()));
+    // Each line has two tags and three lengths of up to two bytes beside its text.
+    let lines = lines.fold(0_usize, |sum, line| sum.saturating_add(line).saturating_add(8));
+    let room = original.target.len().saturating_add(original.body.len()).saturating_add(lines);
+    seal_written(key, key_id, event_id, nonce_seed, |mut sealed| {
+        sealed.reserve_exact(room.saturating_add(FRAME_BYTES));
+        let mut writer = Writer::behind(sealed);
+        writer.bytes(1, original.method.name().as_bytes());
+        if original.secure {
+            writer.number(2, 1);
+        }
+        writer.bytes(3, original.host.as_bytes());
+        writer.bytes(4, &original.target);
+        for (name, value) in &original.headers {
+            writer.message(5, |writer| {
+                writer.bytes(1, name.as_bytes());
+                writer.bytes(2, value);
+            });
+        }
+        writer.bytes(6, &original.body);
+        for (tag, address) in [(7, original.peer), (8, client)] {
+            if let Some(address) = address {
+                writer.shown(tag, address);
+            }
+        }
+        writer.into_bytes()
+    })
+}
+
 impl Sealed {
     /// Seals the part for the event with this id.
     pub fn seal(&self, key: &SealKey, key_id: u32, event_id: EventId, nonce_seed: Seed) -> Vec<u8> {
-        let original = &self.original;
-        let header =
-            |(name, value): &(String, Vec<u8>)| HeaderV1 { name: name.clone(), value: value.clone() };
-        let message = SealedV1 {
-            method: original.method.name().to_owned(),
-            secure: original.secure,
-            host: original.host.clone(),
-            target: original.target.clone(),
-            headers: original.headers.iter().map(header).collect(),
-            body: original.body.clone(),
-            peer: original.peer.map(|peer| peer.to_string()),
-            client: self.client.map(|client| client.to_string()),
-        };
-        seal_bytes(&message.encode_to_vec(), key, key_id, event_id, nonce_seed)
+        seal(&self.original, self.client, (key_id, key), event_id, nonce_seed)
     }
 
     /// Opens the sealed part of the event with this id, by whichever of the keys sealed it.

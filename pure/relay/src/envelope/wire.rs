@@ -10,6 +10,7 @@ use tracking::event::Click;
 use tracking::{Class, Event, Field, Value};
 use units::{Currency, EventId, Money, Timestamp};
 
+use super::write::Writer;
 use super::{Envelope, EnvelopeError, Purpose};
 
 const VERSION: u32 = 1;
@@ -100,26 +101,40 @@ struct ClickV1 {
     click_id: String,
 }
 
+/// Most bytes of an envelope's fields beside the sealed part and the texts of the event, as a first guess.
+const FIELDS_BYTES: usize = 512;
+
+/// Writes the fields of [`EnvelopeV1`], in its order.
 pub(super) fn encode(envelope: &Envelope) -> Vec<u8> {
-    let message = EnvelopeV1 {
-        version: VERSION,
-        event_id: envelope.event_id.as_u128().to_be_bytes().to_vec(),
-        purpose: envelope.purpose.name().to_owned(),
-        received_at_ms: envelope.received_at.as_millis(),
-        endpoint: envelope.endpoint.clone(),
-        class: envelope.event.class.name().to_owned(),
-        fields: envelope.event.fields().map(|(field, value)| field_out(field, value)).collect(),
-        key: envelope.key.clone(),
-        consent: envelope.consent.name().to_owned(),
-        consent_reason: envelope.consent.reason().name().to_owned(),
-        click: envelope.click.as_ref().map(click_out),
-        cookie_click: envelope.cookie_click.as_ref().map(click_out),
-        problems: envelope.problems.clone(),
-        country: envelope.country.clone(),
-        trace_parent: envelope.trace_parent.clone(),
-        sealed: envelope.sealed.clone(),
+    let room = envelope.sealed.len().saturating_add(FIELDS_BYTES);
+    let mut writer = Writer::behind(Vec::with_capacity(room));
+    let text = |value: &Option<String>, tag: u64, writer: &mut Writer| {
+        if let Some(value) = value {
+            writer.item(tag, value.as_bytes());
+        }
     };
-    message.encode_to_vec()
+    writer.number(1, VERSION.into());
+    writer.bytes(2, &envelope.event_id.as_u128().to_be_bytes());
+    writer.bytes(3, envelope.purpose.name().as_bytes());
+    writer.signed(4, envelope.received_at.as_millis());
+    writer.bytes(5, envelope.endpoint.as_bytes());
+    writer.bytes(6, envelope.event.class.name().as_bytes());
+    for (field, value) in envelope.event.fields() {
+        writer.message(7, |writer| field_out(writer, field, value));
+    }
+    text(&envelope.key, 8, &mut writer);
+    writer.bytes(9, envelope.consent.name().as_bytes());
+    writer.bytes(10, envelope.consent.reason().name().as_bytes());
+    for (tag, click) in [(11, &envelope.click), (12, &envelope.cookie_click)] {
+        if let Some(click) = click {
+            writer.message(tag, |writer| click_out(writer, click));
+        }
+    }
+    envelope.problems.iter().for_each(|problem| writer.item(13, problem.as_bytes()));
+    text(&envelope.country, 14, &mut writer);
+    text(&envelope.trace_parent, 15, &mut writer);
+    writer.bytes(16, &envelope.sealed);
+    writer.into_bytes()
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Envelope, EnvelopeError> {
@@ -171,14 +186,14 @@ fn consent_in(name: &str, reason: &str) -> Result<Consent, EnvelopeError> {
     }
 }
 
-fn click_out(click: &Click) -> ClickV1 {
-    ClickV1 {
-        advertiser_id: click.advertiser_id,
-        publisher_id: click.publisher_id,
-        creative_id: click.creative_id,
-        at_ms: click.at.as_millis(),
-        click_id: click.click_id.clone(),
+fn click_out(writer: &mut Writer, click: &Click) {
+    for (tag, id) in [(1, click.advertiser_id), (2, click.publisher_id), (3, click.creative_id)] {
+        if id != 0 {
+            writer.number(tag, id);
+        }
     }
+    writer.signed(4, click.at.as_millis());
+    writer.bytes(5, click.click_id.as_bytes());
 }
 
 fn click_in(click: ClickV1) -> Click {
@@ -191,17 +206,20 @@ fn click_in(click: ClickV1) -> Click {
     }
 }
 
-fn field_out(field: Field, value: &Value) -> FieldV1 {
-    let value = match value {
-        Value::Id(id) => ValueV1::Id(*id),
-        Value::Text(text) => ValueV1::Text(text.clone()),
-        Value::Money(money) => {
-            ValueV1::Money(MoneyV1 { minor: money.minor, currency: money.currency.code().to_owned() })
-        }
-        Value::Flag(flag) => ValueV1::Flag(*flag),
-        Value::List(items) => ValueV1::List(ListV1 { items: items.clone() }),
-    };
-    FieldV1 { name: field.name().to_owned(), value: Some(value) }
+fn field_out(writer: &mut Writer, field: Field, value: &Value) {
+    writer.bytes(1, field.name().as_bytes());
+    match value {
+        Value::Id(id) => writer.number(2, *id),
+        Value::Text(text) => writer.item(3, text.as_bytes()),
+        Value::Money(money) => writer.message(4, |writer| {
+            writer.signed(1, money.minor);
+            writer.bytes(2, money.currency.code().as_bytes());
+        }),
+        Value::Flag(flag) => writer.number(5, u64::from(*flag)),
+        Value::List(items) => writer.message(6, |writer| {
+            items.iter().for_each(|item| writer.item(1, item.as_bytes()));
+        }),
+    }
 }
 
 fn field_in(field: FieldV1) -> Result<(Field, Value), EnvelopeError> {

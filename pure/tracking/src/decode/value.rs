@@ -101,10 +101,10 @@ fn flag(
     yes: &[String],
     no: &[String],
 ) -> Result<Read, Problem> {
-    let word = text.to_lowercase();
-    if matches!(word.as_str(), "1" | "true" | "yes") || yes.contains(&word) {
+    let is = |word: &str| is_word(text, word);
+    if ["1", "true", "yes"].into_iter().chain(yes.iter().map(String::as_str)).any(is) {
         plain(Value::Flag(true))
-    } else if matches!(word.as_str(), "0" | "false" | "no") || no.contains(&word) {
+    } else if ["0", "false", "no"].into_iter().chain(no.iter().map(String::as_str)).any(is) {
         plain(Value::Flag(false))
     } else {
         Err(invalid(parameter, field, "1 or 0", text))
@@ -112,16 +112,20 @@ fn flag(
 }
 
 fn choice(parameter: &Parameter, field: Field, text: &str, words: &[String]) -> Result<Read, Problem> {
-    let word = text.to_lowercase();
-    if words.contains(&word) {
-        plain(Value::Text(word))
-    } else {
-        Err(invalid(parameter, field, &format!("one of {}", words.join(", ")), text))
+    match words.iter().find(|word| is_word(text, word)) {
+        Some(word) => plain(Value::Text(word.clone())),
+        None => Err(invalid(parameter, field, &format!("one of {}", words.join(", ")), text)),
     }
 }
 
+/// True if `text` is `word` (lower case) in any letter case.
+fn is_word(text: &str, word: &str) -> bool {
+    text.eq_ignore_ascii_case(word) || (!text.is_ascii() && text.to_lowercase() == word)
+}
+
 fn list(text: &str) -> Read {
-    let items: Vec<String> = text.split(',').map(|item| item.trim().to_owned()).collect();
+    let mut items = Vec::with_capacity(text.split(',').count());
+    items.extend(text.split(',').map(|item| item.trim().to_owned()));
     (Some(Value::List(items)), None)
 }
 

@@ -2,6 +2,8 @@
 
 mod json;
 
+use std::borrow::Cow;
+
 use super::{ClickOrder, ConversionOrder, Dispatch, EncodeError, Evidence, Format, Migration, Origin, Send};
 use super::{EvidenceKind, SendParameter};
 use crate::consent::Consent;
@@ -92,13 +94,16 @@ fn write_json(send: &Send, materials: &[Material<'_>], request: &mut Outbound) {
     for (place, material) in materials.iter().enumerate() {
         for parameter in &send.parameters {
             if let Some(value) = value(parameter, material) {
-                let path = parameter.name.replacen(".0.", &format!(".{place}."), 1);
-                leaves.push((path, json::leaf(parameter.json, &value)));
+                let path = match place {
+                    0 => Cow::Borrowed(parameter.name.as_str()),
+                    _ => Cow::Owned(parameter.name.replacen(".0.", &format!(".{place}."), 1)),
+                };
+                leaves.push((path, parameter.json, value));
             }
         }
     }
-    request.body =
-        json::document(leaves.iter().map(|(path, leaf)| (path.as_str(), leaf.clone()))).into_bytes();
+    let leaves = leaves.iter().map(|(path, kind, text)| (path.as_ref(), json::Leaf { kind: *kind, text }));
+    request.body = json::document(leaves).into_bytes();
     request.headers.push(("content-type".to_owned(), b"application/json".to_vec()));
 }
 
@@ -148,70 +153,72 @@ pub(super) fn collides(migration: &Migration, send: &Send, name: &[u8]) -> bool 
 }
 
 /// The value of a parameter as text; none if there is none.
-fn value(parameter: &SendParameter, material: &Material<'_>) -> Option<String> {
+fn value<'a>(parameter: &'a SendParameter, material: &'a Material<'_>) -> Option<Cow<'a, str>> {
     match &parameter.from {
         Origin::Field(field) => field_value(parameter, material.event.get(*field)?),
-        Origin::Constant(text) => Some(text.clone()),
-        Origin::AdvertiserPrimaryId => Some(material.advertiser_primary_id.to_string()),
-        Origin::PublisherPrimaryId => material.publisher_primary_id.map(|id| id.to_string()),
+        Origin::Constant(text) => Some(text.as_str().into()),
+        Origin::AdvertiserPrimaryId => Some(material.advertiser_primary_id.to_string().into()),
+        Origin::PublisherPrimaryId => material.publisher_primary_id.map(|id| Cow::Owned(id.to_string())),
         // Refused: not even our own reference of the click is passed on (I10).
-        Origin::EventId => material.consent.permits().then(|| material.event_id.clone()),
-        Origin::LandingWithClickId => material.landing.map(str::to_owned),
-        Origin::OrderReference => Some(order_reference(material)),
-        Origin::DefaultParts => {
-            material.event.money(Field::Amount).map(|money| format!("DEFAULT:{}", money.decimal()))
-        }
-        Origin::FirstVoucher => first_voucher(material),
-        Origin::TestFlag => Some(test_flag(material.event).to_owned()),
+        Origin::EventId => material.consent.permits().then_some(material.event_id.as_str().into()),
+        Origin::LandingWithClickId => material.landing.map(Cow::Borrowed),
+        Origin::OrderReference => Some(order_reference(material).into()),
+        Origin::DefaultParts => material
+            .event
+            .money(Field::Amount)
+            .map(|money| Cow::Owned(format!("DEFAULT:{}", money.decimal()))),
+        Origin::FirstVoucher => first_voucher(material).map(Cow::Borrowed),
+        Origin::TestFlag => Some(test_flag(material.event).into()),
         Origin::ConsentFlag => match material.consent {
-            Consent::Granted(_) => Some("1".to_owned()),
-            Consent::Refused(_) => Some("0".to_owned()),
+            Consent::Granted(_) => Some("1".into()),
+            Consent::Refused(_) => Some("0".into()),
             Consent::NoSignal => None,
         },
         Origin::PlatformClickId => match material.evidence {
-            Evidence::PlatformClickId(id) => Some(id.clone()),
+            Evidence::PlatformClickId(id) => Some(id.as_str().into()),
             Evidence::Click(_) | Evidence::Voucher(_) | Evidence::None => None,
         },
-        Origin::ClickId => click_id(material.evidence),
+        Origin::ClickId => click_id(material.evidence).map(Cow::Borrowed),
         Origin::ClickTime => match material.evidence {
-            Evidence::Click(click) => Some(click.at.as_seconds().to_string()),
+            Evidence::Click(click) => Some(click.at.as_seconds().to_string().into()),
             Evidence::PlatformClickId(_) | Evidence::Voucher(_) | Evidence::None => None,
         },
-        Origin::EventTime => Some(material.event_seconds.to_string()),
+        Origin::EventTime => Some(material.event_seconds.to_string().into()),
         // Rows are written by the query's own loop; no JSON endpoint takes them without product names.
         Origin::BasketRows(_) => None,
     }
 }
 
-fn field_value(parameter: &SendParameter, value: &Value) -> Option<String> {
-    match (value, &parameter.flag_words) {
-        (Value::Flag(flag), Some((yes, no))) => Some(if *flag { yes.clone() } else { no.clone() }),
-        (Value::Flag(flag), None) => Some(if *flag { "1" } else { "0" }.to_owned()),
-        (value, _) => Some(value.text()).filter(|text| !text.is_empty()),
-    }
+fn field_value<'a>(parameter: &'a SendParameter, value: &'a Value) -> Option<Cow<'a, str>> {
+    let text = match (value, &parameter.flag_words) {
+        (Value::Flag(flag), Some((yes, no))) => Cow::Borrowed(if *flag { yes.as_str() } else { no }),
+        (Value::Flag(flag), None) => Cow::Borrowed(if *flag { "1" } else { "0" }),
+        (Value::Text(text), _) => Cow::Borrowed(text.as_str()),
+        (Value::Id(_) | Value::Money(_) | Value::List(_), _) => Cow::Owned(value.text()),
+    };
+    (matches!(value, Value::Flag(_)) || !text.is_empty()).then_some(text)
 }
 
 /// Where nothing identifies the order the request is booked by itself, under our own identity of it.
-fn order_reference(material: &Material<'_>) -> String {
-    let reference = material.event.text(Field::OrderReference);
-    reference.map_or_else(|| material.event_id.clone(), str::to_owned)
+fn order_reference<'a>(material: &'a Material<'_>) -> &'a str {
+    material.event.text(Field::OrderReference).unwrap_or(&material.event_id)
 }
 
-fn first_voucher(material: &Material<'_>) -> Option<String> {
+fn first_voucher<'a>(material: &'a Material<'_>) -> Option<&'a str> {
     if let Evidence::Voucher(code) = material.evidence {
-        return Some(code.clone());
+        return Some(code);
     }
-    material.event.list(Field::VoucherCodes).iter().find(|code| !code.is_empty()).cloned()
+    material.event.list(Field::VoucherCodes).iter().map(String::as_str).find(|code| !code.is_empty())
 }
 
 fn test_flag(event: &Event) -> &'static str {
     if event.flag(Field::TestMode) == Some(true) { "1" } else { "0" }
 }
 
-fn click_id(evidence: &Evidence) -> Option<String> {
+fn click_id(evidence: &Evidence) -> Option<&str> {
     match evidence {
-        Evidence::Click(click) if !click.click_id.is_empty() => Some(click.click_id.clone()),
-        Evidence::PlatformClickId(id) => Some(id.clone()),
+        Evidence::Click(click) if !click.click_id.is_empty() => Some(&click.click_id),
+        Evidence::PlatformClickId(id) => Some(id),
         Evidence::Click(_) | Evidence::Voucher(_) | Evidence::None => None,
     }
 }
@@ -226,7 +233,7 @@ fn basket_rows(material: &Material<'_>, start: &str) -> Vec<String> {
     if !aligned || skus.iter().any(String::is_empty) {
         return Vec::new();
     }
-    let (advertiser, reference) = (material.advertiser_primary_id, bar_free(&order_reference(material)));
+    let (advertiser, reference) = (material.advertiser_primary_id, bar_free(order_reference(material)));
     let articles = skus.iter().zip(prices).zip(quantities);
     let row = |((sku, price), quantity): ((&String, &String), &String)| {
         let (sku, price, quantity) = (bar_free(sku), bar_free(price), bar_free(quantity));

@@ -5,41 +5,38 @@
 
 use crate::migration::JsonKind;
 
-enum Node {
-    Leaf(String),
-    Object(Vec<(String, Self)>),
+enum Node<'a> {
+    Leaf(Leaf<'a>),
+    Object(Vec<(&'a str, Self)>),
     List(Vec<Self>),
 }
 
-/// The text of one value. What is no number or flag is written as a string, which loses nothing.
-pub(super) fn leaf(kind: JsonKind, text: &str) -> String {
-    let number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && !text.is_empty();
-    match kind {
-        JsonKind::Number if number => text.to_owned(),
-        JsonKind::Flag => (text == "1" || text == "true").to_string(),
-        JsonKind::Number | JsonKind::Text => quoted(text),
-    }
+/// One value, and how it is written.
+#[derive(Clone, Copy)]
+pub(super) struct Leaf<'a> {
+    pub(super) kind: JsonKind,
+    pub(super) text: &'a str,
 }
 
 /// The document that holds each leaf at its path. Parts of a path that are numbers are places of a list.
-pub(super) fn document<'a>(leaves: impl Iterator<Item = (&'a str, String)>) -> String {
+pub(super) fn document<'a>(leaves: impl Iterator<Item = (&'a str, Leaf<'a>)>) -> String {
     let mut root = Node::Object(Vec::new());
     for (path, leaf) in leaves {
-        let parts: Vec<&str> = path.split('.').collect();
-        insert(&mut root, &parts, leaf);
+        insert(&mut root, Some(path), leaf);
     }
-    let mut text = String::new();
+    let mut text = String::with_capacity(1024);
     write(&root, &mut text);
     text
 }
 
-fn insert(node: &mut Node, path: &[&str], leaf: String) {
-    let [part, rest @ ..] = path else {
+fn insert<'a>(node: &mut Node<'a>, path: Option<&'a str>, leaf: Leaf<'a>) {
+    let Some(path) = path else {
         *node = Node::Leaf(leaf);
         return;
     };
-    let place: Option<usize> = part.parse().ok();
-    if let (Some(place), Node::List(items)) = (place, &mut *node) {
+    let (part, rest) = path.split_once('.').map_or((path, None), |(part, rest)| (part, Some(rest)));
+    if let Node::List(items) = node {
+        let Ok(place) = part.parse::<usize>() else { return };
         while items.len() <= place {
             items.push(blank(rest));
         }
@@ -47,8 +44,8 @@ fn insert(node: &mut Node, path: &[&str], leaf: String) {
             insert(item, rest, leaf);
         }
     } else if let Node::Object(members) = node {
-        let found = members.iter().position(|(name, _)| name == part).unwrap_or_else(|| {
-            members.push(((*part).to_owned(), blank(rest)));
+        let found = members.iter().position(|(name, _)| *name == part).unwrap_or_else(|| {
+            members.push((part, blank(rest)));
             members.len().saturating_sub(1)
         });
         if let Some((_, member)) = members.get_mut(found) {
@@ -59,24 +56,24 @@ fn insert(node: &mut Node, path: &[&str], leaf: String) {
 
 /// The empty node that the next part of a path goes into. An object's numeric names, as the custom
 /// parameters have, start at 1; only a list starts at 0.
-fn blank(rest: &[&str]) -> Node {
-    match rest.first() {
-        None => Node::Leaf("null".to_owned()),
-        Some(&"0") => Node::List(Vec::new()),
+fn blank<'a>(rest: Option<&str>) -> Node<'a> {
+    match rest.map(|rest| rest.split('.').next()) {
+        Some(Some("0")) => Node::List(Vec::new()),
         Some(_) => Node::Object(Vec::new()),
+        None => Node::Leaf(Leaf { kind: JsonKind::Text, text: "" }),
     }
 }
 
-fn write(node: &Node, text: &mut String) {
+fn write(node: &Node<'_>, text: &mut String) {
     match node {
-        Node::Leaf(leaf) => text.push_str(leaf),
+        Node::Leaf(leaf) => write_leaf(leaf, text),
         Node::Object(members) => {
             text.push('{');
             for (place, (name, member)) in members.iter().enumerate() {
                 if place > 0 {
                     text.push(',');
                 }
-                text.push_str(&quoted(name));
+                quote(name, text);
                 text.push(':');
                 write(member, text);
             }
@@ -95,13 +92,34 @@ fn write(node: &Node, text: &mut String) {
     }
 }
 
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+/// What is no number or flag is written as a string, which loses nothing.
+fn write_leaf(leaf: &Leaf<'_>, text: &mut String) {
+    let is_number =
+        !leaf.text.is_empty() && leaf.text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    match leaf.kind {
+        JsonKind::Number if is_number => text.push_str(leaf.text),
+        JsonKind::Flag => text.push_str(if matches!(leaf.text, "1" | "true") { "true" } else { "false" }),
+        JsonKind::Number | JsonKind::Text => quote(leaf.text, text),
+    }
+}
+
+fn quote(plain: &str, text: &mut String) {
+    if plain.bytes().any(|byte| byte.is_ascii_control() || matches!(byte, b'"' | b'\\')) {
+        text.push_str(&serde_json::Value::from(plain).to_string());
+        return;
+    }
+    text.push('"');
+    text.push_str(plain);
+    text.push('"');
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn leaf(kind: JsonKind, text: &str) -> Leaf<'_> {
+        Leaf { kind, text }
+    }
 
     #[test]
     fn leaves_stand_at_their_paths() {
@@ -123,7 +141,7 @@ mod tests {
 
     #[test]
     fn what_is_no_number_stays_a_text() {
-        assert_eq!(leaf(JsonKind::Number, "12,5"), "\"12,5\"");
-        assert_eq!(leaf(JsonKind::Number, ""), "\"\"");
+        let leaves = [("a", leaf(JsonKind::Number, "12,5")), ("b", leaf(JsonKind::Number, ""))];
+        assert_eq!(document(leaves.into_iter()), r#"{"a":"12,5","b":""}"#);
     }
 }
