@@ -23,7 +23,8 @@ pub(crate) fn read(tables: &[Table; 3]) -> Result<Directory, Vec<Mistake>> {
 fn note_double(file: &str, ids: impl Iterator<Item = u64>, mistakes: &mut Vec<Mistake>) {
     let mut ids: Vec<u64> = ids.collect();
     ids.sort_unstable();
-    let mut doubles: Vec<u64> = ids.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+    let mut doubles: Vec<u64> =
+        ids.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
     doubles.dedup();
     for id in doubles {
         let message = format!("legacy id {id} stands twice: keep one row");

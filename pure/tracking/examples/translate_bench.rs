@@ -5,6 +5,12 @@
 //!
 //! `cargo run --release -p tracking --example translate_bench`
 
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a benchmark reads the clock, reads its requests from a file and prints"
+)]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::error::Error;
 use std::hint::black_box;

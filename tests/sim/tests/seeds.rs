@@ -2,7 +2,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a failed test")]
 
-use sim::{Counts, Gap, OPEN, STEPS, Sabotage, run};
+use sim::{Counts, STEPS, Sabotage, run};
 
 const SEEDS: u64 = 200;
 
