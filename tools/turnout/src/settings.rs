@@ -161,10 +161,8 @@ fn read_platforms(section: &Section<'_, '_>) -> Platforms {
 }
 
 fn read_origin(section: &Section<'_, '_>) -> Origin {
+    section.required_text("home");
     let home = section.choice("home", &["legacy", "primary"], Home::parse);
-    if home.is_none() {
-        section.mistake("`home` is missing: an origin belongs to legacy or to primary");
-    }
     Origin {
         home: home.unwrap_or(Home::Legacy),
         host: section.text("host"),

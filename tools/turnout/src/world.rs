@@ -17,13 +17,17 @@ pub(crate) fn tables(world: &World) -> BTreeMap<String, String> {
     ])
 }
 
-/// Writes the migration with these tables into `folder`, unless one is there already: an operator's edits stay.
-pub(crate) fn write(folder: &Path, world: &World) -> std::io::Result<()> {
+/// Writes the migration with the tables of the world of `seed` into `folder`. What is there already stays, with an
+/// operator's edits, but for tables of another seed: they would name merchants that do not exist.
+pub(crate) fn write(folder: &Path, world: &World, seed: u64) -> std::io::Result<()> {
     fs::create_dir_all(folder)?;
     let files = Files::embedded_with(tables(world));
+    let note = folder.join("seed");
+    let same = fs::read_to_string(&note).is_ok_and(|known| known.trim() == seed.to_string());
+    fs::write(note, format!("{seed}\n"))?;
     for name in Files::names() {
         let path = folder.join(name);
-        if !path.exists() {
+        if !path.exists() || (!same && name.ends_with(".csv")) {
             let (_, text) = files.text(name).map_err(|mistake| std::io::Error::other(mistake.to_string()))?;
             fs::write(path, text)?;
         }

@@ -84,7 +84,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 
 async fn measure(arguments: &Arguments, kind: Kind) -> Result<Measured, Wrong> {
     let lab = lab::start(lab::WorldSettings::local(arguments.seed)).await?;
-    let mut front = Contestant::start(kind, &lab, arguments.seed).await?;
+    let mut front = Contestant::start(kind, &lab).await?;
     let mut settings =
         lab::load::LoadSettings::new(front.address(), arguments.rate, arguments.run_for, arguments.seed);
     settings.conversion_share = arguments.conversions;

@@ -119,7 +119,7 @@ async fn start(
 ) -> Result<System, Box<dyn std::error::Error + Send + Sync>> {
     let settings = lab::WorldSettings::local(arguments.seed);
     let migration = data.path("migration");
-    world::write(&migration, &settings.world)?;
+    world::write(&migration, &settings.world, arguments.seed)?;
     let snapshot = Arc::new(directory::load(Some(&migration), keys.secrets.clone())?);
     let credentials = roles::lab_credentials(&settings.world, &snapshot);
     let lab = roles::lab(settings).await?;

@@ -44,7 +44,7 @@ pub(super) struct Ours {
 }
 
 impl Contestant {
-    pub(super) async fn start(kind: Kind, lab: &lab::Running, seed: u64) -> Result<Self, Wrong> {
+    pub(super) async fn start(kind: Kind, lab: &lab::Running) -> Result<Self, Wrong> {
         match kind {
             Kind::OldDesign => {
                 let mut settings = OldDesignSettings::new(ANY, lab.primary, lab.legacy, lab.world());
@@ -52,7 +52,7 @@ impl Contestant {
                 settings.listen = running.address;
                 Ok(Self::Old { settings: Box::new(settings), running: Some(running) })
             }
-            Kind::Turnout => Ok(Self::Ours(Box::new(Ours::start(lab, seed).await?))),
+            Kind::Turnout => Ok(Self::Ours(Box::new(Ours::start(lab).await?))),
         }
     }
 
@@ -97,10 +97,10 @@ impl Contestant {
 }
 
 impl Ours {
-    async fn start(lab: &lab::Running, _seed: u64) -> Result<Self, Wrong> {
+    async fn start(lab: &lab::Running) -> Result<Self, Wrong> {
         let folder = tempfile::tempdir()?;
         let migration = folder.path().join("migration");
-        world::write(&migration, &lab.world())?;
+        world::write(&migration, &lab.world(), 0)?;
         hasten(&migration.join("policy.toml"))?;
         let key = lab.world().primary_api_keys.first().cloned().unwrap_or_default();
         std::fs::write(folder.path().join("key"), key)?;
@@ -153,6 +153,7 @@ async fn role(name: &str, folder: &Path) -> Result<(Child, serde_json::Value), W
     let mut child = Command::new(std::env::current_exe()?)
         .args(["serve", "--role", name, "--json", "--config"])
         .arg(folder.join("turnout.toml"))
+        .env("TURNOUT_LOG", "error")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
