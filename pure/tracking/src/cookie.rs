@@ -101,8 +101,8 @@ pub fn remember(
     rules.iter().filter_map(line).collect()
 }
 
-/// The domain that all our hosts of one platform share: the last two labels. The dialects list hosts of
-/// two-label domains only, which their loading checks.
+/// The domain that all our hosts of one platform share: the last two labels. A dialect whose hosts lie below a
+/// public suffix of two labels would need more, and nothing checks for one.
 fn registrable(host: &str) -> &str {
     let mut dots = host.rmatch_indices('.').map(|(place, _)| place);
     dots.nth(1).and_then(|place| host.get(place.saturating_add(1)..)).unwrap_or(host)

@@ -229,8 +229,7 @@ fn basket_rows(material: &Material<'_>, start: &str) -> Vec<String> {
     let event = material.event;
     let skus = event.list(Field::BasketSkus);
     let (prices, quantities) = (event.list(Field::BasketPrices), event.list(Field::BasketQuantities));
-    let aligned = skus.len() == prices.len() && skus.len() == quantities.len();
-    if !aligned || skus.iter().any(String::is_empty) {
+    if !event.basket_lines_up() {
         return Vec::new();
     }
     let (advertiser, reference) = (material.advertiser_primary_id, bar_free(order_reference(material)));
