@@ -1,20 +1,20 @@
 //! Taking events in: what is known of a conversion, and writing down what was decided about it.
 
+mod correct;
 mod known;
 
 use attribution::{Credit, Posting};
 use relay::delivery::State;
-use relay::intake::{Booking, Claims, Correction, Decision, EvidenceKind, Known, Reason};
+use relay::intake::{Booking, Claims, Considered, Decision, EvidenceKind, Known, Reason};
 use relay::{Envelope, Purpose};
 use rusqlite::named_params;
 use tracking::Class;
-use tracking::event::Click;
 use tracking::migration::Evidence;
 use units::{EventId, Money, Timestamp};
 
 use crate::{LedgerError, Transaction, sql};
-use known::{click, collision, standing};
-pub(crate) use known::{in_force, posting};
+use known::{collision, standing};
+pub(crate) use known::{in_force, posting, standing_of};
 
 impl Transaction<'_> {
     /// Takes an event in. False if it was taken in before: then nothing is to be done about it.
@@ -86,14 +86,18 @@ impl Transaction<'_> {
             return Ok(Known::default());
         }
         let claims = Claims::of(envelope);
-        let click = claims.click_id.as_deref().map(|id| click(&self.inner, id)).transpose()?.flatten();
-        let Some(key) = &envelope.key else { return Ok(Known { click, ..Known::default() }) };
+        let known = Known {
+            clicks: self.clicks_of(envelope, &claims)?,
+            vouchers: self.bound_vouchers(&claims)?,
+            ..Known::default()
+        };
+        let Some(key) = &envelope.key else { return Ok(known) };
         let standing = standing(&self.inner, key)?;
         let collides_with = match &claims.reference_prefix {
             Some(prefix) => collision(&self.inner, advertiser(envelope), prefix, key)?,
             None => None,
         };
-        Ok(Known { standing, collides_with, click, approved: false })
+        Ok(Known { standing, collides_with, ..known })
     }
 
     /// Writes down what was decided about an event that was just taken in. `sealed` is its sealed part.
@@ -106,8 +110,11 @@ impl Transaction<'_> {
         sealed: &[u8],
         decision: &Decision,
     ) -> Result<(), LedgerError> {
-        if let Decision::Record { click } = decision {
-            return click.as_ref().map_or(Ok(()), |click| self.keep_click(click, false));
+        if let Decision::Record { clicks } = decision {
+            for click in clicks {
+                self.keep_click(click)?;
+            }
+            return Ok(());
         }
         let keeps_sealed = match decision {
             Decision::Book(_) | Decision::Hold { .. } | Decision::Conflict { .. } => true,
@@ -178,11 +185,12 @@ impl Transaction<'_> {
         let insert = "INSERT INTO conversions (event_id, key, state, reason, detail, flags, advertiser_id,
             advertiser_primary_id, publisher_id, publisher_primary_id, creative_id, click_id, click_at, evidence,
             evidence_value, owner, minor, currency, commission_minor, commission_currency, reference,
-            reference_prefix, source, first, active, attention, fresh, received_at, changed_at, due_at)
+            reference_prefix, source, first, active, attention, fresh, received_at, changed_at, due_at, considered,
+            wanted_click)
             VALUES (:event_id, :key, :state, :reason, :detail, :flags, :advertiser_id, :advertiser_primary_id,
             :publisher_id, :publisher_primary_id, :creative_id, :click_id, :click_at, :evidence, :evidence_value,
             :owner, :minor, :currency, :commission_minor, :commission_currency, :reference, :reference_prefix,
-            :source, :first, :active, :attention, 1, :received_at, :now, :due_at)";
+            :source, :first, :active, :attention, 1, :received_at, :now, :due_at, :considered, :wanted_click)";
         let proof = place.booking.map(ProofRow::of).unwrap_or_default();
         let booking = place.booking;
         let row = named_params! {
@@ -204,43 +212,12 @@ impl Transaction<'_> {
             ":active": place.state == State::Queued, ":attention": place.state.needs_a_person(),
             ":received_at": received_at.as_millis(), ":now": self.now.as_millis(),
             ":due_at": booking.map(|booking| booking.due_at.as_millis()),
+            ":considered": booking.map(|booking| Considered::write(&booking.considered)).unwrap_or_default(),
+            ":wanted_click": booking.and_then(|booking| booking.wanted_click.as_deref()),
         };
         sql::run(&self.inner, insert, row, "place a conversion")?;
         self.tally.entered(advertiser_id, place.state);
         Ok(())
-    }
-
-    /// Writes what a later arrival makes better into the conversion that stands.
-    fn correct(&mut self, into: EventId, arrival: &Envelope, better: &Correction) -> Result<(), LedgerError> {
-        let update = "UPDATE conversions SET publisher_id = :publisher_id,
-            publisher_primary_id = :publisher_primary_id, creative_id = :creative_id, click_id = :click_id,
-            click_at = :click_at, evidence = :evidence, evidence_value = :evidence_value,
-            commission_minor = :commission_minor, commission_currency = :commission_currency,
-            source = CASE WHEN :in_time THEN :arrival ELSE source END,
-            due_at = CASE WHEN :in_time AND state = 'queued' THEN :due_at ELSE due_at END,
-            corrected_late = max(corrected_late, NOT :in_time), changed_at = :now
-            WHERE event_id = :into";
-        let proof = ProofRow::of(&better.booking);
-        let row = named_params! {
-            ":publisher_id": proof.publisher_id, ":publisher_primary_id": proof.publisher_primary_id,
-            ":creative_id": proof.creative_id, ":click_id": proof.click_id, ":click_at": proof.click_at,
-            ":evidence": proof.evidence, ":evidence_value": proof.value,
-            ":commission_minor": proof.commission.map(|earned| earned.minor),
-            ":commission_currency": proof.commission.map(|earned| earned.currency.code().to_owned()),
-            ":in_time": better.in_time, ":arrival": sql::id(arrival.event_id),
-            ":due_at": better.booking.due_at.as_millis(), ":now": self.now.as_millis(), ":into": sql::id(into),
-        };
-        sql::run(&self.inner, update, row, "correct a conversion")?;
-        if better.in_time {
-            let erase = "UPDATE envelopes SET sealed = NULL WHERE event_id = ?1";
-            sql::run(&self.inner, erase, (sql::id(into),), "erase what is personal")?;
-        }
-        if let Some(lines) = &better.postings {
-            self.post(into, "correction", arrival.event_id, lines)?;
-        }
-        let told = if better.in_time { "before it was sent" } else { "after it was sent" };
-        let detail = format!("better evidence ({}) {told}", better.booking.evidence_kind.name());
-        self.journal("processor", "correct", Some(into), &detail)
     }
 
     /// Appends a set of postings (I12: it balances, or it is a mistake of ours and nothing is written).
@@ -269,23 +246,6 @@ impl Transaction<'_> {
             let row = (set_id, line, posting.account.kind(), party, minor, currency.code());
             sql::run(&self.inner, insert, row, "post")?;
         }
-        Ok(())
-    }
-
-    /// Keeps a click under its id. The first of an id stays: a click happens once.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub fn keep_click(&mut self, click: &Click, imported: bool) -> Result<(), LedgerError> {
-        if click.click_id.is_empty() {
-            return Ok(());
-        }
-        let insert = "INSERT OR IGNORE INTO clicks
-            (click_id, advertiser_id, publisher_id, creative_id, clicked_at, imported) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        let [advertiser, publisher, creative] =
-            [click.advertiser_id, click.publisher_id, click.creative_id].map(sql::int);
-        let row = (&click.click_id, advertiser, publisher, creative, click.at.as_millis(), imported);
-        sql::run(&self.inner, insert, row, "keep a click")?;
         Ok(())
     }
 }

@@ -13,6 +13,7 @@
 //! simulator in virtual time.
 
 mod audit;
+mod clicks;
 mod delivery;
 mod intake;
 mod lists;
@@ -29,6 +30,7 @@ use rusqlite::{Connection, OpenFlags};
 use units::Timestamp;
 
 pub use audit::{Audit, AuditRow, Finding};
+pub use clicks::Keeping;
 pub use delivery::{Begun, Due, Finished, Lane, Together, Which};
 pub use lists::{AtRisk, ConversionRow, Page, QueueStatus};
 pub use people::{By, Redriven};

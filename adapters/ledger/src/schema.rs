@@ -10,7 +10,14 @@ use sha2::{Digest as _, Sha256};
 use crate::{LedgerError, store};
 
 /// Every change, in order. The number is the place in this list, counted from 1.
-const CHANGES: [(&str, &str); 1] = [("0001_ledger", include_str!("../migrations/0001_ledger.sql"))];
+const CHANGES: [(&str, &str); 2] = [
+    ("0001_ledger", include_str!("../migrations/0001_ledger.sql")),
+    ("0002_clicks", include_str!("../migrations/0002_clicks.sql")),
+];
+
+/// How many changes there are.
+#[cfg(test)]
+pub(crate) const COUNT: usize = CHANGES.len();
 
 pub(crate) fn bring_up_to_date(connection: &mut Connection) -> Result<(), LedgerError> {
     let doing = "bring its tables up to date";

@@ -1,6 +1,7 @@
 //! Everything that is known of one conversion, for `explain`: the walk from its arrival to where it stands.
 
 use attribution::Posting;
+use relay::intake::Considered;
 use rusqlite::Row;
 use units::{EventId, Timestamp};
 
@@ -67,6 +68,8 @@ pub struct JournalRow {
 pub struct Shown {
     /// Where it stands.
     pub conversion: ConversionRow,
+    /// The evidence that was looked at, in order.
+    pub considered: Vec<Considered>,
     /// The encoded envelope, without its sealed part.
     pub open: Vec<u8>,
     /// True while its sealed part is kept.
@@ -92,8 +95,12 @@ impl Ledger {
         let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
         let envelope = sql::one(&self.connection, query, (sql::id(event_id),), read)?;
         let (open, sealed) = envelope.unwrap_or_default();
+        let query = "SELECT considered FROM conversions WHERE event_id = ?1";
+        let considered =
+            sql::one(&self.connection, query, (sql::id(event_id),), |row| row.get::<_, String>(0))?;
         Ok(Some(Shown {
             conversion,
+            considered: Considered::read(&considered.unwrap_or_default()),
             open,
             sealed,
             attempts: self.attempts(event_id)?,

@@ -1,6 +1,7 @@
 //! The processor without its host: synchronous, in whatever time it is given.
 
 mod admit;
+mod clicks;
 mod deliver;
 mod lane;
 mod people;

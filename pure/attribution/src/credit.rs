@@ -1,9 +1,10 @@
 //! Which click earns the credit for a conversion.
 //!
 //! Candidates are ranked by what proves them: a token of ours in the request, a click that we hold under the
-//! click id that the request names, and last a publisher that a cookie names. The strongest kind that has a
-//! valid click decides; among clicks of one kind the last before the conversion wins. A click is valid if it
-//! belongs to the conversion's advertiser and lies in the advertiser's window. Nothing is awarded by guessing.
+//! click id that the request names, a voucher that is bound to a publisher, a publisher that a cookie names, and
+//! last one that the merchant names. The strongest kind that has a valid click decides; among clicks of one kind
+//! the last before the conversion wins. A click is valid if it belongs to the conversion's advertiser and lies in
+//! the advertiser's window. Nothing is awarded by guessing.
 
 use core::time::Duration;
 
@@ -22,8 +23,12 @@ pub enum Proof {
     Token,
     /// A click that we hold under the click id that the request names.
     ClickId,
+    /// A voucher code that is bound to a publisher. It tells no time of a click.
+    Voucher,
     /// A publisher that a cookie names.
     Cookie,
+    /// A publisher that the merchant's own call names. It tells no time of a click.
+    Named,
 }
 
 impl Proof {
@@ -32,7 +37,9 @@ impl Proof {
         match self {
             Self::Token => "token",
             Self::ClickId => "click_id",
+            Self::Voucher => "voucher",
             Self::Cookie => "cookie",
+            Self::Named => "named_publisher",
         }
     }
 }
@@ -83,33 +90,65 @@ pub enum Credit {
     None(NoCredit),
 }
 
+/// What was found about one candidate.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Judged {
+    /// The candidate.
+    pub candidate: Candidate,
+    /// Why it cannot be credited; none if it can, whether or not another one is.
+    pub objection: Option<NoCredit>,
+}
+
 /// The click that earns the credit for a conversion of `advertiser_id` at `at`, among `candidates`.
 ///
 /// Where no click is valid, the reason is that of the strongest candidate.
 pub fn credit(candidates: &[Candidate], advertiser_id: u64, at: Timestamp, window_days: u32) -> Credit {
-    let mut ranked: Vec<&Candidate> = candidates.iter().collect();
-    ranked.sort_by_key(|candidate| (candidate.proof, core::cmp::Reverse(candidate.click.at)));
-    let mut reason = None;
-    for candidate in ranked {
-        match objection(&candidate.click, advertiser_id, at, window_days) {
-            None => return Credit::To(candidate.clone()),
-            Some(objection) => reason = reason.or(Some(objection)),
-        }
-    }
-    Credit::None(reason.unwrap_or(NoCredit::NoClick))
+    winner(&judge(candidates, advertiser_id, at, window_days))
 }
 
-fn objection(click: &Click, advertiser_id: u64, at: Timestamp, window_days: u32) -> Option<NoCredit> {
+/// Every candidate with what was found about it, the strongest first.
+pub fn judge(candidates: &[Candidate], advertiser_id: u64, at: Timestamp, window_days: u32) -> Vec<Judged> {
+    let judged = |candidate: &Candidate| Judged {
+        objection: objection(&candidate.click, advertiser_id, at, window_days),
+        candidate: candidate.clone(),
+    };
+    let mut judged: Vec<Judged> = candidates.iter().map(judged).collect();
+    judged.sort_by_key(|one| (one.candidate.proof, core::cmp::Reverse(one.candidate.click.at)));
+    judged
+}
+
+/// The first of the judged candidates that can be credited, else the strongest one's reason.
+pub fn winner(judged: &[Judged]) -> Credit {
+    match judged.iter().find(|one| one.objection.is_none()) {
+        Some(one) => Credit::To(one.candidate.clone()),
+        None => {
+            let reason = judged.first().and_then(|one| one.objection);
+            Credit::None(reason.unwrap_or(NoCredit::NoClick))
+        }
+    }
+}
+
+/// Why a click of `of` at `clicked_at` cannot be credited for a conversion of `advertiser_id` at `at`.
+pub fn objection_to(
+    (of, clicked_at): (u64, Timestamp),
+    advertiser_id: u64,
+    at: Timestamp,
+    window_days: u32,
+) -> Option<NoCredit> {
     let window = Duration::from_secs(u64::from(window_days).saturating_mul(SECONDS_PER_DAY));
-    if click.advertiser_id != advertiser_id {
+    if of != advertiser_id {
         Some(NoCredit::OtherAdvertiser)
-    } else if click.at > at.plus(CLOCK_SKEW_MAX) {
+    } else if clicked_at > at.plus(CLOCK_SKEW_MAX) {
         Some(NoCredit::AfterConversion)
-    } else if at.since(click.at) > window {
+    } else if at.since(clicked_at) > window {
         Some(NoCredit::OutsideWindow)
     } else {
         None
     }
+}
+
+fn objection(click: &Click, advertiser_id: u64, at: Timestamp, window_days: u32) -> Option<NoCredit> {
+    objection_to((click.advertiser_id, click.at), advertiser_id, at, window_days)
 }
 
 #[cfg(test)]
@@ -133,12 +172,15 @@ mod tests {
 
     #[test]
     fn the_strongest_proof_decides_and_then_the_last_click() {
-        use Proof::{ClickId, Cookie, Token};
-        let cases: [(&[Candidate], Result<u64, NoCredit>); 6] = [
+        use Proof::{ClickId, Cookie, Named, Token, Voucher};
+        let cases: [(&[Candidate], Result<u64, NoCredit>); 9] = [
             (&[], Err(NoCredit::NoClick)),
             (&[candidate(Cookie, 3, 99), candidate(Token, 1, 80)], Ok(1)),
             (&[candidate(ClickId, 2, 80), candidate(ClickId, 4, 90)], Ok(4)),
             (&[candidate(Token, 1, 60), candidate(Cookie, 3, 99)], Ok(3)),
+            (&[candidate(Voucher, 2, 100), candidate(ClickId, 4, 90)], Ok(4)),
+            (&[candidate(Cookie, 3, 99), candidate(Voucher, 2, 100)], Ok(2)),
+            (&[candidate(Named, 5, 100), candidate(Cookie, 3, 99)], Ok(3)),
             (&[candidate(Token, 1, 69)], Err(NoCredit::OutsideWindow)),
             (&[candidate(Token, 1, 101)], Err(NoCredit::AfterConversion)),
         ];
@@ -158,9 +200,10 @@ mod tests {
     proptest! {
         #[test]
         fn the_order_of_arrival_does_not_matter(
-            seeds in prop::collection::vec((0_u8..3, 0_i64..110), 1..8), turn in 0_usize..8
+            seeds in prop::collection::vec((0_u8..5, 0_i64..110), 1..8), turn in 0_usize..8
         ) {
-            let proof = |n| [Proof::Token, Proof::ClickId, Proof::Cookie][usize::from(n)];
+            let kinds = [Proof::Token, Proof::ClickId, Proof::Voucher, Proof::Cookie, Proof::Named];
+            let proof = |n| kinds[usize::from(n)];
             let mut candidates: Vec<Candidate> =
                 seeds.iter().map(|&(kind, day)| candidate(proof(kind), u64::try_from(day).unwrap(), day)).collect();
             let before = credited(&candidates).ok();

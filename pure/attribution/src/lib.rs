@@ -14,5 +14,5 @@ pub mod credit;
 pub mod posting;
 
 pub use commission::{CommissionError, commission};
-pub use credit::{Candidate, Credit, NoCredit, Proof, credit};
+pub use credit::{Candidate, Credit, Judged, NoCredit, Proof, credit};
 pub use posting::{Account, Posting};

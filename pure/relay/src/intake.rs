@@ -10,17 +10,21 @@
 
 mod attribute;
 mod book;
+mod clicks;
+mod considered;
 mod merge;
 mod validate;
 
+use tracking::dialect::ForeignClickId;
 use tracking::directory::Directory;
-use tracking::event::Click;
 use tracking::migration::Evidence;
 use tracking::{Class, Field, Home, Value};
 use units::{EventId, Money, Timestamp};
 
-pub use attribute::{EvidenceKind, evidence_kind};
+pub use attribute::{EvidenceKind, Token, evidence_kind};
 use attribution::{Credit, Posting};
+pub use clicks::{KeptClick, Origin, expires_at};
+pub use considered::Considered;
 
 use crate::delivery::State;
 use crate::envelope::{Envelope, Purpose};
@@ -33,10 +37,39 @@ pub struct Known {
     pub standing: Option<Standing>,
     /// Another order reference of the same advertiser, equal to this one as far as the new platform reads.
     pub collides_with: Option<String>,
-    /// The click that is held under the click id that the event names.
-    pub click: Option<Click>,
+    /// The clicks that are held under the ids that the event names.
+    pub clicks: Vec<KeptClick>,
+    /// What is bound of the voucher codes that the event names.
+    pub vouchers: Vec<BoundVoucher>,
     /// True if a person has looked at it and decided that it is to be booked in spite of a doubt.
     pub approved: bool,
+}
+
+/// A voucher code that belongs to one publisher.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BoundVoucher {
+    /// The programme, by the legacy id.
+    pub advertiser_id: u64,
+    /// The code, as [`voucher_code`] writes it.
+    pub code: String,
+    /// Whose it is, by the legacy id.
+    pub publisher_id: u64,
+    /// From when; none for always.
+    pub starts_at: Option<Timestamp>,
+    /// Until when, exclusively; none for ever.
+    pub ends_at: Option<Timestamp>,
+}
+
+impl BoundVoucher {
+    /// True if the code belongs to the publisher at `at`.
+    pub fn holds_at(&self, at: Timestamp) -> bool {
+        self.starts_at.is_none_or(|start| start <= at) && self.ends_at.is_none_or(|end| at < end)
+    }
+}
+
+/// A voucher code as it is compared: shops differ in letter case and blanks.
+pub fn voucher_code(text: &str) -> String {
+    text.trim().to_uppercase()
 }
 
 /// A conversion that stands under a key.
@@ -74,8 +107,8 @@ pub struct Reason {
 pub enum Decision {
     /// It is no money: recorded, and the click kept if it is one.
     Record {
-        /// The click to keep.
-        click: Option<Click>,
+        /// The click to keep, under each of its ids.
+        clicks: Vec<KeptClick>,
     },
     /// Dropped by a declared rule.
     Drop {
@@ -130,6 +163,10 @@ pub struct Booking {
     pub due_at: Timestamp,
     /// What is remarkable and does not stop it, by code.
     pub flags: Vec<String>,
+    /// The evidence that was looked at, in order.
+    pub considered: Vec<Considered>,
+    /// A click id that is named and not recorded yet: its record makes this better.
+    pub wanted_click: Option<String>,
 }
 
 /// What a later arrival makes better.
@@ -155,9 +192,14 @@ pub struct Claims {
     pub reference_prefix: Option<String>,
     /// The money.
     pub amount: Option<Money>,
-    /// The click id that the event names.
-    pub click_id: Option<String>,
+    /// The click ids that the event names, at most [`NAMED_MAX`].
+    pub click_ids: Vec<String>,
+    /// The voucher codes that the event names, as they are compared, at most [`NAMED_MAX`].
+    pub vouchers: Vec<String>,
 }
+
+/// Most click ids and most voucher codes of one conversion that are looked up. Real ones name one or two.
+pub const NAMED_MAX: usize = 8;
 
 impl Claims {
     /// What `envelope` claims.
@@ -171,8 +213,42 @@ impl Claims {
             reference_prefix: prefix.map(|text| text.chars().take(limit).collect()),
             reference,
             amount: event.money(Field::Amount),
-            click_id: event.get(Field::ClickId).map(Value::text).filter(|text| !text.is_empty()),
+            click_ids: named(event.get(Field::ClickId).map(Value::text).iter(), str::to_owned),
+            vouchers: named(event.list(Field::VoucherCodes).iter(), voucher_code),
         }
+    }
+}
+
+/// The different parts of lists joined by commas.
+fn named<'a>(texts: impl Iterator<Item = &'a String>, written: impl Fn(&str) -> String) -> Vec<String> {
+    let mut parts: Vec<String> = Vec::new();
+    for part in texts.flat_map(|text| text.split(',')).map(written).filter(|part| !part.is_empty()) {
+        if parts.len() < NAMED_MAX && !parts.contains(&part) {
+            parts.push(part);
+        }
+    }
+    parts
+}
+
+/// What click ids tell.
+pub trait ClickIds {
+    /// What `id` tells by its shape alone, if that is the shape of the new platform's own click ids.
+    fn primary(&self, id: &str) -> Option<ForeignClickId>;
+
+    /// What `id` is, seen as a token of ours.
+    fn token(&self, id: &str) -> Token;
+}
+
+impl ClickIds for Snapshot {
+    fn primary(&self, id: &str) -> Option<ForeignClickId> {
+        self.migration.primary_click_id(id)
+    }
+
+    fn token(&self, id: &str) -> Token {
+        if !tracking::click_id::Keys::is_token(id) {
+            return Token::Other;
+        }
+        self.secrets.click_id_keys.open(id).map_or(Token::Invalid, Token::Click)
     }
 }
 
@@ -183,8 +259,8 @@ pub struct Ground<'a> {
     pub directory: &'a Directory,
     /// What the operator decided.
     pub policy: &'a Policy,
-    /// Knows the shape of the new platform's own click ids.
-    pub is_primary_click_id: &'a dyn Fn(&str) -> bool,
+    /// What click ids tell.
+    pub click_ids: &'a dyn ClickIds,
 }
 
 impl core::fmt::Debug for Ground<'_> {
@@ -193,15 +269,30 @@ impl core::fmt::Debug for Ground<'_> {
     }
 }
 
+impl<'a> Ground<'a> {
+    /// The rules of `snapshot`.
+    pub fn of(snapshot: &'a Snapshot) -> Self {
+        Self { directory: &snapshot.directory, policy: &snapshot.policy, click_ids: snapshot }
+    }
+}
+
 /// Decides about an arrival by the rules of `snapshot`.
 pub fn decide_by(snapshot: &Snapshot, envelope: &Envelope, known: &Known, now: Timestamp) -> Decision {
-    let is_primary_click_id = |id: &str| snapshot.migration.is_primary_click_id(id);
-    let ground = Ground {
-        directory: &snapshot.directory,
-        policy: &snapshot.policy,
-        is_primary_click_id: &is_primary_click_id,
-    };
-    decide(&ground, envelope, known, now)
+    decide(&Ground::of(snapshot), envelope, known, now)
+}
+
+/// What is better now about a conversion that stands, because more is known than when it was booked: `known`
+/// holds it as what stands. None if nothing is.
+pub fn reconsider(
+    ground: &Ground<'_>,
+    envelope: &Envelope,
+    known: &Known,
+    now: Timestamp,
+) -> Option<Box<Correction>> {
+    let standing = known.standing.as_ref()?;
+    // Its doubts were settled when it was booked.
+    let known = &Known { approved: true, ..known.clone() };
+    merge::better(&book::Arrival { envelope, ground, known, now }, standing)
 }
 
 /// Decides about an arrival.
@@ -214,9 +305,9 @@ pub fn decide(ground: &Ground<'_>, envelope: &Envelope, known: &Known, now: Time
     match envelope.event.class {
         Class::Conversion => {}
         Class::Adjustment => return Decision::Hold { reasons: vec![adjustment()] },
-        Class::Click => return Decision::Record { click: envelope.click.clone() },
+        Class::Click => return Decision::Record { clicks: clicks::keep(ground, envelope) },
         Class::Impression | Class::Script | Class::Report | Class::Other | Class::Unrecognised => {
-            return Decision::Record { click: None };
+            return Decision::Record { clicks: Vec::new() };
         }
     }
     let arrival = book::Arrival { envelope, ground, known, now };

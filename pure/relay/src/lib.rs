@@ -11,6 +11,7 @@ pub mod envelope;
 pub mod exchange;
 pub mod fact;
 pub mod intake;
+pub mod owner;
 pub mod policy;
 pub mod reply;
 pub mod signature;

@@ -90,6 +90,8 @@ pub struct BreakerPolicy {
 /// Everything an operator decides.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Policy {
+    /// True while the legacy platform takes conversions.
+    pub legacy_lives: bool,
     /// The waves, in no order.
     pub waves: Vec<Wave>,
     /// How conversions are delivered.

@@ -206,6 +206,7 @@ fn evidence(reading: &Reading<'_>, snapshot: &Snapshot, inbound: &Inbound) -> Ev
         None => {
             let click = reading.proven_click(snapshot);
             let click = click.or_else(|| reading.remembered_click(snapshot, inbound));
+            let click = click.or_else(|| reading.named_publisher());
             click.map_or(Evidence::None, Evidence::Click)
         }
     }

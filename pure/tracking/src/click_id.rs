@@ -53,6 +53,11 @@ impl Keys {
         format!("{PREFIX}{}", base32(&bytes))
     }
 
+    /// True if `id` is written as our tokens are, whether or not a key of ours signed it.
+    pub fn is_token(id: &str) -> bool {
+        id.starts_with(PREFIX)
+    }
+
     /// The click that `id` carries; none if it is not of ours or its MAC is wrong.
     pub fn open(&self, id: &str) -> Option<Click> {
         let bytes = unbase32(id.strip_prefix(PREFIX)?)?;

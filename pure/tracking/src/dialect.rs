@@ -8,7 +8,7 @@ mod table;
 
 use std::sync::Arc;
 
-use units::limits;
+use units::{Timestamp, limits};
 
 use crate::event::{Class, Field};
 use crate::source::Mistake;
@@ -245,17 +245,34 @@ pub enum ClickIdShape {
     NumberNumberHex,
 }
 
+/// What a platform's own click id tells by its shape alone. Nothing proves it but the platform.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ForeignClickId {
+    /// The advertiser's id on that platform; none if it is too large to be one.
+    pub advertiser_id: Option<u64>,
+    /// When the click happened; none if the number is no time.
+    pub at: Option<Timestamp>,
+}
+
 impl ClickIdShape {
     /// True if `id` has the shape.
     pub fn matches(self, id: &str) -> bool {
+        self.read(id).is_some()
+    }
+
+    /// What `id` tells, if it has the shape.
+    pub fn read(self, id: &str) -> Option<ForeignClickId> {
         let parts: Vec<&str> = id.split('_').collect();
         let number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
         match (self, parts.as_slice()) {
             (Self::NumberNumberHex, [first, second, rest]) => {
                 let hex = !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_hexdigit());
-                number(first) && number(second) && hex
+                (number(first) && number(second) && hex).then(|| ForeignClickId {
+                    advertiser_id: first.parse().ok(),
+                    at: second.parse().ok().map(Timestamp::from_seconds),
+                })
             }
-            _ => false,
+            _ => None,
         }
     }
 }

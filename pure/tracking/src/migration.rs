@@ -14,7 +14,7 @@ use std::sync::Arc;
 use units::{EventId, Timestamp};
 
 use crate::consent::Consent;
-use crate::dialect::{CookieRule, Dialect};
+use crate::dialect::{CookieRule, Dialect, ForeignClickId};
 use crate::event::{Class, Click, Event, Field};
 use crate::source::Mistake;
 use crate::wire::{Answer, Home, Judged, Outbound};
@@ -305,6 +305,11 @@ impl Migration {
     pub fn is_primary_click_id(&self, id: &str) -> bool {
         let shape = self.primary.click_id_shape;
         shape.is_some_and(|shape| id.split(',').all(|part| shape.matches(part)))
+    }
+
+    /// What one id tells by its shape alone, if that is the shape of the primary's own click ids.
+    pub fn primary_click_id(&self, id: &str) -> Option<ForeignClickId> {
+        self.primary.click_id_shape.and_then(|shape| shape.read(id))
     }
 
     /// The request that shows whether a platform answers at all.

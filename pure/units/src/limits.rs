@@ -33,6 +33,16 @@ pub const EXCERPT_BYTES_MAX: usize = 512;
 /// Longest click id minted, in characters: the old platform's own consumers keep at most 64.
 pub const CLICK_ID_CHARS_MAX: usize = 64;
 
+/// Longest window of a programme that a click is kept for, in days. Windows of a year exist; one that has no
+/// end would keep every click for ever.
+pub const CLICK_WINDOW_DAYS_MAX: u32 = 365;
+
+/// How long a click is kept after its window, in days: a conversion may come late by an outage.
+pub const CLICK_MARGIN_DAYS: u32 = 30;
+
+/// Most expired clicks removed with one batch. It is more than a batch can add, so that they never pile up.
+pub const CLICKS_SWEPT_MAX: usize = 4 * BATCH_ENTRIES_MAX;
+
 /// Longest order reference the new platform keeps, in characters, before it cuts.
 pub const ORDER_REFERENCE_CHARS_MAX: usize = 50;
 

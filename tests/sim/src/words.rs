@@ -84,6 +84,7 @@ fn policy() -> Policy {
         },
         proxy_deadline: Duration::from_secs(5),
         refuse_countries: Vec::new(),
+        legacy_lives: true,
         refuse_without_signal: false,
     }
 }

@@ -178,9 +178,11 @@ fn evidence(kind: &str, value: Option<String>, click: Option<Click>) -> Result<E
     Ok(match (known, value, click) {
         (EvidenceKind::PlatformClickId, Some(id), _) => Evidence::PlatformClickId(id),
         (EvidenceKind::Voucher, Some(code), _) => Evidence::Voucher(code),
-        (EvidenceKind::Token | EvidenceKind::ClickId | EvidenceKind::Cookie, _, Some(click)) => {
-            Evidence::Click(click)
-        }
+        (
+            EvidenceKind::Token | EvidenceKind::ClickId | EvidenceKind::Cookie | EvidenceKind::Named,
+            _,
+            Some(click),
+        ) => Evidence::Click(click),
         (EvidenceKind::None, _, _) => Evidence::None,
         (_, _, _) => {
             return Err(LedgerError::Corrupt { what: "evidence without its value", value: kind.to_owned() });

@@ -1,25 +1,11 @@
-//! What the ledger knows of a conversion, a click and the books.
+//! What the ledger knows of a conversion and the books.
 
 use attribution::{Account, Posting};
 use relay::intake::{EvidenceKind, Standing};
-use rusqlite::{Connection, Row};
-use tracking::event::Click;
+use rusqlite::{Connection, Params, Row};
 use units::{Currency, EventId, Money};
 
 use crate::{LedgerError, sql};
-
-pub(super) fn click(connection: &Connection, click_id: &str) -> Result<Option<Click>, LedgerError> {
-    let query = "SELECT advertiser_id, publisher_id, creative_id, clicked_at FROM clicks WHERE click_id = ?1";
-    sql::one(connection, query, (click_id,), |row| {
-        Ok(Click {
-            advertiser_id: sql::uint(row.get(0)?),
-            publisher_id: sql::uint(row.get(1)?),
-            creative_id: sql::uint(row.get(2)?),
-            at: sql::time(row.get(3)?),
-            click_id: click_id.to_owned(),
-        })
-    })
-}
 
 pub(super) fn collision(
     connection: &Connection,
@@ -33,8 +19,25 @@ pub(super) fn collision(
 }
 
 pub(super) fn standing(connection: &Connection, key: &str) -> Result<Option<Standing>, LedgerError> {
-    let query = "SELECT event_id, state, minor, currency, publisher_id, evidence, tries
-        FROM conversions WHERE key = ?1";
+    standing_where(connection, "key = ?1", (key,))
+}
+
+/// The conversion of this event, as what stands.
+pub(crate) fn standing_of(
+    connection: &Connection,
+    event_id: EventId,
+) -> Result<Option<Standing>, LedgerError> {
+    standing_where(connection, "event_id = ?1", (sql::id(event_id),))
+}
+
+fn standing_where(
+    connection: &Connection,
+    condition: &str,
+    params: impl Params,
+) -> Result<Option<Standing>, LedgerError> {
+    let query = format!(
+        "SELECT event_id, state, minor, currency, publisher_id, evidence, tries FROM conversions WHERE {condition}"
+    );
     let read = |row: &Row<'_>| {
         let (minor, code) = (row.get::<_, Option<i64>>(2)?, row.get::<_, Option<String>>(3)?);
         let publisher_id = row.get::<_, Option<i64>>(4)?.map(sql::uint);
@@ -42,7 +45,7 @@ pub(super) fn standing(connection: &Connection, key: &str) -> Result<Option<Stan
         Ok((sql::event_id(row.get(0)?), state, (minor, code), publisher_id, evidence, row.get::<_, i64>(6)?))
     };
     let Some((event_id, state, (minor, code), publisher_id, evidence, tries)) =
-        sql::one(connection, query, (key,), read)?
+        sql::one(connection, &query, params, read)?
     else {
         return Ok(None);
     };

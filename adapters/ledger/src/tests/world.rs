@@ -57,6 +57,7 @@ pub(super) fn policy() -> Policy {
         },
         proxy_deadline: second,
         refuse_countries: Vec::new(),
+        legacy_lives: true,
         refuse_without_signal: false,
     }
 }
@@ -100,6 +101,19 @@ impl Sale {
     }
 }
 
+/// No id tells anything.
+struct NoClickIds;
+
+impl relay::intake::ClickIds for NoClickIds {
+    fn primary(&self, _: &str) -> Option<tracking::dialect::ForeignClickId> {
+        None
+    }
+
+    fn token(&self, _: &str) -> relay::intake::Token {
+        relay::intake::Token::Other
+    }
+}
+
 pub(super) fn event_id(id: u64) -> EventId {
     EventId::from_u128(u128::from(id))
 }
@@ -107,7 +121,7 @@ pub(super) fn event_id(id: u64) -> EventId {
 /// Takes sales in as the processor does; how many were new.
 pub(super) fn take_in(ledger: &mut Ledger, sales: &[Sale]) -> usize {
     let (directory, policy) = (directory(), policy());
-    let ground = Ground { directory: &directory, policy: &policy, is_primary_click_id: &|_| false };
+    let ground = Ground { directory: &directory, policy: &policy, click_ids: &NoClickIds };
     let mut transaction = ledger.transaction(NOW).unwrap();
     let mut new = 0;
     for sale in sales {

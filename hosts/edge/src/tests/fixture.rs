@@ -174,6 +174,7 @@ pub(super) fn snapshot() -> Snapshot {
             },
             proxy_deadline: second * 5,
             refuse_countries: Vec::new(),
+            legacy_lives: true,
             refuse_without_signal: false,
         },
         secrets: Secrets {

@@ -4,6 +4,7 @@
 use ledger::{AtRisk, Audit, AuditRow, ConversionRow, PostingRow, Redriven, Shown};
 use relay::Envelope;
 use relay::delivery::{GateStatus, State};
+use relay::intake::Considered;
 use serde_json::{Map, Value, json};
 use units::{EventId, Money, Timestamp};
 
@@ -108,6 +109,15 @@ fn posting(row: &PostingRow) -> Value {
     })
 }
 
+fn considered(piece: &Considered) -> Value {
+    json!({
+        "evidence": piece.kind.name(),
+        "outcome": piece.outcome,
+        "publisher_id": piece.publisher_id,
+        "clicked_at": time(piece.at),
+    })
+}
+
 /// The whole walk of one conversion.
 pub(super) fn shown(shown: &Shown) -> Value {
     let envelope = Envelope::decode(&shown.open).ok();
@@ -137,6 +147,7 @@ pub(super) fn shown(shown: &Shown) -> Value {
         "key": envelope.as_ref().and_then(|envelope| envelope.key.as_deref()),
         "consent": envelope.as_ref().map(|envelope| envelope.consent.name()),
         "consent_reason": envelope.as_ref().map(|envelope| envelope.consent.reason().name()),
+        "considered": shown.considered.iter().map(considered).collect::<Vec<_>>(),
         "country": envelope.as_ref().and_then(|envelope| envelope.country.as_deref()),
         "problems": envelope.as_ref().map(|envelope| &envelope.problems),
         "sealed_part_kept": shown.sealed,

@@ -7,9 +7,10 @@ use relay::intake::{self, Claims, Decision};
 use relay::policy::Snapshot;
 use relay::{Envelope, Fact};
 use sha2::{Digest as _, Sha256};
+use units::limits::CLICKS_SWEPT_MAX;
 use units::{EventId, Timestamp};
 
-use super::Processor;
+use super::{Processor, clicks};
 
 /// What a batch came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -57,6 +58,7 @@ impl Processor {
             received.accepted += usize::from(new);
             received.duplicates += usize::from(!new);
         }
+        transaction.sweep_clicks(CLICKS_SWEPT_MAX)?;
         transaction.commit()?;
         self.facts.append(&mut facts);
         Ok(received)
@@ -78,6 +80,11 @@ pub(super) fn take_in(
     let known = transaction.known(&envelope)?;
     let decision = intake::decide_by(snapshot, &envelope, &known, now);
     transaction.apply(&envelope, &sealed, &decision)?;
+    if let Decision::Record { clicks } = &decision {
+        for kept in clicks {
+            clicks::reconsider(transaction, snapshot, &kept.click.click_id, now)?;
+        }
+    }
     Ok((true, fact(&envelope, &decision)))
 }
 

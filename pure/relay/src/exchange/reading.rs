@@ -150,7 +150,7 @@ impl Reading<'_> {
         (click.advertiser_id == advertiser).then_some(click)
     }
 
-    /// The click that the browser's cookies remember, else of the publisher that the request names itself.
+    /// The click that the browser's cookies remember.
     pub fn remembered_click(&self, snapshot: &Snapshot, inbound: &Inbound) -> Option<Click> {
         if !self.consent.permits() {
             return None;
@@ -158,15 +158,13 @@ impl Reading<'_> {
         let advertiser = self.advertiser?;
         let (rules, keys) = (&snapshot.migration.cookies, &snapshot.secrets.click_id_keys);
         let cookie = inbound.header("cookie");
-        let remembered =
-            cookie.and_then(|header| cookie::remembered(header, rules, advertiser, keys, self.received_at));
-        remembered.or_else(|| self.named_publisher())
+        cookie.and_then(|header| cookie::remembered(header, rules, advertiser, keys, self.received_at))
     }
 
     /// The click of a publisher that a conversion names outright, as merchants' servers do that kept its id
     /// from the landing page. Its time is not told, so the conversion's stands for it.
-    fn named_publisher(&self) -> Option<Click> {
-        let conversion = self.decoded.endpoint.class == Class::Conversion;
+    pub fn named_publisher(&self) -> Option<Click> {
+        let conversion = self.decoded.endpoint.class == Class::Conversion && self.consent.permits();
         self.click().filter(|click| conversion && click.publisher_id > 0)
     }
 

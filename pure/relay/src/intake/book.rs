@@ -6,9 +6,10 @@ use tracking::migration::Evidence;
 use tracking::{Field, Home};
 use units::{Money, Timestamp};
 
-use super::attribute::{attribute, evidence_kind};
+use super::attribute::{Attribution, attribute, evidence_kind};
 use super::{Booking, Claims, Decision, Ground, Known, Reason, validate};
 use crate::envelope::Envelope;
+use crate::owner::owner;
 
 /// An arrival with everything that bears on it.
 pub(super) struct Arrival<'a> {
@@ -31,10 +32,14 @@ pub(super) fn booking(arrival: &Arrival<'_>) -> Result<Booking, Vec<Reason>> {
     let mut reasons = validate::validate(arrival, &claims);
     let advertiser = claims.advertiser_id.and_then(|id| arrival.ground.directory.advertiser(id));
     let (Some(advertiser), Some(amount)) = (advertiser, claims.amount) else { return Err(reasons) };
-    let (evidence, credit) = attribute(arrival, &claims, advertiser);
-    let owner = arrival.ground.policy.phase(advertiser).owner();
+    let found = attribute(arrival, &claims, advertiser);
+    let policy = arrival.ground.policy;
+    let owner = owner(policy.legacy_lives, policy.phase(advertiser), found.click_home);
+    let due_at = due_at(arrival, found.proven);
+    let Attribution { evidence, credit, considered, wanted_click, .. } = found;
     let publisher = credited_publisher(arrival, &credit);
-    reasons.extend(validate::mapping(owner, advertiser, &credit, publisher));
+    let told = matches!(evidence, Evidence::Click(_));
+    reasons.extend(validate::mapping(owner, advertiser, told.then_some(&credit), publisher));
     let commission = match earned(advertiser, &credit, amount) {
         Ok(commission) => commission,
         Err(reason) => {
@@ -53,7 +58,7 @@ pub(super) fn booking(arrival: &Arrival<'_>) -> Result<Booking, Vec<Reason>> {
         owner,
         amount,
         evidence_kind: evidence_kind(&evidence, &credit),
-        due_at: due_at(arrival, &evidence),
+        due_at,
         flags: flags(arrival, &claims, &reasons),
         advertiser_primary_id: advertiser.primary_id,
         publisher_primary_id: publisher.and_then(|row| row.primary_id),
@@ -61,6 +66,8 @@ pub(super) fn booking(arrival: &Arrival<'_>) -> Result<Booking, Vec<Reason>> {
         evidence,
         credit,
         commission,
+        considered,
+        wanted_click,
     })
 }
 
@@ -85,10 +92,9 @@ fn earned(advertiser: &Advertiser, credit: &Credit, amount: Money) -> Result<Opt
 
 /// Without evidence a conversion waits for its copy that has some: one order commonly arrives raw first. A
 /// visitor who refused has no such copy.
-fn due_at(arrival: &Arrival<'_>, evidence: &Evidence) -> Timestamp {
-    let waits = matches!(evidence, Evidence::None) && arrival.envelope.consent.permits();
+fn due_at(arrival: &Arrival<'_>, proven: bool) -> Timestamp {
     let ready = arrival.envelope.received_at.plus(arrival.ground.policy.delivery.evidence_wait);
-    if waits { ready.max(arrival.now) } else { arrival.now }
+    if proven { arrival.now } else { ready.max(arrival.now) }
 }
 
 fn flags(arrival: &Arrival<'_>, claims: &Claims, overruled: &[Reason]) -> Vec<String> {

@@ -14,10 +14,15 @@ pub(super) fn merge(arrival: &Arrival<'_>, standing: &Standing) -> Decision {
         let reason = conflict(standing.amount, claims.amount);
         return Decision::Conflict { with: standing.event_id, reason };
     }
-    // An arrival that could not be booked by itself still counts as seen; it has nothing better to say.
+    Decision::Merge { into: standing.event_id, correction: better(arrival, standing) }
+}
+
+/// What an arrival makes better of what stands.
+///
+/// An arrival that could not be booked by itself still counts as seen; it has nothing better to say.
+pub(super) fn better(arrival: &Arrival<'_>, standing: &Standing) -> Option<Box<Correction>> {
     let better = booking(arrival).ok().filter(|booking| improves(booking, standing));
-    let correction = better.map(|booking| Box::new(correct(booking, standing)));
-    Decision::Merge { into: standing.event_id, correction }
+    better.map(|booking| Box::new(correct(booking, standing)))
 }
 
 /// True if the arrival has a click where what stands has none.

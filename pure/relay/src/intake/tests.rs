@@ -6,11 +6,14 @@ use proptest::prelude::*;
 use tracking::Event;
 use tracking::consent::{Consent, ConsentReason};
 use tracking::directory::{Advertiser, Commission, Directory, Programme, Publisher};
+use tracking::event::Click;
 use units::Currency;
 
 use super::*;
 use crate::envelope::tests::sale;
 use crate::policy::{BreakerPolicy, DeliveryPolicy, Phase, Policy, Wave};
+
+mod evidence;
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_462_261_000);
 
@@ -58,14 +61,33 @@ fn policy() -> Policy {
         },
         proxy_deadline: Duration::from_secs(2),
         refuse_countries: Vec::new(),
+        legacy_lives: true,
         refuse_without_signal: false,
+    }
+}
+
+/// Ids of the new platform are `new_ADVERTISER_SECONDS`, tokens are `t1_ADVERTISER_PUBLISHER_SECONDS`.
+struct Ids;
+
+impl ClickIds for Ids {
+    fn primary(&self, id: &str) -> Option<ForeignClickId> {
+        let (advertiser, seconds) = id.strip_prefix("new_")?.split_once('_')?;
+        let at = seconds.parse().ok().map(Timestamp::from_seconds);
+        Some(ForeignClickId { advertiser_id: advertiser.parse().ok(), at })
+    }
+
+    fn token(&self, id: &str) -> Token {
+        let Some(rest) = id.strip_prefix("t1_") else { return Token::Other };
+        let parts: Vec<u64> = rest.split('_').filter_map(|part| part.parse().ok()).collect();
+        let &[advertiser_id, publisher_id, seconds] = parts.as_slice() else { return Token::Invalid };
+        let at = Timestamp::from_seconds(i64::try_from(seconds).unwrap());
+        Token::Click(Click { advertiser_id, publisher_id, creative_id: 0, at, click_id: id.to_owned() })
     }
 }
 
 fn decided(envelope: &Envelope, known: &Known) -> Decision {
     let (directory, policy) = (directory(), policy());
-    let is_primary_click_id = |id: &str| id.starts_with("new_");
-    let ground = Ground { directory: &directory, policy: &policy, is_primary_click_id: &is_primary_click_id };
+    let ground = Ground { directory: &directory, policy: &policy, click_ids: &Ids };
     decide(&ground, envelope, known, NOW)
 }
 
@@ -136,8 +158,9 @@ fn without_evidence_it_is_booked_unattributed_and_waits_a_while() {
 
 #[test]
 fn the_new_platforms_own_click_id_is_the_best_evidence() {
-    let mut envelope = with(|event| event.set(Field::ClickId, Value::Text("new_77".to_owned())));
-    assert_eq!(booked(&envelope).evidence, Evidence::PlatformClickId("new_77".to_owned()));
+    let id = "new_1789_1795462000";
+    let mut envelope = with(|event| event.set(Field::ClickId, Value::Text(id.to_owned())));
+    assert_eq!(booked(&envelope).evidence, Evidence::PlatformClickId(id.to_owned()));
     assert_eq!(publisher_of(&booked(&envelope)), Some(456), "and our own books keep our own click");
     envelope.click = None;
     assert_eq!((publisher_of(&booked(&envelope)), booked(&envelope).due_at), (None, NOW));
@@ -148,8 +171,10 @@ fn a_stored_click_and_then_a_cookie_stand_in_for_a_token() {
     let mut envelope = raw(1);
     envelope.cookie_click = sale(1).click;
     assert_eq!(booked(&envelope).evidence_kind, EvidenceKind::Cookie);
-    let known = Known { click: sale(1).click, ..Known::default() };
-    let Decision::Book(booking) = decided(&raw(1), &known) else { panic!("not booked") };
+    let mut named = raw(1);
+    named.event.set(Field::ClickId, Value::Text("11k8_cr29d".to_owned()));
+    let known = Known { clicks: vec![evidence::held("11k8_cr29d", 456, None)], ..Known::default() };
+    let Decision::Book(booking) = decided(&named, &known) else { panic!("not booked") };
     assert_eq!(booking.evidence_kind, EvidenceKind::ClickId);
 }
 
@@ -215,7 +240,8 @@ fn only_live_is_money() {
 #[test]
 fn a_click_is_kept() {
     let envelope = with(|event| event.class = Class::Click);
-    assert_eq!(decided(&envelope, &Known::default()), Decision::Record { click: envelope.click });
+    let Decision::Record { clicks } = decided(&envelope, &Known::default()) else { panic!("not recorded") };
+    assert_eq!(clicks.iter().map(|kept| Some(kept.click.clone())).collect::<Vec<_>>(), [envelope.click]);
 }
 
 #[test]

@@ -91,11 +91,12 @@ fn stops_money(code: &str) -> bool {
     code.contains("amount") || code.contains("currency") || code.starts_with("conflicting")
 }
 
-/// What the new platform would need and the directory does not have.
+/// What the new platform would need and the directory does not have. `credit` is what it is told of a
+/// publisher; none if it finds out by itself.
 pub(super) fn mapping(
     owner: Home,
     advertiser: &Advertiser,
-    credit: &Credit,
+    credit: Option<&Credit>,
     publisher: Option<&Publisher>,
 ) -> Vec<Reason> {
     if !needs_mapping(owner) {
@@ -109,7 +110,7 @@ pub(super) fn mapping(
         );
         reasons.push(missing("advertiser_unmapped", message));
     }
-    if let Credit::To(candidate) = credit
+    if let Some(Credit::To(candidate)) = credit
         && publisher.and_then(|row| row.primary_id).is_none()
     {
         let id = candidate.click.publisher_id;

@@ -24,6 +24,7 @@ fn read_policy(root: &Section<'_, '_>) -> Option<Policy> {
             root.mistake(format!("wave `{}` stands twice: one phase for each wave", wave.name));
         }
     }
+    let legacy_lives = legacy_lives(root, &waves);
     let delivery = required(root, "delivery", read_delivery);
     let breaker = required(root, "breaker", read_breaker);
     let proxy_deadline = required(root, "proxy", |section| duration(section, "deadline"));
@@ -38,6 +39,7 @@ fn read_policy(root: &Section<'_, '_>) -> Option<Policy> {
     });
     let (refuse_without_signal, refuse_countries) = consent.unwrap_or_default();
     Some(Policy {
+        legacy_lives,
         waves,
         delivery: delivery?,
         breaker: breaker?,
@@ -45,6 +47,29 @@ fn read_policy(root: &Section<'_, '_>) -> Option<Policy> {
         refuse_countries,
         refuse_without_signal,
     })
+}
+
+/// Whether the legacy platform takes conversions; it does where nothing is said. Once it is closed nothing can
+/// stay there.
+fn legacy_lives(root: &Section<'_, '_>, waves: &[Wave]) -> bool {
+    let state = |section: &Section<'_, '_>| {
+        section.choice("state", &["lives", "closed"], |name| match name {
+            "lives" => Some(true),
+            "closed" => Some(false),
+            _ => None,
+        })
+    };
+    let lives = root.section("legacy", state).flatten().unwrap_or(true);
+    let staying = |wave: &&Wave| matches!(wave.phase, Phase::Observe | Phase::Shadow);
+    for wave in waves.iter().filter(|_| !lives).filter(staying) {
+        let phase = wave.phase.name();
+        root.mistake(format!(
+            "wave `{}` stands at `{phase}` and the legacy platform is closed: its conversions would have no home. \
+             Move the wave, or say `state = \"lives\"` under `[legacy]`",
+            wave.name
+        ));
+    }
+    lives
 }
 
 fn required<T>(
@@ -155,6 +180,20 @@ mod tests {
         ] {
             assert_eq!(parse_duration(text).map(|d| d.as_millis()), millis, "{text}");
         }
+    }
+
+    #[test]
+    fn a_closed_legacy_platform_keeps_no_wave() {
+        let policy = |legacy: &str, phase: &str| {
+            let text = include_str!("../../../../migrations/shareasale-awin/policy.toml");
+            let text = text.replace("phase = \"observe\"", &format!("phase = \"{phase}\""));
+            load("policy.toml", &text.replace("[legacy]\nstate = \"lives\"", legacy))
+        };
+        assert!(policy("", "observe").unwrap().legacy_lives, "where nothing is said it lives");
+        let closed = "[legacy]\nstate = \"closed\"";
+        assert!(!policy(closed, "closed").unwrap().legacy_lives);
+        let mistakes = policy(closed, "observe").unwrap_err();
+        assert!(mistakes[0].to_string().contains("its conversions would have no home"), "{mistakes:?}");
     }
 
     #[test]

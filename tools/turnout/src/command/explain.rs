@@ -105,6 +105,7 @@ pub(crate) fn print_conversion(answer: &Value, json: bool) {
     }
     println!("consent: {} ({})", shown(&answer["consent"]), shown(&answer["consent_reason"]));
     for (title, name, columns) in [
+        ("the evidence, in order", "considered", &["evidence", "outcome", "publisher_id", "clicked_at"][..]),
         ("attempts", "attempts", &["number", "platform", "request", "started_at", "verdict", "reason"][..]),
         ("postings", "postings", &["set", "kind", "account", "party", "amount"][..]),
         ("journal", "journal", &["at", "actor", "action", "detail"][..]),

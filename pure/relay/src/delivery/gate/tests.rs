@@ -22,6 +22,7 @@ fn policy() -> Policy {
         },
         proxy_deadline: second,
         refuse_countries: Vec::new(),
+        legacy_lives: true,
         refuse_without_signal: false,
     }
 }

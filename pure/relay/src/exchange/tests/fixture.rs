@@ -207,6 +207,7 @@ pub(super) fn snapshot() -> Arc<Snapshot> {
             },
             proxy_deadline: second,
             refuse_countries: Vec::new(),
+            legacy_lives: true,
             refuse_without_signal: false,
         },
         secrets: Secrets {

@@ -1,0 +1,98 @@
+//! Writing what more knowledge makes better into a conversion that stands.
+
+use relay::Envelope;
+use relay::intake::{Considered, Correction};
+use rusqlite::{Row, named_params};
+use units::{EventId, Timestamp};
+
+use super::ProofRow;
+use crate::{LedgerError, Transaction, sql};
+
+const DOING: &str = "correct a conversion";
+
+impl Transaction<'_> {
+    /// Writes what `arrival` makes better into the conversion that stands. The arrival is a later one, or the
+    /// conversion's own, seen again with more knowledge.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn correct(
+        &mut self,
+        into: EventId,
+        arrival: &Envelope,
+        better: &Correction,
+    ) -> Result<(), LedgerError> {
+        let update = "UPDATE conversions SET publisher_id = :publisher_id,
+            publisher_primary_id = :publisher_primary_id, creative_id = :creative_id, click_id = :click_id,
+            click_at = :click_at, evidence = :evidence, evidence_value = :evidence_value,
+            commission_minor = :commission_minor, commission_currency = :commission_currency,
+            considered = :considered, wanted_click = :wanted_click,
+            source = CASE WHEN :in_time THEN :arrival ELSE source END,
+            due_at = CASE WHEN :in_time AND state = 'queued' THEN :due_at ELSE due_at END,
+            corrected_late = max(corrected_late, NOT :in_time), changed_at = :now
+            WHERE event_id = :into";
+        let booking = &better.booking;
+        let proof = ProofRow::of(booking);
+        let row = named_params! {
+            ":publisher_id": proof.publisher_id, ":publisher_primary_id": proof.publisher_primary_id,
+            ":creative_id": proof.creative_id, ":click_id": proof.click_id, ":click_at": proof.click_at,
+            ":evidence": proof.evidence, ":evidence_value": proof.value,
+            ":commission_minor": proof.commission.map(|earned| earned.minor),
+            ":commission_currency": proof.commission.map(|earned| earned.currency.code().to_owned()),
+            ":considered": Considered::write(&booking.considered), ":wanted_click": booking.wanted_click,
+            ":in_time": better.in_time, ":arrival": sql::id(arrival.event_id),
+            ":due_at": booking.due_at.as_millis(), ":now": self.now.as_millis(), ":into": sql::id(into),
+        };
+        sql::run(&self.inner, update, row, DOING)?;
+        if better.in_time && arrival.event_id != into {
+            let erase = "UPDATE envelopes SET sealed = NULL WHERE event_id = ?1";
+            sql::run(&self.inner, erase, (sql::id(into),), "erase what is personal")?;
+        }
+        if let Some(lines) = &better.postings {
+            self.post(into, "correction", arrival.event_id, lines)?;
+        }
+        let told = if better.in_time { "before it was sent" } else { "after it was sent" };
+        let detail = format!("better evidence ({}) {told}", booking.evidence_kind.name());
+        self.journal("processor", "correct", Some(into), &detail)?;
+        if better.in_time { self.change_owner(into, better) } else { Ok(()) }
+    }
+
+    /// Better evidence may name another platform. It becomes the owner only while it is certain that nothing
+    /// arrived at the one before: no attempt was ever begun.
+    fn change_owner(&mut self, into: EventId, better: &Correction) -> Result<(), LedgerError> {
+        let owner = better.booking.owner.name();
+        let query = "SELECT owner FROM conversions WHERE event_id = ?1 AND owner <> ?2 AND tries = 0
+            AND state = 'queued'";
+        let id = sql::id(into);
+        let before = sql::one(&self.inner, query, (id, owner), |row| row.get::<_, String>(0))?;
+        let Some(before) = before else { return Ok(()) };
+        let update = "UPDATE conversions SET owner = ?2, advertiser_primary_id = ?3 WHERE event_id = ?1";
+        let primary_id = better.booking.advertiser_primary_id.map(sql::int);
+        sql::run(&self.inner, update, (id, owner, primary_id), DOING)?;
+        let kind = better.booking.evidence_kind.name();
+        let detail =
+            format!("from {before} to {owner}: its click ({kind}) is that platform's; nothing was sent");
+        self.journal("processor", "change owner", Some(into), &detail)
+    }
+
+    /// The conversions that name the click `click_id`, which was not recorded when they came: each with the
+    /// event and the encoded envelope that its delivery uses. At most `limit`.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn waiting_for_click(
+        &self,
+        click_id: &str,
+        limit: usize,
+    ) -> Result<Vec<(EventId, Vec<u8>)>, LedgerError> {
+        let query = "SELECT c.event_id, e.open FROM conversions c JOIN envelopes e ON e.event_id = c.source
+            WHERE c.wanted_click = ?1 ORDER BY c.event_id LIMIT ?2";
+        let read = |row: &Row<'_>| Ok((sql::event_id(row.get(0)?), row.get(1)?));
+        sql::all(&self.inner, query, (click_id, sql::limit(limit)), read)
+    }
+
+    /// When this transaction happens.
+    pub(crate) const fn now(&self) -> Timestamp {
+        self.now
+    }
+}
