@@ -65,6 +65,7 @@ impl Answer {
 #[derive(Debug)]
 pub struct Client {
     address: SocketAddr,
+    patience: Duration,
     connection: Option<BufReader<TcpStream>>,
 }
 
@@ -72,7 +73,13 @@ impl Client {
     /// A client of `address`, not yet connected.
     pub fn new(address: &str) -> Self {
         let address = address.parse().unwrap_or_else(|error| panic!("{address}: {error}"));
-        Self { address, connection: None }
+        Self { address, patience: PATIENCE, connection: None }
+    }
+
+    /// The same, with more patience: one read may take this long.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Sends these bytes and reads one answer. After an error the next call connects anew.
@@ -126,7 +133,7 @@ impl Client {
 
     fn connect(&self) -> io::Result<BufReader<TcpStream>> {
         let stream = TcpStream::connect_timeout(&self.address, PATIENCE)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(self.patience))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
         Ok(BufReader::new(stream))

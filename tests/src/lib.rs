@@ -16,6 +16,7 @@
 )]
 
 pub mod books;
+pub mod browser;
 pub mod clicks;
 pub mod data;
 pub mod http;

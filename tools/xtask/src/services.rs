@@ -1,7 +1,7 @@
 //! What must be installed for a chore? Debian packages and npm packages, fetched when they are missing.
 //!
-//! A package is installed only as root on a machine with apt-get; elsewhere the failure says what to install. An npm
-//! package goes into the build directory, never into the system.
+//! A package is installed only as root, or through sudo, on a machine with apt-get; elsewhere the failure says what
+//! to install. An npm package goes into the build directory, never into the system.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,6 +18,8 @@ pub(crate) struct Debian {
 
 pub(crate) const NGINX: Debian = Debian { program: "nginx", package: "nginx-light" };
 pub(crate) const WRK: Debian = Debian { program: "wrk", package: "wrk" };
+pub(crate) const CHROMIUM: Debian = Debian { program: "chromium", package: "chromium" };
+pub(crate) const CHROMEDRIVER: Debian = Debian { program: "chromedriver", package: "chromium-driver" };
 
 impl Debian {
     /// Where the program is, after installing its package if that was needed and allowed.
@@ -31,18 +33,13 @@ impl Debian {
 
     fn install(&self) -> Result<(), Failure> {
         let Some(apt) = process::which("apt-get") else { return Err(self.missing("there is no apt-get")) };
-        if !is_root()? {
-            return Err(self.missing("installing needs root"));
-        }
+        let Some(privileged) = privileged()? else {
+            return Err(self.missing("installing needs root, or sudo without a password"));
+        };
         // The package lists may be absent or old; an unreachable mirror shows in the install.
-        drop(process::run(Command::new(&apt).args(["update", "-qq"])));
-        process::run(
-            Command::new(&apt)
-                .args(["install", "-y", "-qq", "--no-install-recommends", self.package])
-                .env("DEBIAN_FRONTEND", "noninteractive")
-                // Debian's scripts start no service in this run level: we start our own, on ports of our own.
-                .env("RUNLEVEL", "1"),
-        )
+        drop(process::run(&mut apt_get(&apt, privileged, &["update", "-qq"])));
+        let install = ["install", "-y", "-qq", "--no-install-recommends", self.package];
+        process::run(&mut apt_get(&apt, privileged, &install))
     }
 
     fn missing(&self, why: &str) -> Failure {
@@ -50,8 +47,22 @@ impl Debian {
     }
 }
 
-fn is_root() -> Result<bool, Failure> {
-    Ok(process::output(Command::new("id").arg("-u"))?.trim() == "0")
+/// How we may change the machine: as we are, being root, or through sudo where it asks nothing.
+fn privileged() -> Result<Option<&'static [&'static str]>, Failure> {
+    if process::output(Command::new("id").arg("-u"))?.trim() == "0" {
+        return Ok(Some(&["env"]));
+    }
+    let may = process::which("sudo").is_some()
+        && process::output(Command::new("sudo").args(["-n", "true"])).is_ok();
+    Ok(may.then_some(&["sudo", "-n", "env"]))
+}
+
+fn apt_get(apt: &Path, privileged: &[&str], words: &[&str]) -> Command {
+    let (program, rest) = privileged.split_first().unwrap_or((&"env", &[]));
+    let mut command = Command::new(program);
+    // Debian's scripts start no service in this run level: we start our own, on ports of our own.
+    command.args(rest).args(["DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1"]).arg(apt).args(words);
+    command
 }
 
 /// Installs an npm package at one exact version below `directory` and returns its `node_modules`.

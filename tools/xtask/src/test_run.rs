@@ -1,7 +1,7 @@
 //! Does everything work? The whole run: the binary that the system tests drive, every test, every doc test.
 //!
 //! Each stage runs even if the one before it failed, so that one run shows everything; only a build that fails ends
-//! it. The last line is the test runner's own summary.
+//! it. The last line is the test runner's own summary. What the tests need besides, a browser, is installed first.
 
 mod summary;
 
@@ -10,10 +10,13 @@ use std::path::Path;
 use crate::failure::Failure;
 use crate::process;
 use crate::repository::Repository;
+use crate::services;
 use summary::Tally;
 
 /// Builds the binary, runs all tests and doc tests, and closes with a summary.
 pub(crate) fn run(repository: &Repository) -> Result<(), Failure> {
+    services::CHROMIUM.ensure()?;
+    services::CHROMEDRIVER.ensure()?;
     process::run(cargo(repository).args(["build", "--release", "-p", "turnout"]))?;
     let binary = repository.target().join("release").join("turnout");
     let tests = run_tests(repository, &binary)?;
