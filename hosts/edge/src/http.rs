@@ -46,6 +46,8 @@ pub(crate) struct Ground {
     pub(crate) fronts: Vec<Network>,
     /// The header in which a front names the client's address.
     pub(crate) front_header: String,
+    /// The header in which it names the client's country.
+    pub(crate) country_header: String,
     pub(crate) roster: Roster,
 }
 

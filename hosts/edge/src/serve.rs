@@ -160,6 +160,7 @@ fn ground(settings: &EdgeSettings, connections_max: usize) -> Ground {
         deadlines: settings.deadlines,
         fronts: settings.fronts.networks.clone(),
         front_header: settings.fronts.address_header.to_ascii_lowercase(),
+        country_header: settings.fronts.country_header.to_ascii_lowercase(),
         roster: Roster::new(connections_max),
     }
 }

@@ -128,11 +128,17 @@ pub struct FrontSettings {
     pub networks: Vec<Network>,
     /// The header in which they name its address, in lower case.
     pub address_header: String,
+    /// The header in which they name its country, in lower case.
+    pub country_header: String,
 }
 
 impl Default for FrontSettings {
     fn default() -> Self {
-        Self { networks: Vec::new(), address_header: "x-forwarded-for".to_owned() }
+        Self {
+            networks: Vec::new(),
+            address_header: "x-forwarded-for".to_owned(),
+            country_header: tracking::wire::COUNTRY_HEADER.to_owned(),
+        }
     }
 }
 

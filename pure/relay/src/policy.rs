@@ -1,5 +1,6 @@
 //! The policy: what an operator decides, read once and never changed under an exchange.
 
+mod consent;
 mod load;
 
 use core::time::Duration;
@@ -7,6 +8,8 @@ use core::time::Duration;
 use tracking::Home;
 use tracking::directory::{Advertiser, Directory};
 use tracking::source::Mistake;
+
+pub use self::consent::ConsentPolicy;
 
 /// Where a programme stands in the migration (design, section 4).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -100,10 +103,8 @@ pub struct Policy {
     pub breaker: BreakerPolicy,
     /// The whole time that a reply in `proxy` mode may take over all homes.
     pub proxy_deadline: Duration,
-    /// Countries (ISO 3166-1 alpha-2, upper case) whose visitors are refused tracking without a signal.
-    pub refuse_countries: Vec<String>,
-    /// True if visitors everywhere are refused tracking without a signal.
-    pub refuse_without_signal: bool,
+    /// What happens to visitors who say nothing.
+    pub consent: ConsentPolicy,
 }
 
 /// The duration that `text` writes, as `250ms`, `60s`, `15m` or `2h`; none if it is not one.
@@ -124,12 +125,6 @@ impl Policy {
     pub fn phase(&self, advertiser: &Advertiser) -> Phase {
         let wave = self.waves.iter().find(|wave| wave.name == advertiser.wave);
         wave.map_or(Phase::Observe, |wave| wave.phase)
-    }
-
-    /// True if a visitor of `country`, as a trusted front told it, is refused tracking without a signal.
-    pub fn refuses_without_signal(&self, country: Option<&str>) -> bool {
-        let listed = |code: &str| self.refuse_countries.iter().any(|known| known.eq_ignore_ascii_case(code));
-        self.refuse_without_signal || country.is_some_and(listed)
     }
 }
 

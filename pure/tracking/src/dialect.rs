@@ -5,11 +5,13 @@
 mod load;
 pub(crate) use load::read_cookie;
 mod table;
+mod vendor;
 
 use std::sync::Arc;
 
 use units::{Timestamp, limits};
 
+use crate::consent::Vendor;
 use crate::event::{Class, Field};
 use crate::source::Mistake;
 use crate::wire::{Method, Verdict};
@@ -33,6 +35,8 @@ pub struct Dialect {
     pub endpoints: Vec<Endpoint>,
     /// Every cookie on the platform's own hosts.
     pub cookies: Vec<CookieRule>,
+    /// What the platform needs a visitor's consent string to say.
+    pub vendor: Option<Vendor>,
     /// How to see whether the platform answers at all.
     pub probe: Option<Probe>,
     /// True if parameter names are matched with regard to letter case.

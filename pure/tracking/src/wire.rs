@@ -67,6 +67,9 @@ impl Method {
     }
 }
 
+/// The header in which a host hands on the country that a trusted front told, whatever the front calls it.
+pub const COUNTRY_HEADER: &str = "cf-ipcountry";
+
 /// A request as it came in, with nothing read into it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Inbound {
@@ -91,6 +94,14 @@ impl Inbound {
     pub fn header(&self, name: &str) -> Option<&str> {
         let (_, value) = self.headers.iter().find(|(header, _)| header == name)?;
         core::str::from_utf8(value).ok()
+    }
+
+    /// The visitor's country (ISO 3166-1 alpha-2, upper case), if a trusted front told one.
+    pub fn country(&self) -> Option<&str> {
+        let code = self.header(COUNTRY_HEADER)?.trim();
+        let is_code = code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase());
+        // What fronts say where they do not know.
+        (is_code && code != "XX").then_some(code)
     }
 
     /// The path, without query.

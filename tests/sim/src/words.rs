@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use relay::envelope::SealKey;
-use relay::policy::{BreakerPolicy, DeliveryPolicy, Phase, Policy, Secrets, Snapshot, Wave};
+use relay::policy::{BreakerPolicy, ConsentPolicy, DeliveryPolicy, Phase, Policy, Secrets, Snapshot, Wave};
 use tracking::click_id::Keys;
 use tracking::directory::{Advertiser, Commission, Directory, Programme, Publisher};
 use tracking::migration::Migration;
@@ -83,9 +83,8 @@ fn policy() -> Policy {
             probe_deadline: Duration::from_secs(2),
         },
         proxy_deadline: Duration::from_secs(5),
-        refuse_countries: Vec::new(),
         legacy_lives: true,
-        refuse_without_signal: false,
+        consent: ConsentPolicy::default(),
     }
 }
 

@@ -85,6 +85,7 @@ fn fronts(file: &EdgeFile) -> FrontSettings {
     FrontSettings {
         networks: file.fronts.clone(),
         address_header: file.front_header.clone().unwrap_or(usual.address_header),
+        country_header: file.country_header.clone().unwrap_or(usual.country_header),
     }
 }
 

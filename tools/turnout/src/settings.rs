@@ -60,6 +60,8 @@ pub(crate) struct Edge {
     pub(crate) fronts: Vec<Network>,
     /// The header in which they name the client's address.
     pub(crate) front_header: Option<String>,
+    /// The header in which they name the client's country.
+    pub(crate) country_header: Option<String>,
 }
 
 /// Settings of the processor.
@@ -136,6 +138,7 @@ fn read_edge(section: &Section<'_, '_>) -> Edge {
         lane: section.text("lane"),
         fronts: read_fronts(section),
         front_header: section.text("front_header"),
+        country_header: section.text("country_header"),
     }
 }
 

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use relay::delivery::{Health, Settled, State};
 use relay::intake::{Ground, decide};
-use relay::policy::{BreakerPolicy, DeliveryPolicy, Phase, Policy, Wave};
+use relay::policy::{BreakerPolicy, ConsentPolicy, DeliveryPolicy, Phase, Policy, Wave};
 use relay::{Envelope, Purpose};
 use tracking::consent::Consent;
 use tracking::directory::{Advertiser, Commission, Directory, Programme, Publisher};
@@ -56,9 +56,8 @@ pub(super) fn policy() -> Policy {
             probe_deadline: second,
         },
         proxy_deadline: second,
-        refuse_countries: Vec::new(),
         legacy_lives: true,
-        refuse_without_signal: false,
+        consent: ConsentPolicy::default(),
     }
 }
 

@@ -10,6 +10,7 @@ use admission::{BodyLength, Head, front, gate};
 use relay::Reply;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
+use tracking::wire::COUNTRY_HEADER;
 use tracking::{Inbound, Method};
 
 use super::date::DateLine;
@@ -193,7 +194,8 @@ fn inbound(head: &Head<'_>, client: &Client) -> Result<Inbound, Stop> {
         peer: Some(client.peer),
     };
     for &(name, value) in &head.headers {
-        if trusted || !front::is_forwarded(name) {
+        let forwarded = front::is_forwarded(name) || name.eq_ignore_ascii_case(&ground.country_header);
+        if trusted || !forwarded {
             inbound.headers.push((name.to_ascii_lowercase(), value.to_vec()));
         }
     }
@@ -212,6 +214,12 @@ fn believe(inbound: &mut Inbound, client: &Client) {
     };
     let peer = front::client(client.peer, &ground.fronts, &values(&ground.front_header));
     let secure = values("x-forwarded-proto").last().map(|scheme| scheme.eq_ignore_ascii_case(b"https"));
+    let country = values(&ground.country_header).last().map(|code| code.to_vec());
     inbound.peer = Some(peer);
     inbound.secure = secure.unwrap_or(inbound.secure);
+    // Only the header that the front writes counts; another of the usual name may come from its client.
+    inbound.headers.retain(|(name, _)| *name != ground.country_header && name != COUNTRY_HEADER);
+    if let Some(country) = country {
+        inbound.headers.push((COUNTRY_HEADER.to_owned(), country));
+    }
 }

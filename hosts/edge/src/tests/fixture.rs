@@ -7,7 +7,7 @@ use std::time::Duration;
 use admission::{Limits, Refusal};
 use relay::Reply;
 use relay::envelope::SealKey;
-use relay::policy::{BreakerPolicy, DeliveryPolicy, Phase, Policy, Secrets, Snapshot, Wave};
+use relay::policy::{BreakerPolicy, ConsentPolicy, DeliveryPolicy, Phase, Policy, Secrets, Snapshot, Wave};
 use relay::reply::Mode;
 use tokio::sync::watch;
 use tracking::Inbound;
@@ -173,9 +173,8 @@ pub(super) fn snapshot() -> Snapshot {
                 probe_deadline: second,
             },
             proxy_deadline: second * 5,
-            refuse_countries: Vec::new(),
             legacy_lives: true,
-            refuse_without_signal: false,
+            consent: ConsentPolicy::default(),
         },
         secrets: Secrets {
             click_id_keys: Keys::new(vec![(1, [5; 32])]),
@@ -216,6 +215,7 @@ pub(super) async fn stand(
         deadlines: Deadlines::default(),
         fronts: Vec::new(),
         front_header: String::new(),
+        country_header: String::new(),
         roster: Roster::new(10),
     };
     let stand = Arc::new(Stand { asked: Mutex::default(), answers });

@@ -88,7 +88,7 @@ impl Exchange {
             click: None,
             cookie_click: None,
             problems: codes(&reading.decoded.problems),
-            country: self.inbound.header("cf-ipcountry").map(str::to_owned),
+            country: self.inbound.country().map(str::to_owned),
             trace_parent: self.inbound.header("traceparent").map(str::to_owned),
             sealed,
         }

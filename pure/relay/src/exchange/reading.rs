@@ -1,6 +1,6 @@
 //! Everything that a request says, with the directory's rows and the decisions that follow from both.
 
-use tracking::consent::{self, Consent, Signals};
+use tracking::consent::{self, Consent, Decided, Signals};
 use tracking::cookie;
 use tracking::decode::{self, Decoded, Outcome, Problem};
 use tracking::destination::{self, Refusal};
@@ -66,13 +66,25 @@ pub fn read<'a>(
             decoded.problems.push(Problem::new(format!("unmapped_{what}"), message));
         }
     }
-    let signals = Signals {
-        global_opt_out: inbound.header("sec-gpc"),
-        refused_by_country: snapshot.policy.refuses_without_signal(inbound.header("cf-ipcountry")),
-    };
-    let consent = consent::decide(&decoded.event, signals);
+    let decided = consent_of(&decoded.event, inbound, snapshot);
+    for field in decided.unreadable {
+        let message =
+            format!("{} is not what it should be: it says nothing, and is passed on as it is", field.name());
+        decoded.problems.push(Problem::new(format!("invalid_{}", field.name()), message));
+    }
+    let consent = decided.consent;
     let phase = advertiser.map_or(Phase::Observe, |row| snapshot.policy.phase(row));
     Reading { decoded, event_id, received_at, advertiser, publisher, phase, consent }
+}
+
+/// What the visitor behind a request permits.
+pub(super) fn consent_of(event: &Event, inbound: &Inbound, snapshot: &Snapshot) -> Decided {
+    let signals = Signals {
+        global_opt_out: inbound.header("sec-gpc"),
+        refused_without_signal: snapshot.policy.consent.refusal(inbound.country()),
+        vendor: snapshot.migration.primary.vendor.as_ref(),
+    };
+    consent::decide(event, signals)
 }
 
 /// A link whose advertiser is missing or unreadable still names it by its creative, if the map knows that one.

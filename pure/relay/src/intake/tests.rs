@@ -11,7 +11,7 @@ use units::Currency;
 
 use super::*;
 use crate::envelope::tests::sale;
-use crate::policy::{BreakerPolicy, DeliveryPolicy, Phase, Policy, Wave};
+use crate::policy::{BreakerPolicy, ConsentPolicy, DeliveryPolicy, Phase, Policy, Wave};
 
 mod evidence;
 
@@ -60,9 +60,8 @@ fn policy() -> Policy {
             probe_deadline: Duration::from_secs(2),
         },
         proxy_deadline: Duration::from_secs(2),
-        refuse_countries: Vec::new(),
         legacy_lives: true,
-        refuse_without_signal: false,
+        consent: ConsentPolicy::default(),
     }
 }
 

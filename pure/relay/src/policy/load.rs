@@ -5,7 +5,7 @@ use core::time::Duration;
 use tracking::source::{Mistake, Section, Source};
 use units::limits::DELIVERIES_IN_FLIGHT_MAX;
 
-use super::{BreakerPolicy, DeliveryPolicy, Phase, Policy, Wave};
+use super::{BreakerPolicy, DeliveryPolicy, Phase, Policy, Wave, consent};
 
 pub(super) fn load(file: &str, text: &str) -> Result<Policy, Vec<Mistake>> {
     let source = Source::new(file, text);
@@ -28,24 +28,14 @@ fn read_policy(root: &Section<'_, '_>) -> Option<Policy> {
     let delivery = required(root, "delivery", read_delivery);
     let breaker = required(root, "breaker", read_breaker);
     let proxy_deadline = required(root, "proxy", |section| duration(section, "deadline"));
-    let consent = root.section("consent", |section| {
-        let names = ["permit", "refuse"];
-        let refuse = section.choice("no_signal", &names, |name| match name {
-            "permit" => Some(false),
-            "refuse" => Some(true),
-            _ => None,
-        });
-        (refuse.unwrap_or(false), section.texts("refuse_countries"))
-    });
-    let (refuse_without_signal, refuse_countries) = consent.unwrap_or_default();
+    let consent = root.section("consent", consent::read).unwrap_or_default();
     Some(Policy {
         legacy_lives,
         waves,
         delivery: delivery?,
         breaker: breaker?,
         proxy_deadline: proxy_deadline?,
-        refuse_countries,
-        refuse_without_signal,
+        consent,
     })
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::table::{Hosts, Names, Route};
+use super::vendor;
 use super::{
     AnswerBody, AnswerRule, ClickIdShape, CookieRule, CookieSuffix, CookieValue, Dialect, Endpoint, Handling,
     Kind, Meaning, Parameter, Placeholder, Probe, ReplyKind, Unknown, VALUE_CHARS_MAX,
@@ -37,6 +38,7 @@ fn read_dialect(file: &str, root: &Section<'_, '_>) -> Dialect {
     });
     let landing_parameter = root.section("landing", |section| section.required_text("parameter"));
     let click_id_shape = root.section("click_id", read_shape).flatten();
+    let vendor = root.section("consent", vendor::read).flatten();
     let probe = root.section("probe", read_probe);
     let groups: Vec<Group> = root.sections("parameters", |section| {
         (section.required_text("group"), section.sections("list", read_parameter))
@@ -56,6 +58,7 @@ fn read_dialect(file: &str, root: &Section<'_, '_>) -> Dialect {
         click_id_shape,
         endpoints,
         cookies,
+        vendor,
         probe,
         exact_names: head.exact_names,
         strip_prefixes: head.strip_prefixes,

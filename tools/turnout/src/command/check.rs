@@ -72,6 +72,14 @@ fn report(snapshot: &relay::policy::Snapshot) {
         let members = directory.advertisers().iter().filter(|row| row.wave == wave.name).count();
         println!("  wave {}: {}, {members} advertisers", wave.name, wave.phase.name());
     }
+    let open: Vec<&str> = snapshot.policy.consent.open().collect();
+    if !open.is_empty() {
+        println!(
+            "  to decide: visitors of {} who say nothing are refused until `permit_countries` or `refuse_countries` \
+             names them",
+            open.join(", ")
+        );
+    }
     let hosts: Vec<&str> = migration.legacy.hosts().collect();
     println!("  our hosts: {}", hosts.join(", "));
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::policy::{BreakerPolicy, DeliveryPolicy};
+use crate::policy::{BreakerPolicy, ConsentPolicy, DeliveryPolicy};
 
 fn policy() -> Policy {
     let second = Duration::from_secs(1);
@@ -21,9 +21,8 @@ fn policy() -> Policy {
             probe_deadline: second,
         },
         proxy_deadline: second,
-        refuse_countries: Vec::new(),
         legacy_lives: true,
-        refuse_without_signal: false,
+        consent: ConsentPolicy::default(),
     }
 }
 

@@ -10,7 +10,7 @@ use tracking::{Inbound, Method};
 use units::Currency;
 
 use crate::envelope::SealKey;
-use crate::policy::{BreakerPolicy, DeliveryPolicy, Phase, Policy, Secrets, Snapshot, Wave};
+use crate::policy::{BreakerPolicy, ConsentPolicy, DeliveryPolicy, Phase, Policy, Secrets, Snapshot, Wave};
 
 const OLD: &str = r#"
 [dialect]
@@ -206,9 +206,8 @@ pub(super) fn snapshot() -> Arc<Snapshot> {
                 probe_deadline: second,
             },
             proxy_deadline: second,
-            refuse_countries: Vec::new(),
             legacy_lives: true,
-            refuse_without_signal: false,
+            consent: ConsentPolicy::default(),
         },
         secrets: Secrets {
             click_id_keys: Keys::new(vec![(1, [5; 32])]),
