@@ -70,14 +70,22 @@ impl Files {
 
     /// The file name and text of a dialect: from `dialects/` beside the migrations' folder, or embedded.
     pub fn dialect(&self, name: &str) -> Option<(String, String)> {
-        let shipped = format!("dialects/{name}.toml");
+        self.beside(format!("dialects/{name}.toml"))
+    }
+
+    /// The text of a file that a dialect names, from where the dialects are.
+    pub fn furniture(&self, name: &str) -> Option<String> {
+        self.beside(format!("dialects/{name}")).map(|(_, text)| text)
+    }
+
+    fn beside(&self, shipped: String) -> Option<(String, String)> {
         if let Place::Folder(folder) = &self.place {
             let beside = [folder.join(&shipped), folder.join("../..").join(&shipped)];
             if let Some(found) = beside.iter().find_map(|path| read(path).ok()) {
                 return Some(found);
             }
         }
-        embedded(&shipped).map(|text| (shipped.clone(), text.to_owned()))
+        embedded(&shipped).map(|text| (shipped, text.to_owned()))
     }
 }
 

@@ -61,7 +61,11 @@ pub fn load_files(files: &Files, secrets: Secrets) -> Result<Snapshot, LoadError
     if !mistakes.is_empty() {
         return Err(LoadError { mistakes });
     }
-    let migration = Migration::load(&join.0, &join.1, |name| files.dialect(name));
+    let migration =
+        Migration::load(&join.0, &join.1, |name| files.dialect(name)).and_then(|mut migration| {
+            migration.legacy.furnish(|name| files.furniture(name))?;
+            Ok(migration)
+        });
     let policy = Policy::load(&rules.0, &rules.1);
     let directory = rows::read(&tables);
     let version = version(&[&join, &rules], &tables);

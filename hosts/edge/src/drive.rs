@@ -17,6 +17,7 @@ use upstream::{Call, Upstream};
 use crate::clock;
 use crate::health::Platforms;
 use crate::journal::Journal;
+use crate::shelf::SharedShelf;
 
 /// What steps are done with.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub(crate) struct Hands {
     pub(crate) upstream: Upstream,
     pub(crate) platforms: Platforms,
     pub(crate) telemetry: Arc<Telemetry>,
+    pub(crate) shelf: SharedShelf,
 }
 
 /// Drives an exchange up to its reply. None if it ended without one.
@@ -78,8 +80,9 @@ impl Hands {
                 tokio::time::sleep(time.since(clock::now())).await;
                 Done::Happened(Happened::TimePassed)
             }
+            Step::Find { key, within } => Done::Happened(self.shelf.find(&key, within).await),
             Step::Reply(reply) => Done::Reply(reply),
-            Step::Record(_) | Step::Report(_) => {
+            Step::Keep { .. } | Step::Record(_) | Step::Report(_) => {
                 self.perform_at_once(step);
                 Done::Nothing
             }
@@ -91,7 +94,10 @@ impl Hands {
         match step {
             Step::Record(entry) => self.journal.record(entry),
             Step::Report(fact) => self.telemetry.record(&fact),
-            Step::Append(_) | Step::Send { .. } | Step::Reply(_) | Step::WaitUntil(_) => return Some(step),
+            Step::Keep { key, kept } => self.shelf.keep(&key, kept),
+            Step::Append(_) | Step::Send { .. } | Step::Find { .. } | Step::Reply(_) | Step::WaitUntil(_) => {
+                return Some(step);
+            }
         }
         None
     }

@@ -16,6 +16,7 @@ mod probe;
 mod serve;
 mod service;
 pub mod settings;
+mod shelf;
 mod stats;
 mod tls;
 

@@ -71,6 +71,7 @@ impl Operator {
     fn status(&self) -> serde_json::Value {
         let public = &self.public;
         let (reading, outbox) = (public.stats.read(), public.hands.journal.status());
+        let shelf = public.hands.shelf.holdings();
         let micros = |percent| {
             let took = reading.percentile(&self.started, percent)?;
             u64::try_from(took.as_micros()).ok()
@@ -92,6 +93,14 @@ impl Operator {
             "p50_us": micros(50),
             "p99_us": micros(99),
             "breakers": { "legacy": breaker(Home::Legacy), "primary": breaker(Home::Primary) },
+            "shelf": {
+                "entries": shelf.entries,
+                "bytes": shelf.bytes,
+                "fresh": shelf.fresh,
+                "stale": shelf.stale,
+                "missed": shelf.missed,
+                "evicted": shelf.evicted,
+            },
             "outbox": {
                 "durable": outbox.durable.get(),
                 "acknowledged": outbox.acknowledged.get(),

@@ -23,6 +23,7 @@ use crate::operator::Operator;
 use crate::probe;
 use crate::service::Public;
 use crate::settings::{EdgeSettings, OperatorSettings};
+use crate::shelf::SharedShelf;
 use crate::stats::{Reading, Stats};
 use crate::tls::{self, TlsError};
 
@@ -102,6 +103,7 @@ pub async fn serve(settings: EdgeSettings, parts: Parts) -> Result<RunningEdge, 
         upstream: Upstream::new(&settings.upstream)?,
         platforms: Platforms::new(&snapshot.load().policy.breaker),
         telemetry,
+        shelf: SharedShelf::default(),
     });
     let handover = handover(&settings, &hands, &stats)?;
     let public = Arc::new(Public {

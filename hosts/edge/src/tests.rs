@@ -1,6 +1,7 @@
 //! A whole edge, with a real outbox, over real sockets.
 
 mod fixture;
+mod passing;
 
 use std::future::Future;
 use std::net::SocketAddr;

@@ -11,6 +11,7 @@ mod headers;
 mod local;
 mod proxy;
 mod reading;
+mod statics;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -58,6 +59,10 @@ enum State {
     Direct(Box<conversion::Pending>),
     /// A platform's answer that is to be passed on.
     Proxy(Box<proxy::Pending>),
+    /// What the shelf of kept answers holds.
+    Find(Box<statics::Pending>),
+    /// A platform's answer that goes onto the shelf.
+    File(Box<statics::Pending>),
     /// Nothing more.
     Done,
 }
@@ -120,6 +125,15 @@ impl Exchange {
             (State::Proxy(pending), Happened::Unanswered { home, .. }) => {
                 self.proxy_unanswered(*pending, home, now);
             }
+            (State::Find(pending), Happened::Found { kept, claimed }) => {
+                self.file_found(*pending, kept, claimed, now);
+            }
+            (State::File(pending), Happened::Answered { home, answer }) => {
+                self.file_answered(*pending, home, answer, now);
+            }
+            (State::File(pending), Happened::Unanswered { home, .. }) => {
+                self.file_unanswered(*pending, home, now);
+            }
             (waiting, _) => self.state = waiting,
         }
     }
@@ -141,7 +155,10 @@ impl Exchange {
         }
         match (inbound.method, endpoint.handling) {
             (Method::Options, _) => self.reply(local::preflight(), now),
-            (_, Handling::Proxy) => self.proxy(proxy::Fallback::endpoint(endpoint), now),
+            (_, Handling::Proxy) => match endpoint.keep.filter(|_| self.asks_for_a_file(endpoint)) {
+                Some(rule) => self.file(endpoint, rule),
+                None => self.proxy(proxy::Fallback::endpoint(endpoint), now),
+            },
             (_, Handling::Record) => self.record_only(now),
             (_, Handling::Translate) => {
                 let reading = read(&snapshot, endpoint, &inbound, self.event_id, self.opened_at);

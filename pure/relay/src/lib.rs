@@ -14,6 +14,7 @@ pub mod intake;
 pub mod owner;
 pub mod policy;
 pub mod reply;
+pub mod shelf;
 pub mod signature;
 pub mod step;
 pub mod translation;

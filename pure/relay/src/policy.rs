@@ -93,7 +93,7 @@ pub struct BreakerPolicy {
 /// Everything an operator decides.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Policy {
-    /// True while the legacy platform takes conversions.
+    /// True while the legacy platform takes conversions and answers. Once it does not, nothing is passed to it.
     pub legacy_lives: bool,
     /// The waves, in no order.
     pub waves: Vec<Wave>,
@@ -107,10 +107,7 @@ pub struct Policy {
     pub consent: ConsentPolicy,
 }
 
-/// The duration that `text` writes, as `250ms`, `60s`, `15m` or `2h`; none if it is not one.
-pub fn parse_duration(text: &str) -> Option<Duration> {
-    load::parse_duration(text)
-}
+pub use units::time::parse_duration;
 
 impl Policy {
     /// Reads a policy file; `file` names it in messages.

@@ -11,6 +11,8 @@ pub enum Mode {
     Direct,
     /// A platform's answer, passed on.
     Proxy,
+    /// A platform's answer that was kept, the same for everybody.
+    Kept,
     /// A local reply, because nothing else could be had.
     Local,
     /// The request was refused at the gate.
@@ -25,6 +27,7 @@ impl Mode {
             Self::Redirect => "redirect",
             Self::Direct => "direct",
             Self::Proxy => "proxy",
+            Self::Kept => "kept",
             Self::Local => "local",
             Self::Refuse => "refuse",
         }

@@ -1,12 +1,14 @@
 //! What an exchange asks its host to do, and what the host tells it.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use tracking::{Answer, Home, Outbound, SendFailure};
 use units::{EventId, Timestamp};
 
 use crate::fact::Fact;
 use crate::reply::Reply;
+use crate::shelf::Kept;
 
 /// One thing for the host to do.
 #[derive(Clone, PartialEq, Debug)]
@@ -27,6 +29,21 @@ pub enum Step {
     },
     /// Reply to the client. At most once in an exchange.
     Reply(Reply),
+    /// Look on the shelf of kept answers, and say what is there ([`Happened::Found`]). If another exchange
+    /// is asking the platform for the same, wait for it, but no longer than `within`.
+    Find {
+        /// Names the answer.
+        key: Vec<u8>,
+        /// The longest wait, which is also how long a claim holds.
+        within: Duration,
+    },
+    /// Put an answer on the shelf, or nothing, and end the claim that a [`Step::Find`] has brought.
+    Keep {
+        /// Names the answer.
+        key: Vec<u8>,
+        /// The answer; none leaves what is there.
+        kept: Option<Kept>,
+    },
     /// Nothing to do before this time, unless something happens: then tell [`Happened::TimePassed`].
     WaitUntil(Timestamp),
     /// Something worth knowing has happened.
@@ -62,6 +79,13 @@ pub enum Happened {
         home: Home,
         /// Why, and whether it may have received the request.
         failure: SendFailure,
+    },
+    /// What the shelf of kept answers holds.
+    Found {
+        /// The answer, fresh or stale; none if there is none that may still be used.
+        kept: Option<Arc<Kept>>,
+        /// True if this exchange is to ask the platform, because nobody else does.
+        claimed: bool,
     },
     /// The time of [`Step::WaitUntil`] has come.
     TimePassed,

@@ -263,7 +263,8 @@ fn rehearse(inbound: &Inbound, snapshot: &Arc<Snapshot>, seed: Seed, now: Timest
                 exchange.handle(Happened::Unanswered { home: request.home, failure }, now);
             }
             Step::Reply(reply) => return (if asked { Mode::Proxy } else { reply.mode }, reply),
-            Step::Record(_) | Step::WaitUntil(_) | Step::Report(_) => {}
+            Step::Find { .. } => exchange.handle(Happened::Found { kept: None, claimed: true }, now),
+            Step::Keep { .. } | Step::Record(_) | Step::WaitUntil(_) | Step::Report(_) => {}
         }
     }
     (Mode::Refuse, foreign_host())

@@ -7,6 +7,7 @@ pub(crate) use load::read_cookie;
 mod table;
 mod vendor;
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use units::{Timestamp, limits};
@@ -63,6 +64,10 @@ pub struct Endpoint {
     pub handling: Handling,
     /// What a local reply looks like.
     pub reply: ReplyKind,
+    /// How long its answers may be kept; none if they may not.
+    pub keep: Option<KeepRule>,
+    /// What is replied where the platform does not answer, or is gone.
+    pub replacement: Option<Replacement>,
     /// True if a form in the body counts as parameters.
     pub form_body: bool,
     /// How its answers are read, first match first.
@@ -150,6 +155,28 @@ pub enum Handling {
     Proxy,
     /// It is recorded and answered, and never booked.
     Record,
+}
+
+/// How long the answers of an endpoint may be kept: they are the same for everybody.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KeepRule {
+    /// How long one is as good as new, unless the platform says that it is less.
+    pub fresh: Duration,
+    /// How long after that it is still better than none, while the platform does not answer.
+    pub stale: Duration,
+}
+
+/// A file of ours that stands in for a platform's.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Replacement {
+    /// The file, from the folder of the dialects.
+    pub file: String,
+    /// Its content type.
+    pub content_type: &'static str,
+    /// Its text; empty until [`Dialect::furnish`] has brought it.
+    pub text: Arc<str>,
+    /// The line it stands at.
+    pub line: usize,
 }
 
 /// What a local reply looks like.
@@ -295,6 +322,25 @@ impl Dialect {
     /// Every mistake in the file.
     pub fn load(file: &str, text: &str) -> Result<Self, Vec<Mistake>> {
         load::load(file, text)
+    }
+
+    /// Brings the texts of the files that the dialect names; `read` finds one by its name.
+    ///
+    /// # Errors
+    /// Every file that is not there.
+    pub fn furnish(&mut self, read: impl Fn(&str) -> Option<String>) -> Result<(), Vec<Mistake>> {
+        let mut mistakes = Vec::new();
+        for replacement in self.endpoints.iter_mut().filter_map(|endpoint| endpoint.replacement.as_mut()) {
+            match read(&replacement.file) {
+                Some(text) => replacement.text = Arc::from(text),
+                None => mistakes.push(Mistake {
+                    file: self.file.to_string(),
+                    line: replacement.line,
+                    message: format!("there is no file `{}` beside the dialects", replacement.file),
+                }),
+            }
+        }
+        if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
     }
 
     /// The endpoint that takes requests for `host` (lower case) and `path`.

@@ -27,6 +27,19 @@ pub const ANSWER_BYTES_MAX: usize = 256 * 1024;
 /// Longest answer passed on to a client in `proxy` mode, in bytes. Script pages and images are far smaller.
 pub const PROXIED_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Longest answer of a static endpoint kept on an edge's shelf, in bytes. Banners and scripts are below 300 KB.
+pub const KEPT_BYTES_MAX: usize = 1024 * 1024;
+
+/// Most bytes on an edge's shelf of static answers: the images that a day's pages share, within the memory that
+/// an edge may take.
+pub const SHELF_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Most answers on an edge's shelf, so that a flood of names for small answers costs no more than a few big ones.
+pub const SHELF_ENTRIES_MAX: usize = 4096;
+
+/// Longest URL that an answer is kept for, in bytes. What is longer names no file.
+pub const SHELF_KEY_BYTES_MAX: usize = 2048;
+
 /// Longest excerpt of a platform's answer kept with an attempt, in bytes.
 pub const EXCERPT_BYTES_MAX: usize = 512;
 
@@ -65,4 +78,5 @@ pub const IDLE_CONNECTIONS_MAX: usize = 64;
 // The relations that the code relies on.
 const _: () = assert!(TARGET_BYTES_MAX < HEAD_BYTES_MAX);
 const _: () = assert!(BODY_BYTES_MAX + HEAD_BYTES_MAX < BATCH_BYTES_MAX, "one entry fits into a batch");
+const _: () = assert!(KEPT_BYTES_MAX <= PROXIED_BYTES_MAX && KEPT_BYTES_MAX * 8 <= SHELF_BYTES_MAX);
 const _: () = assert!(EXCERPT_BYTES_MAX < ANSWER_BYTES_MAX);

@@ -70,6 +70,20 @@ impl fmt::Debug for Timestamp {
     }
 }
 
+/// The duration that `text` writes, as `250ms`, `60s`, `15m` or `2h`; none if it is not one.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    let number: u64 = number.parse().ok()?;
+    match unit.trim() {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
+        "h" => Some(Duration::from_secs(number.checked_mul(3600)?)),
+        _ => None,
+    }
+}
+
 /// Year, month and day of a day number counted from 1970-01-01 in the proleptic Gregorian calendar.
 ///
 /// The calendar is cut into eras of 400 years (146,097 days) that start on 1 March, so that the leap day is
@@ -110,6 +124,22 @@ mod tests {
             (-1, "1969-12-31T23:59:59.999Z"),
         ] {
             assert_eq!(Timestamp::from_millis(millis).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn durations() {
+        for (text, millis) in [
+            ("250ms", Some(250)),
+            ("60s", Some(60_000)),
+            ("15m", Some(900_000)),
+            ("2h", Some(7_200_000)),
+            ("5", None),
+            ("s", None),
+            ("-1s", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_duration(text).map(|d| d.as_millis()), millis, "{text}");
         }
     }
 

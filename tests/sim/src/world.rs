@@ -137,7 +137,10 @@ impl World {
                     exchange.handle(happened, self.now);
                 }
                 Step::Reply(reply) => self.replied((number, meaning), stage, &reply)?,
-                Step::WaitUntil(_) | Step::Report(_) => {}
+                Step::Find { .. } => {
+                    exchange.handle(Happened::Found { kept: None, claimed: true }, self.now);
+                }
+                Step::Keep { .. } | Step::WaitUntil(_) | Step::Report(_) => {}
             }
         }
         Ok(())

@@ -195,6 +195,7 @@ fn address(section: &Section<'_, '_>, key: &'static str) -> Option<SocketAddr> {
 pub(crate) fn check_origins(
     settings: &Settings,
     is_public_host: impl Fn(&str) -> bool,
+    legacy_gone: bool,
     file: &str,
 ) -> Vec<Mistake> {
     let own: Vec<SocketAddr> =
@@ -216,7 +217,8 @@ pub(crate) fn check_origins(
         }
     }
     for home in Home::ALL {
-        if !settings.origins.iter().any(|origin| origin.home == home) {
+        let needed = home == Home::Primary || !legacy_gone;
+        if needed && !settings.origins.iter().any(|origin| origin.home == home) {
             note(format!("there is no [[origin]] for {home}: nothing could be delivered there"));
         }
     }
@@ -246,7 +248,7 @@ mod tests {
         let text = "[edge]\nlisten = \"127.0.0.1:8080\"\n[[origin]]\nhome = \"legacy\"\naddress = \"old.test:443\"\n\
                     [[origin]]\nhome = \"primary\"\naddress = \"127.0.0.1:8080\"\n";
         let settings = parse("turnout.toml", text).unwrap();
-        let mistakes = check_origins(&settings, |host| host == "old.test", "turnout.toml");
+        let mistakes = check_origins(&settings, |host| host == "old.test", false, "turnout.toml");
         assert_eq!(mistakes.len(), 2, "{mistakes:#?}");
     }
 }

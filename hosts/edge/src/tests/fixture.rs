@@ -41,6 +41,17 @@ parameters = [
     { name = "site", field = "publisher_id", type = "id", required = true },
 ]
 [[endpoint]]
+name = "file"
+class = "script"
+hosts = ["main"]
+paths = ["/file/*"]
+methods = ["GET", "HEAD"]
+unknown = "pass"
+handling = "proxy"
+reply = "script"
+cache = "1h"
+parameters = []
+[[endpoint]]
 name = "sale"
 class = "conversion"
 hosts = ["main"]

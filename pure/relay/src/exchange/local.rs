@@ -2,6 +2,7 @@
 
 use tracking::dialect::{Endpoint, ReplyKind};
 
+use super::statics::SHORTLY;
 use crate::reply::{Mode, PIXEL, Reply};
 
 /// Replies are never stored: a stored pixel books nothing, and a stored redirect credits the wrong click.
@@ -36,6 +37,20 @@ pub(super) fn page(status: u16) -> Reply {
                 nowhere right now</h1><p>The shop that it belongs to is not known here, or cannot be reached. \
                 Please go back, or try again later.</p></html>\n";
     typed(Mode::Local, status, "text/html; charset=utf-8", body.as_bytes())
+}
+
+/// The reply of an endpoint where no platform could be asked: the file that stands in, else one of its kind.
+pub(super) fn of_endpoint(endpoint: &Endpoint) -> Reply {
+    let Some(replacement) = endpoint.replacement.as_ref().filter(|replacement| !replacement.text.is_empty())
+    else {
+        return of_kind(endpoint.reply);
+    };
+    let mut reply = typed(Mode::Local, 200, replacement.content_type, replacement.text.as_bytes());
+    let cached = format!("public, max-age={}", SHORTLY.as_secs());
+    for (_, value) in reply.headers.iter_mut().filter(|(name, _)| name == "cache-control") {
+        value.clone_from(&cached);
+    }
+    reply
 }
 
 /// The reply of this kind where no platform could be asked.

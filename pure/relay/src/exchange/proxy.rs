@@ -41,7 +41,10 @@ impl Fallback {
     pub(super) fn endpoint(endpoint: &Endpoint) -> Self {
         match (endpoint.class, endpoint.reply) {
             (Class::Click, _) => Self::shopper(),
-            (_, kind) => Self::kind(kind),
+            (_, kind) => {
+                let replaces_errors = kind != ReplyKind::Page || endpoint.replacement.is_some();
+                Self { reply: local::of_endpoint(endpoint), replaces_errors }
+            }
         }
     }
 
@@ -58,7 +61,7 @@ impl Fallback {
 
 impl Exchange {
     pub(super) fn proxy(&mut self, fallback: Fallback, now: Timestamp) {
-        if self.health.legacy_open {
+        if self.legacy_is_silent() {
             return self.reply(fallback.reply, now);
         }
         let request = original(&self.inbound);
@@ -66,6 +69,11 @@ impl Exchange {
         let repeatable = self.inbound.method != Method::Post && self.changes_nothing();
         self.steps.push_back(Step::Send { request, within, repeatable });
         self.state = State::Proxy(Box::new(Pending { fallback }));
+    }
+
+    /// True if the legacy platform is down, or gone for good: nobody waits for it.
+    pub(super) fn legacy_is_silent(&self) -> bool {
+        self.health.legacy_open || !self.snapshot.policy.legacy_lives
     }
 
     /// True if the request may be processed twice without harm. A click may; an interface call may not.

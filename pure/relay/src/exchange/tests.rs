@@ -1,4 +1,5 @@
 mod fixture;
+mod statics;
 
 use tracking::Answer;
 use tracking::wire::SendFailure;
@@ -73,6 +74,8 @@ fn short(steps: &[Step]) -> String {
         Step::Send { request, .. } => format!("send:{}", request.home),
         Step::Reply(reply) => format!("reply:{}:{}", reply.mode.name(), reply.status),
         Step::WaitUntil(_) => "wait".to_owned(),
+        Step::Find { .. } => "find".to_owned(),
+        Step::Keep { .. } => "keep".to_owned(),
         Step::Report(_) => "report".to_owned(),
     };
     steps.iter().map(word).collect::<Vec<_>>().join(" ")

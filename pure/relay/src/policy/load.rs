@@ -2,8 +2,10 @@
 
 use core::time::Duration;
 
+use tracking::Home;
 use tracking::source::{Mistake, Section, Source};
 use units::limits::DELIVERIES_IN_FLIGHT_MAX;
+use units::time::parse_duration;
 
 use super::{BreakerPolicy, DeliveryPolicy, Phase, Policy, Wave, consent};
 
@@ -138,39 +140,9 @@ fn duration(section: &Section<'_, '_>, key: &'static str) -> Duration {
     })
 }
 
-/// The duration that `text` writes; none if it is not one.
-pub(super) fn parse_duration(text: &str) -> Option<Duration> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at_checked(digits)?;
-    let number: u64 = number.parse().ok()?;
-    match unit.trim() {
-        "ms" => Some(Duration::from_millis(number)),
-        "s" => Some(Duration::from_secs(number)),
-        "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
-        "h" => Some(Duration::from_secs(number.checked_mul(3600)?)),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations() {
-        for (text, millis) in [
-            ("250ms", Some(250)),
-            ("60s", Some(60_000)),
-            ("15m", Some(900_000)),
-            ("2h", Some(7_200_000)),
-            ("5", None),
-            ("s", None),
-            ("-1s", None),
-            ("", None),
-        ] {
-            assert_eq!(parse_duration(text).map(|d| d.as_millis()), millis, "{text}");
-        }
-    }
 
     #[test]
     fn a_closed_legacy_platform_keeps_no_wave() {

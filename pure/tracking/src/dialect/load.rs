@@ -1,5 +1,7 @@
 //! From a dialect file to a [`Dialect`].
 
+mod statics;
+
 use std::sync::Arc;
 
 use super::table::{Hosts, Names, Route};
@@ -176,6 +178,8 @@ fn read_endpoint(
         unknown: read_unknown(section),
         handling: read_handling(section),
         reply: read_reply(section),
+        keep: statics::read_keep(section),
+        replacement: statics::read_replacement(section),
         form_body: section.choice("body", &["form"], |name| (name == "form").then_some(())).is_some(),
         answers: section.sections("answers", read_answer),
         line: section.line(),

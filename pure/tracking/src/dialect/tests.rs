@@ -97,11 +97,37 @@ fn the_shipped_dialects_have_no_mistakes() {
     let mut count = 0;
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
+        if path.is_dir() {
+            continue;
+        }
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let text = std::fs::read_to_string(&path).unwrap();
-        let dialect = Dialect::load(&name, &text);
-        assert!(dialect.is_ok(), "{:#?}", dialect.unwrap_err());
+        let mut dialect = Dialect::load(&name, &text).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
+        let read = |file: &str| std::fs::read_to_string(format!("{directory}/{file}")).ok();
+        dialect.furnish(read).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
         count += 1;
     }
     assert!(count >= 2);
+}
+
+#[test]
+fn what_is_said_of_files_is_checked() {
+    let dialect = |line: &str| {
+        let text = format!(
+            "[dialect]\nname = \"a\"\ntitle = \"A\"\nhome_url = \"https://a.test/\"\n[[hosts]]\ngroup = \"main\"\n\
+             names = [\"a.test\"]\n[[endpoint]]\nname = \"file\"\nhosts = [\"main\"]\npaths = [\"/*\"]\n{line}\n"
+        );
+        Dialect::load("a.toml", &text)
+    };
+    for (line, wanted) in [
+        ("cache = \"soon\"", "`soon` is no duration"),
+        ("cache_stale = \"1h\"", "`cache_stale` needs `cache`"),
+        ("replacement = \"a.exe\"", "must end with"),
+        ("replacement = \"../a.js\"", "below the folder"),
+    ] {
+        let mistakes = dialect(line).unwrap_err();
+        assert!(mistakes.iter().any(|m| m.line == 12 && m.message.contains(wanted)), "{line}: {mistakes:#?}");
+    }
+    let mut dialect = dialect("replacement = \"a.js\"").unwrap();
+    assert!(dialect.furnish(|_| None).unwrap_err()[0].message.contains("no file `a.js`"));
 }

@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if let (Some(settings), Some(snapshot), Some(file)) = (&settings, &snapshot, &arguments.config) {
         let file = file.display().to_string();
         let is_public = |host: &str| snapshot.migration.is_public_host(host);
-        mistakes.extend(settings::check_origins(settings, is_public, &file));
+        mistakes.extend(settings::check_origins(settings, is_public, !snapshot.policy.legacy_lives, &file));
     }
     let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
     if arguments.json {

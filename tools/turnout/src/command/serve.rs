@@ -122,7 +122,8 @@ fn ground(
 ) -> Result<Ground, Box<dyn std::error::Error + Send + Sync>> {
     let snapshot = directory::load(settings.migration.as_deref(), keys.secrets.clone())?;
     let file = arguments.config.display().to_string();
-    let wrong = settings::check_origins(settings, |host| snapshot.migration.is_public_host(host), &file);
+    let is_public = |host: &str| snapshot.migration.is_public_host(host);
+    let wrong = settings::check_origins(settings, is_public, !snapshot.policy.legacy_lives, &file);
     if !wrong.is_empty() {
         return Err(super::mistakes(wrong));
     }

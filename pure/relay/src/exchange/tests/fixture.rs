@@ -64,6 +64,19 @@ handling = "proxy"
 reply = "pixel"
 parameters = []
 [[endpoint]]
+name = "file"
+class = "script"
+hosts = ["main"]
+paths = ["/file/*"]
+methods = ["GET", "HEAD", "POST"]
+unknown = "pass"
+handling = "proxy"
+reply = "script"
+cache = "1h"
+cache_stale = "10h"
+replacement = "old/stand-in.js"
+parameters = []
+[[endpoint]]
 name = "copy"
 class = "conversion"
 hosts = ["main"]
@@ -154,7 +167,10 @@ fn migration() -> Migration {
         let text = if name == "old" { OLD } else { NEW };
         Some((format!("{name}.toml"), text.to_owned()))
     };
-    Migration::load("join.toml", JOIN, dialect).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"))
+    let migration = Migration::load("join.toml", JOIN, dialect);
+    let mut migration = migration.unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
+    migration.legacy.furnish(|name| (name == "old/stand-in.js").then(|| "standIn()".to_owned())).unwrap();
+    migration
 }
 
 fn advertiser(legacy_id: u64, wave: &str, programme: Programme) -> Advertiser {
