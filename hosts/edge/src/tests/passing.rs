@@ -29,12 +29,10 @@ async fn platform(answer: &'static [u8]) -> (SocketAddr, Arc<Mutex<Vec<Vec<u8>>>
 }
 
 fn is_whole(request: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(request);
-    let Some((head, _)) = text.split_once("\r\n\r\n") else { return false };
-    let length = head
-        .lines()
-        .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
-    request.len() >= head.len() + 4 + length.unwrap_or(0)
+    let Some(end) = request.windows(4).position(|four| four == b"\r\n\r\n") else { return false };
+    let head = String::from_utf8_lossy(&request[..end]).to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    request.len() >= end + 4 + length.unwrap_or(0)
 }
 
 /// Sends these bytes and reads until the connection closes.

@@ -2,7 +2,6 @@
 
 use core::time::Duration;
 
-use tracking::Home;
 use tracking::source::{Mistake, Section, Source};
 use units::limits::DELIVERIES_IN_FLIGHT_MAX;
 use units::time::parse_duration;
