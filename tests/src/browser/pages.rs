@@ -41,8 +41,8 @@ struct Shared {
 
 impl Pages {
     /// Serves these pages, each under `host/path`; the query does not matter.
-    pub fn start(pages: &[(&str, &str)]) -> Self {
-        let pages = pages.iter().map(|&(place, html)| (place.to_owned(), html.to_owned())).collect();
+    pub fn start(pages: impl IntoIterator<Item = (String, String)>) -> Self {
+        let pages = pages.into_iter().collect();
         let shared = Arc::new(Shared { pages, seen: Mutex::default() });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
