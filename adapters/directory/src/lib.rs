@@ -1,10 +1,14 @@
 //! The directory: dialects, migrations, policies and id maps, from files or from what the binary embeds.
 //!
 //! A migration is a folder with `migration.toml`, `policy.toml`, `advertisers.csv`, `publishers.csv` and
-//! `creatives.csv`; dialects stand in `dialects/` beside the migrations' folder or are the embedded ones.
+//! `creatives.csv`, or an imported map of any size in their place; dialects stand in `dialects/` beside the migrations' folder or are the embedded ones.
 //! Everything is read and checked before anything is used, and every mistake is reported together.
 
 mod files;
+mod import;
+mod maps;
+mod mistakes;
+mod records;
 mod rows;
 
 use std::path::Path;
@@ -15,6 +19,8 @@ use tracking::migration::Migration;
 use tracking::source::Mistake;
 
 pub use files::{Files, embedded};
+pub use import::{ImportError, Imported, import};
+pub use maps::{MapError, Maps, Version, counts};
 
 /// Why a migration cannot be used: every mistake found.
 #[derive(Debug, thiserror::Error)]
@@ -32,16 +38,32 @@ impl std::fmt::Display for LoadError {
     }
 }
 
-/// Loads the migration of the folder `migration`, or the embedded default where none is named.
+/// Loads the migration of the folder `migration`, or the embedded default where none is named, with its own tables.
 ///
 /// # Errors
 /// Every mistake in any of its files.
 pub fn load(migration: Option<&Path>, secrets: Secrets) -> Result<Snapshot, LoadError> {
-    let files = match migration {
-        Some(folder) => Files::folder(folder),
-        None => Files::embedded_default(),
-    };
-    load_files(&files, secrets)
+    load_files(&files_of(migration), secrets)
+}
+
+/// The same with the version of `maps` that is in force; with the migration's own tables where none is.
+///
+/// # Errors
+/// Every mistake in any of its files, or what is wrong with the version.
+pub fn load_with(migration: Option<&Path>, maps: &Maps, secrets: Secrets) -> Result<Snapshot, LoadError> {
+    let files = files_of(migration);
+    match maps.open_current() {
+        Ok(None) => load_files(&files, secrets),
+        Ok(Some((number, directory))) => load_parts(&files, Some((number, maps, directory)), secrets),
+        Err(error) => {
+            let file = maps.folder().display().to_string();
+            Err(LoadError { mistakes: vec![Mistake { file, line: 1, message: error.to_string() }] })
+        }
+    }
+}
+
+fn files_of(migration: Option<&Path>) -> Files {
+    migration.map_or_else(Files::embedded_default, Files::folder)
 }
 
 /// Loads a migration from `files`.
@@ -49,6 +71,14 @@ pub fn load(migration: Option<&Path>, secrets: Secrets) -> Result<Snapshot, Load
 /// # Errors
 /// Every mistake in any of its files.
 pub fn load_files(files: &Files, secrets: Secrets) -> Result<Snapshot, LoadError> {
+    load_parts(files, None, secrets)
+}
+
+fn load_parts(
+    files: &Files,
+    imported: Option<(u64, &Maps, Directory)>,
+    secrets: Secrets,
+) -> Result<Snapshot, LoadError> {
     let mut mistakes = Vec::new();
     let mut text = |name: &str| {
         files.text(name).unwrap_or_else(|mistake| {
@@ -57,7 +87,10 @@ pub fn load_files(files: &Files, secrets: Secrets) -> Result<Snapshot, LoadError
         })
     };
     let (join, rules) = (text("migration.toml"), text("policy.toml"));
-    let tables = ["advertisers.csv", "publishers.csv", "creatives.csv"].map(&mut text);
+    let tables = match &imported {
+        Some(_) => Vec::new(),
+        None => rows::Kind::ALL.map(|kind| text(kind.file())).to_vec(),
+    };
     if !mistakes.is_empty() {
         return Err(LoadError { mistakes });
     }
@@ -67,11 +100,17 @@ pub fn load_files(files: &Files, secrets: Secrets) -> Result<Snapshot, LoadError
             Ok(migration)
         });
     let policy = Policy::load(&rules.0, &rules.1);
-    let directory = rows::read(&tables);
-    let version = version(&[&join, &rules], &tables);
+    let mut version = version(&[&join, &rules], &tables);
+    let (directory, source) = match imported {
+        Some((number, maps, directory)) => {
+            version.push_str(&format!("+map{number}"));
+            (Ok(directory), maps.path(number).display().to_string())
+        }
+        None => (compile(&tables), tables.first().map(|(name, _)| name.clone()).unwrap_or_default()),
+    };
     match (migration, policy, directory) {
         (Ok(migration), Ok(policy), Ok(directory)) => {
-            let mistakes = cross_check(&policy, &directory, &tables[0].0);
+            let mistakes = cross_check(&policy, &directory, &source);
             if mistakes.is_empty() {
                 return Ok(Snapshot { version, migration, directory, policy, secrets });
             }
@@ -86,15 +125,25 @@ pub fn load_files(files: &Files, secrets: Secrets) -> Result<Snapshot, LoadError
     }
 }
 
+/// The tables of advertisers, publishers and creatives, in this order, compiled in memory.
+fn compile(tables: &[(String, String)]) -> Result<Directory, Vec<Mistake>> {
+    let mut reading = rows::Tables::new(false);
+    for (kind, (name, text)) in rows::Kind::ALL.into_iter().zip(tables) {
+        reading.read(kind, records::TableFile::text(name.clone(), text.clone()), &mut |_| {});
+    }
+    let (built, mistakes) = reading.finish();
+    if mistakes.total() == 0 { Ok(built.into()) } else { Err(mistakes.into_kept()) }
+}
+
 /// What can only be seen with the policy and the rows at hand.
 fn cross_check(policy: &Policy, directory: &Directory, file: &str) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
     let mut seen = Vec::new();
     for row in directory.advertisers() {
         let known = policy.waves.iter().any(|wave| wave.name == row.wave);
-        if !known && !seen.contains(&&row.wave) {
-            seen.push(&row.wave);
+        if !known && !seen.contains(&row.wave) {
             let message = format!("wave `{}` is not in the policy: add a [[wave]] with its phase", row.wave);
+            seen.push(row.wave);
             mistakes.push(Mistake { file: file.to_owned(), line: 1, message });
         }
     }

@@ -1,150 +1,306 @@
-//! From CSV tables to the directory's rows.
+//! From tables of text to the directory's table.
 
-use tracking::directory::{Advertiser, Commission, Creative, CreativeKind, Directory, Programme, Publisher};
-use tracking::source::{Mistake, unknown_word};
+use std::collections::{BTreeMap, BTreeSet};
+
+use tracking::destination;
+use tracking::directory::{
+    Advertiser, Builder, Built, Commission, Creative, CreativeKind, Domains, Programme, Publisher, Table,
+};
 use units::{Currency, Money};
 
-/// One table: its file's name and its text.
-type Table = (String, String);
+use crate::mistakes::Mistakes;
+use crate::records::{Row, TableFile};
 
-/// Reads the tables of advertisers, publishers and creatives, in this order.
-pub(crate) fn read(tables: &[Table; 3]) -> Result<Directory, Vec<Mistake>> {
-    let mut mistakes = Vec::new();
-    let [advertisers, publishers, creatives] = tables;
-    let advertisers = rows(advertisers, &ADVERTISER, &mut mistakes, advertiser);
-    let publishers = rows(publishers, &PUBLISHER, &mut mistakes, publisher);
-    let creatives = rows(creatives, &CREATIVE, &mut mistakes, creative);
-    note_double(&tables[0].0, advertisers.iter().map(|row| row.legacy_id), &mut mistakes);
-    note_double(&tables[1].0, publishers.iter().map(|row| row.legacy_id), &mut mistakes);
-    if mistakes.is_empty() { Ok(Directory::new(advertisers, publishers, creatives)) } else { Err(mistakes) }
+/// A kind of file, with its columns.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Kind {
+    /// `advertisers`: first, since the others name them.
+    Advertisers,
+    /// `publishers`.
+    Publishers,
+    /// `creatives`.
+    Creatives,
 }
 
-/// An id that stands twice would be mapped by chance.
-fn note_double(file: &str, ids: impl Iterator<Item = u64>, mistakes: &mut Vec<Mistake>) {
-    let mut ids: Vec<u64> = ids.collect();
-    ids.sort_unstable();
-    let mut doubles: Vec<u64> =
-        ids.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
-    doubles.dedup();
-    for id in doubles {
-        let message = format!("legacy id {id} stands twice: keep one row");
-        mistakes.push(Mistake { file: file.to_owned(), line: 1, message });
+impl Kind {
+    /// Every kind, in the order in which they are read.
+    pub(crate) const ALL: [Self; 3] = [Self::Advertisers, Self::Publishers, Self::Creatives];
+
+    /// The name that such a file begins with.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Advertisers => "advertisers",
+            Self::Publishers => "publishers",
+            Self::Creatives => "creatives",
+        }
+    }
+
+    /// The file of a small set.
+    pub(crate) const fn file(self) -> &'static str {
+        match self {
+            Self::Advertisers => "advertisers.csv",
+            Self::Publishers => "publishers.csv",
+            Self::Creatives => "creatives.csv",
+        }
+    }
+
+    const fn columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Advertisers => &[
+                "legacy_id",
+                "primary_id",
+                "name",
+                "landing_url",
+                "domains",
+                "wave",
+                "programme",
+                "currency",
+                "window_days",
+                "commission",
+                "deduplicates",
+            ],
+            Self::Publishers => &["legacy_id", "primary_id", "name"],
+            Self::Creatives => &["kind", "legacy_id", "advertiser_id", "primary_id", "landing_url"],
+        }
+    }
+
+    const fn holds(self, table: Table) -> bool {
+        match table {
+            Table::Advertisers => matches!(self, Self::Advertisers),
+            Table::Publishers => matches!(self, Self::Publishers),
+            Table::Creatives | Table::Deals | Table::Products => matches!(self, Self::Creatives),
+            Table::ShortLinks => false,
+        }
     }
 }
 
-const ADVERTISER: [&str; 11] = [
-    "legacy_id",
-    "primary_id",
-    "name",
-    "landing_url",
-    "domains",
-    "wave",
-    "programme",
-    "currency",
-    "window_days",
-    "commission",
-    "deduplicates",
-];
-const PUBLISHER: [&str; 3] = ["legacy_id", "primary_id", "name"];
-const CREATIVE: [&str; 5] = ["kind", "legacy_id", "advertiser_id", "primary_id", "landing_url"];
-
-/// One row, with what is wrong with it so far.
-struct Row<'r> {
-    columns: &'r [&'r str],
-    record: &'r csv::StringRecord,
-    wrong: Vec<String>,
+/// The rows of several files on their way into one table.
+pub(crate) struct Tables {
+    /// Where the rows go.
+    pub(crate) builder: Builder,
+    /// What is wrong with them.
+    pub(crate) mistakes: Mistakes,
+    /// True if rows must also fit together: an imported map is held to more than a small set in a folder.
+    strict: bool,
+    domains: BTreeMap<u64, Domains<'static>>,
+    read: Vec<(Kind, TableFile)>,
 }
 
-impl Row<'_> {
-    fn text(&self, column: &str) -> &str {
-        let place = self.columns.iter().position(|name| *name == column);
-        place.and_then(|place| self.record.get(place)).unwrap_or_default().trim()
+/// Ids that stand twice and are shown with their lines.
+const DOUBLES_SHOWN: usize = 100;
+
+impl Tables {
+    /// Nothing yet.
+    pub(crate) fn new(strict: bool) -> Self {
+        let (builder, mistakes) = (Builder::default(), Mistakes::default());
+        Self { builder, mistakes, strict, domains: BTreeMap::new(), read: Vec::new() }
     }
 
-    fn read<T>(&mut self, column: &str, wanted: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
-        let text = self.text(column).to_owned();
-        let value = read(&text);
+    /// Reads a file. `written` is called after each row, and may take text away from the builder.
+    pub(crate) fn read(&mut self, kind: Kind, file: TableFile, written: &mut dyn FnMut(&mut Builder)) {
+        let mut mistakes = std::mem::take(&mut self.mistakes);
+        file.read(kind.columns(), &mut mistakes, &mut |row, mistakes| {
+            let before = mistakes.total();
+            let mut fields = Fields { row, before, mistakes };
+            match kind {
+                Kind::Advertisers => self.advertiser(&mut fields),
+                Kind::Publishers => {
+                    let row = fields.publisher();
+                    if fields.is_sound() {
+                        self.builder.publisher(&row);
+                    }
+                }
+                Kind::Creatives => self.creative(&mut fields),
+            }
+            written(&mut self.builder);
+        });
+        self.mistakes = mistakes;
+        self.read.push((kind, file));
+    }
+
+    fn advertiser(&mut self, fields: &mut Fields<'_, '_, '_>) {
+        let row = fields.advertiser();
+        if self.strict {
+            for domain in row.domains.iter().filter(|domain| !is_domain(domain)) {
+                fields
+                    .wrong(format!("`domains` has `{domain}`: write a bare host name such as `example.com`"));
+            }
+            self.domains.insert(row.legacy_id, Domains::new(row.domains.text().to_owned()));
+        }
+        if fields.is_sound() {
+            self.builder.advertiser(&row);
+        }
+    }
+
+    fn creative(&mut self, fields: &mut Fields<'_, '_, '_>) {
+        let row = fields.creative();
+        match self.domains.get(&row.advertiser_id) {
+            Some(domains) => {
+                let url = row.landing_url.as_deref();
+                if let Some((url, refusal)) =
+                    url.and_then(|url| destination::resolve(url, domains).err().map(|why| (url, why)))
+                {
+                    let (id, why) = (row.advertiser_id, refusal.name());
+                    fields.wrong(format!("`landing_url` is `{url}`: no page of advertiser {id} ({why})"));
+                }
+            }
+            None if self.strict => {
+                let id = row.advertiser_id;
+                fields.wrong(format!(
+                    "`advertiser_id` is {id}, which is not among the advertisers: add it there"
+                ));
+            }
+            None => {}
+        }
+        if fields.is_sound() {
+            self.builder.creative(&row);
+        }
+    }
+
+    /// Sorts what came in. An id that stands twice would be mapped by chance: it is a mistake.
+    pub(crate) fn finish(self) -> (Built, Mistakes) {
+        let Self { builder, mut mistakes, strict, read, .. } = self;
+        let built = builder.finish();
+        if let Err(error) = built.check() {
+            mistakes.note("the tables", 1, error.to_string());
+        }
+        for kind in Kind::ALL.into_iter().filter(|kind| strict || *kind != Kind::Creatives) {
+            let of_kind = |(table, _): &&(Table, u64)| kind.holds(*table);
+            let doubles: Vec<_> = built.doubles().iter().filter(of_kind).copied().collect();
+            if !doubles.is_empty() {
+                note_doubles(kind, &doubles, &read, &mut mistakes);
+            }
+        }
+        (built, mistakes)
+    }
+}
+
+/// Reads the files of a kind once more, for the lines of the ids that stand twice.
+fn note_doubles(kind: Kind, doubles: &[(Table, u64)], read: &[(Kind, TableFile)], mistakes: &mut Mistakes) {
+    let shown: BTreeSet<(Table, u64)> = doubles.iter().take(DOUBLES_SHOWN).copied().collect();
+    let mut seen = BTreeSet::new();
+    // What was wrong with the rows has been told.
+    let mut told = Mistakes::default();
+    for (_, file) in read.iter().filter(|(of, _)| *of == kind) {
+        file.read(kind.columns(), &mut told, &mut |row, _| {
+            let id = |column: usize| row.text(column).parse().unwrap_or_default();
+            let key = match kind {
+                Kind::Advertisers => (Table::Advertisers, id(0)),
+                Kind::Publishers => (Table::Publishers, id(0)),
+                Kind::Creatives => match CreativeKind::parse(row.text(0)) {
+                    Some(CreativeKind::Deal) => (Table::Deals, id(1)),
+                    Some(CreativeKind::Product) => (Table::Products, id(1)),
+                    Some(CreativeKind::Creative) | None => (Table::Creatives, id(1)),
+                },
+            };
+            if shown.contains(&key) && !seen.insert(key) {
+                let message = format!("legacy id {} stands twice: keep one row", key.1);
+                mistakes.note(row.file, row.line, message);
+            }
+        });
+    }
+    if doubles.len() > shown.len() {
+        let message = format!("{} ids stand twice: the first {DOUBLES_SHOWN} are told", doubles.len());
+        mistakes.note(kind.name(), 1, message);
+    }
+}
+
+/// A host name of at least two labels, as a URL's parser writes it.
+fn is_domain(text: &str) -> bool {
+    let url = url::Url::parse(&format!("https://{text}/"));
+    text.contains('.')
+        && url.is_ok_and(|url| matches!(url.host(), Some(url::Host::Domain(host)) if host == text))
+}
+
+/// One row, read field by field; what is wrong is noted with its line.
+struct Fields<'a, 'r, 'm> {
+    row: &'a Row<'r>,
+    /// How many mistakes there were before this row.
+    before: u64,
+    mistakes: &'m mut Mistakes,
+}
+
+impl Fields<'_, '_, '_> {
+    /// True if nothing is wrong with the row. Another one is left out, so that it makes no further mistakes.
+    const fn is_sound(&self) -> bool {
+        self.mistakes.total() == self.before
+    }
+
+    fn wrong(&mut self, message: String) {
+        self.mistakes.note(self.row.file, self.row.line, message);
+    }
+
+    fn read<T>(
+        &mut self,
+        (place, column): Column,
+        wanted: &str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let text = self.row.text(place);
+        let value = read(text);
         if value.is_none() {
-            self.wrong.push(format!("`{column}` is `{text}`: {wanted} is expected"));
+            self.mistakes.note(
+                self.row.file,
+                self.row.line,
+                format!("`{column}` is `{text}`: {wanted} is expected"),
+            );
         }
         value
     }
 
-    fn id(&mut self, column: &str) -> u64 {
+    fn id(&mut self, column: Column) -> u64 {
         self.read(column, "an id of digits", |text| text.parse().ok()).unwrap_or_default()
     }
 
     /// An id that may be absent.
-    fn perhaps_id(&mut self, column: &str) -> Option<u64> {
-        if self.text(column).is_empty() { None } else { Some(self.id(column)) }
+    fn perhaps_id(&mut self, column: Column) -> Option<u64> {
+        if self.row.text(column.0).is_empty() { None } else { Some(self.id(column)) }
     }
 
-    fn url(&mut self, column: &str, domains: &[String]) -> String {
-        let wanted = "an absolute URL on one of the row's domains";
-        let read = |text: &str| tracking::destination::resolve(text, domains).ok().map(|url| url.to_string());
-        self.read(column, wanted, read).unwrap_or_default()
-    }
-}
-
-/// Reads a table whose first line names its columns.
-fn rows<T>(
-    (file, text): &Table,
-    wanted: &[&str],
-    mistakes: &mut Vec<Mistake>,
-    read: impl Fn(&mut Row<'_>) -> T,
-) -> Vec<T> {
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
-    let header = reader.headers().cloned().unwrap_or_default();
-    let columns: Vec<&str> = header.iter().map(str::trim).collect();
-    let mut note = |line, message| mistakes.push(Mistake { file: file.clone(), line, message });
-    for column in wanted.iter().filter(|column| !columns.contains(column)) {
-        note(1, format!("column `{column}` is missing"));
-    }
-    for column in columns.iter().filter(|column| !wanted.contains(column)) {
-        note(1, unknown_word("column", column, wanted));
-    }
-    let mut result = Vec::new();
-    let mut record = csv::StringRecord::new();
-    loop {
-        let line = usize::try_from(reader.position().line()).unwrap_or(0);
-        match reader.read_record(&mut record) {
-            Ok(true) => {
-                let mut row = Row { columns: &columns, record: &record, wrong: Vec::new() };
-                if record.len() != columns.len() {
-                    let (found, wanted) = (record.len(), columns.len());
-                    row.wrong.push(format!("{found} values stand here: {wanted} are expected"));
-                }
-                result.push(read(&mut row));
-                row.wrong.into_iter().for_each(|message| note(line, message));
-            }
-            Ok(false) => return result,
-            Err(error) => note(line, format!("this is not valid CSV: {error}")),
+    fn advertiser(&mut self) -> Advertiser<'static> {
+        let domains = Domains::new(self.row.text(4).to_lowercase());
+        let currency = self.read((7, "currency"), "a currency code of three letters", Currency::parse);
+        let currency = currency.unwrap_or(Currency::USD);
+        let commission = self.read((9, "commission"), "`10%` or `5.00`", |text| commission(text, currency));
+        let days = self.read((8, "window_days"), "a number of days", |text| text.parse().ok());
+        let deduplicates = self.read((10, "deduplicates"), "true or false", |text| text.parse().ok());
+        let programme = self.read((6, "programme"), "online, offline or closed", Programme::parse);
+        let page = self.read((3, "landing_url"), "an absolute URL on one of the row's domains", |text| {
+            destination::resolve(text, &domains).ok().map(|url| url.to_string())
+        });
+        Advertiser {
+            legacy_id: self.id((0, "legacy_id")),
+            primary_id: self.perhaps_id((1, "primary_id")),
+            name: self.row.text(2).to_owned().into(),
+            landing_url: page.unwrap_or_default().into(),
+            domains,
+            wave: self.row.text(5).to_owned().into(),
+            programme: programme.unwrap_or(Programme::Online),
+            currency,
+            window_days: days.unwrap_or(30),
+            commission: commission.unwrap_or(Commission::Percent { basis_points: 0 }),
+            deduplicates: deduplicates.unwrap_or(false),
         }
     }
-}
 
-fn advertiser(row: &mut Row<'_>) -> Advertiser {
-    let domains: Vec<String> =
-        row.text("domains").split_whitespace().map(|domain| domain.to_lowercase()).collect();
-    let currency = row.read("currency", "a currency code of three letters", Currency::parse);
-    let currency = currency.unwrap_or(Currency::USD);
-    let commission = row.read("commission", "`10%` or `5.00`", |text| commission(text, currency));
-    Advertiser {
-        legacy_id: row.id("legacy_id"),
-        primary_id: row.perhaps_id("primary_id"),
-        name: row.text("name").to_owned(),
-        landing_url: row.url("landing_url", &domains),
-        domains,
-        wave: row.text("wave").to_owned(),
-        programme: row
-            .read("programme", "online, offline or closed", Programme::parse)
-            .unwrap_or(Programme::Online),
-        currency,
-        window_days: row.read("window_days", "a number of days", |text| text.parse().ok()).unwrap_or(30),
-        commission: commission.unwrap_or(Commission::Percent { basis_points: 0 }),
-        deduplicates: row.read("deduplicates", "true or false", |text| text.parse().ok()).unwrap_or(false),
+    fn publisher(&mut self) -> Publisher<'static> {
+        let (legacy_id, primary_id) = (self.id((0, "legacy_id")), self.perhaps_id((1, "primary_id")));
+        Publisher { legacy_id, primary_id, name: self.row.text(2).to_owned().into() }
+    }
+
+    fn creative(&mut self) -> Creative<'static> {
+        let kind = self.read((0, "kind"), "creative, deal or product", CreativeKind::parse);
+        let (legacy_id, advertiser_id) = (self.id((1, "legacy_id")), self.id((2, "advertiser_id")));
+        let primary_id = self.perhaps_id((3, "primary_id"));
+        let page = self.row.text(4);
+        let landing_url = (!page.is_empty()).then(|| page.to_owned().into());
+        let kind = kind.unwrap_or(CreativeKind::Creative);
+        Creative { kind, legacy_id, advertiser_id, primary_id, landing_url }
     }
 }
+
+/// A column's place in its table, and its name.
+type Column = (usize, &'static str);
 
 /// `10%` or `7.25%` of the order, or a flat amount.
 fn commission(text: &str, currency: Currency) -> Option<Commission> {
@@ -155,30 +311,5 @@ fn commission(text: &str, currency: Currency) -> Option<Commission> {
             u64::try_from(hundredths).ok().map(|basis_points| Commission::Percent { basis_points })
         }
         None => Money::parse(text, currency).ok().map(Commission::Flat),
-    }
-}
-
-fn publisher(row: &mut Row<'_>) -> Publisher {
-    Publisher {
-        legacy_id: row.id("legacy_id"),
-        primary_id: row.perhaps_id("primary_id"),
-        name: row.text("name").to_owned(),
-    }
-}
-
-fn creative(row: &mut Row<'_>) -> Creative {
-    let kind = row.read("kind", "creative, deal or product", |text| match text {
-        "creative" => Some(CreativeKind::Creative),
-        "deal" => Some(CreativeKind::Deal),
-        "product" => Some(CreativeKind::Product),
-        _ => None,
-    });
-    let landing_url = row.text("landing_url").to_owned();
-    Creative {
-        kind: kind.unwrap_or(CreativeKind::Creative),
-        legacy_id: row.id("legacy_id"),
-        advertiser_id: row.id("advertiser_id"),
-        primary_id: row.perhaps_id("primary_id"),
-        landing_url: (!landing_url.is_empty()).then_some(landing_url),
     }
 }

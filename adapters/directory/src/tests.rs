@@ -1,3 +1,5 @@
+mod maps;
+
 use std::collections::BTreeMap;
 
 use super::*;
@@ -16,7 +18,7 @@ fn the_embedded_default_loads() {
     let snapshot = load(None, secrets()).unwrap();
     let shop = snapshot.directory.advertiser(789).unwrap();
     assert_eq!(shop.primary_id, Some(100_789));
-    assert_eq!(snapshot.policy.phase(shop), relay::policy::Phase::Moved);
+    assert_eq!(snapshot.policy.phase(&shop), relay::policy::Phase::Moved);
 }
 
 #[test]

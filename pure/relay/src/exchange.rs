@@ -171,7 +171,7 @@ impl Exchange {
         self.steps.push_back(Step::Report(Fact::Recognised {
             event_id: self.event_id,
             class: self.class,
-            advertiser_id: reading.advertiser.map(|row| row.legacy_id),
+            advertiser_id: reading.advertiser.as_ref().map(|row| row.legacy_id),
         }));
         match self.class {
             Class::Click => self.click(reading, now),

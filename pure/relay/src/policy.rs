@@ -119,7 +119,7 @@ impl Policy {
     }
 
     /// The phase of a programme. A wave that is not listed counts as `observe`; `check` reports it.
-    pub fn phase(&self, advertiser: &Advertiser) -> Phase {
+    pub fn phase(&self, advertiser: &Advertiser<'_>) -> Phase {
         let wave = self.waves.iter().find(|wave| wave.name == advertiser.wave);
         wave.map_or(Phase::Observe, |wave| wave.phase)
     }

@@ -150,7 +150,7 @@ fn problems(found: &[tracking::decode::Problem]) -> Vec<(String, String)> {
 fn fill(translation: &mut Translation, reading: &Reading<'_>, snapshot: &Snapshot, inbound: &Inbound) {
     let event = &reading.decoded.event;
     translation.problems = problems(&reading.decoded.problems);
-    translation.phase = reading.advertiser.map(|_| reading.phase);
+    translation.phase = reading.advertiser.as_ref().map(|_| reading.phase);
     let evidence = evidence(reading, snapshot, inbound);
     let kind = evidence.kind();
     if translation.class == Class::Conversion {
@@ -170,7 +170,7 @@ fn fill(translation: &mut Translation, reading: &Reading<'_>, snapshot: &Snapsho
 /// The event as it is told to people: its destination is the page that the click leads to.
 fn with_destination(event: &Event, reading: &Reading<'_>, snapshot: &Snapshot) -> Event {
     let mut event = event.clone();
-    let landing = reading.advertiser.and_then(|row| reading.landing(snapshot, row));
+    let landing = reading.advertiser.as_ref().and_then(|row| reading.landing(snapshot, row));
     if let (Class::Click, Some(landing)) = (event.class, landing) {
         event.set(Field::DestinationUrl, tracking::Value::Text(landing.url.to_string()));
     }
@@ -178,7 +178,7 @@ fn with_destination(event: &Event, reading: &Reading<'_>, snapshot: &Snapshot) -
 }
 
 fn note_destination(translation: &mut Translation, reading: &Reading<'_>, snapshot: &Snapshot) {
-    let landing = reading.advertiser.and_then(|row| reading.landing(snapshot, row));
+    let landing = reading.advertiser.as_ref().and_then(|row| reading.landing(snapshot, row));
     if let Some(refusal) = landing.and_then(|landing| landing.refusal) {
         let message =
             "the destination is not a page of the merchant: the shopper lands on the merchant's own page";
@@ -213,7 +213,7 @@ fn evidence(reading: &Reading<'_>, snapshot: &Snapshot, inbound: &Inbound) -> Ev
 }
 
 fn conversion(reading: &Reading<'_>, snapshot: &Snapshot, evidence: &Evidence) -> Option<Outbound> {
-    let advertiser = reading.advertiser.filter(|_| reading.phase.owner() == Home::Primary)?;
+    let advertiser = reading.advertiser.as_ref().filter(|_| reading.phase.owner() == Home::Primary)?;
     reading.decoded.event.money(Field::Amount)?;
     let publisher = match evidence {
         Evidence::Click(click) => snapshot.directory.publisher(click.publisher_id)?.primary_id,

@@ -27,7 +27,7 @@ pub fn pairs(header: &str) -> impl Iterator<Item = (&str, &str)> {
 pub fn remembered(
     header: &str,
     rules: &[CookieRule],
-    advertiser: &Advertiser,
+    advertiser: &Advertiser<'_>,
     keys: &Keys,
     now: Timestamp,
 ) -> Option<Click> {
@@ -61,7 +61,7 @@ fn leading_publisher(value: &str) -> Option<u64> {
 }
 
 /// The name of the rule's cookie for `advertiser`; none if it has no id of that kind.
-fn name(rule: &CookieRule, advertiser: &Advertiser) -> Option<String> {
+fn name(rule: &CookieRule, advertiser: &Advertiser<'_>) -> Option<String> {
     let id = match rule.suffix {
         CookieSuffix::LegacyId => advertiser.legacy_id,
         CookieSuffix::PrimaryId => advertiser.primary_id?,
@@ -70,7 +70,7 @@ fn name(rule: &CookieRule, advertiser: &Advertiser) -> Option<String> {
 }
 
 /// How long after a click a programme still credits it.
-pub fn window(advertiser: &Advertiser) -> Duration {
+pub fn window(advertiser: &Advertiser<'_>) -> Duration {
     Duration::from_secs(u64::from(advertiser.window_days).saturating_mul(86_400))
 }
 
@@ -82,7 +82,7 @@ pub fn window(advertiser: &Advertiser) -> Duration {
 pub fn remember(
     click: &Click,
     rules: &[CookieRule],
-    advertiser: &Advertiser,
+    advertiser: &Advertiser<'_>,
     (host, secure): (&str, bool),
     life: Duration,
 ) -> Vec<String> {
@@ -113,16 +113,16 @@ mod tests {
     use units::{Currency, Money};
 
     use super::*;
-    use crate::directory::{Commission, Programme};
+    use crate::directory::{Commission, Domains, Programme};
 
-    fn advertiser() -> Advertiser {
+    fn advertiser() -> Advertiser<'static> {
         Advertiser {
             legacy_id: 789,
             primary_id: Some(100_789),
-            name: "Shop".to_owned(),
-            landing_url: "https://example.com/".to_owned(),
-            domains: vec!["example.com".to_owned()],
-            wave: "first".to_owned(),
+            name: "Shop".into(),
+            landing_url: "https://example.com/".into(),
+            domains: Domains::new("example.com"),
+            wave: "first".into(),
             programme: Programme::Online,
             currency: Currency::USD,
             window_days: 30,

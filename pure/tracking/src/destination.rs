@@ -6,6 +6,8 @@
 
 use url::{Host, Url};
 
+use crate::directory::Domains;
+
 /// Why a destination was refused. The shopper then lands on the merchant's own page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Refusal {
@@ -40,7 +42,7 @@ impl Refusal {
 ///
 /// # Errors
 /// Why it is refused.
-pub fn resolve(text: &str, domains: &[String]) -> Result<Url, Refusal> {
+pub fn resolve(text: &str, domains: &Domains<'_>) -> Result<Url, Refusal> {
     let text = text.trim();
     // Control characters would be dropped by the parser without a word; nobody means them.
     if text.chars().any(char::is_control) || text.contains('\\') {
@@ -98,8 +100,8 @@ mod tests {
 
     use super::*;
 
-    fn domains() -> Vec<String> {
-        vec!["example.com".to_owned(), "xn--bcher-kva.example".to_owned()]
+    fn domains() -> Domains<'static> {
+        Domains::new("example.com xn--bcher-kva.example")
     }
 
     #[track_caller]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use relay::envelope::SealKey;
 use relay::policy::{BreakerPolicy, ConsentPolicy, DeliveryPolicy, Phase, Policy, Secrets, Snapshot, Wave};
 use tracking::click_id::Keys;
-use tracking::directory::{Advertiser, Commission, Directory, Programme, Publisher};
+use tracking::directory::{Advertiser, Commission, Directory, Domains, Programme, Publisher};
 use tracking::migration::Migration;
 use units::Currency;
 
@@ -41,20 +41,20 @@ pub(crate) const fn is_unmapped(shop: u64) -> bool {
     matches!(shop, UNMAPPED | UNKNOWN)
 }
 
-fn advertiser(legacy_id: u64) -> Advertiser {
+fn advertiser(legacy_id: u64) -> Advertiser<'static> {
     let domain = format!("shop{legacy_id}.test");
     Advertiser {
         legacy_id,
         primary_id: (legacy_id != UNMAPPED).then_some(PRIMARY_IDS_FROM + legacy_id),
-        name: format!("Shop {legacy_id}"),
-        landing_url: format!("https://{domain}/home"),
-        domains: vec![domain],
+        name: format!("Shop {legacy_id}").into(),
+        landing_url: format!("https://{domain}/home").into(),
+        domains: Domains::new(domain),
         wave: match legacy_id {
             OBSERVED => "here",
             SHADOW => "both",
             _ => "gone",
         }
-        .to_owned(),
+        .into(),
         programme: if legacy_id == OFFLINE { Programme::Offline } else { Programme::Online },
         currency: Currency::USD,
         window_days: 30,
@@ -107,7 +107,7 @@ fn compiled() -> Arc<Snapshot> {
     let site = |legacy_id: u64| Publisher {
         legacy_id,
         primary_id: (legacy_id == SITES[0]).then_some(PRIMARY_IDS_FROM + legacy_id),
-        name: format!("Site {legacy_id}"),
+        name: format!("Site {legacy_id}").into(),
     };
     Arc::new(Snapshot {
         version: "simulated".to_owned(),

@@ -125,7 +125,7 @@ mod tests {
             .unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(snapshot.directory.advertisers().len(), world.advertisers.len());
         let shop = snapshot.directory.advertiser(789).unwrap();
-        assert_eq!(snapshot.policy.phase(shop), Phase::Moved);
+        assert_eq!(snapshot.policy.phase(&shop), Phase::Moved);
         assert!(snapshot.directory.publisher(456).is_some());
     }
 }

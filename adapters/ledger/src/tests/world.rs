@@ -7,7 +7,7 @@ use relay::intake::{Ground, decide};
 use relay::policy::{BreakerPolicy, ConsentPolicy, DeliveryPolicy, Phase, Policy, Wave};
 use relay::{Envelope, Purpose};
 use tracking::consent::Consent;
-use tracking::directory::{Advertiser, Commission, Directory, Programme, Publisher};
+use tracking::directory::{Advertiser, Commission, Directory, Domains, Programme, Publisher};
 use tracking::event::Click;
 use tracking::{Class, Event, Field, Value, Verdict};
 use units::{Currency, EventId, Money, Timestamp};
@@ -22,17 +22,17 @@ pub(super) fn directory() -> Directory {
     let advertiser = |legacy_id| Advertiser {
         legacy_id,
         primary_id: Some(legacy_id + 1000),
-        name: String::new(),
-        landing_url: String::new(),
-        domains: Vec::new(),
-        wave: "moved".to_owned(),
+        name: "".into(),
+        landing_url: "".into(),
+        domains: Domains::default(),
+        wave: "moved".into(),
         programme: Programme::Online,
         currency: Currency::USD,
         window_days: 30,
         commission: Commission::Percent { basis_points: 1000 },
         deduplicates: false,
     };
-    let publisher = Publisher { legacy_id: PUBLISHER, primary_id: Some(9), name: String::new() };
+    let publisher = Publisher { legacy_id: PUBLISHER, primary_id: Some(9), name: "".into() };
     Directory::new(vec![advertiser(1), advertiser(2)], vec![publisher], Vec::new())
 }
 

@@ -12,7 +12,7 @@ use relay::reply::Mode;
 use tokio::sync::watch;
 use tracking::Inbound;
 use tracking::click_id::Keys;
-use tracking::directory::{Advertiser, Commission, Directory, Programme, Publisher};
+use tracking::directory::{Advertiser, Commission, Directory, Domains, Programme, Publisher};
 use tracking::migration::Migration;
 use units::Currency;
 
@@ -134,15 +134,15 @@ parameters = [
 ]
 "#;
 
-fn advertiser(legacy_id: u64, wave: &str) -> Advertiser {
+fn advertiser(legacy_id: u64, wave: &str) -> Advertiser<'static> {
     let domain = format!("shop{legacy_id}.test");
     Advertiser {
         legacy_id,
         primary_id: Some(1000 + legacy_id),
-        name: format!("Shop {legacy_id}"),
-        landing_url: format!("https://{domain}/home"),
-        domains: vec![domain],
-        wave: wave.to_owned(),
+        name: format!("Shop {legacy_id}").into(),
+        landing_url: format!("https://{domain}/home").into(),
+        domains: Domains::new(domain),
+        wave: wave.to_owned().into(),
         programme: Programme::Online,
         currency: Currency::USD,
         window_days: 30,
@@ -161,7 +161,7 @@ pub(super) fn snapshot() -> Snapshot {
     };
     let migration = Migration::load("join.toml", JOIN, dialect).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
     let wave = |name: &str, phase| Wave { name: name.to_owned(), phase };
-    let site = Publisher { legacy_id: 7, primary_id: Some(2007), name: "Site".to_owned() };
+    let site = Publisher { legacy_id: 7, primary_id: Some(2007), name: "Site".into() };
     Snapshot {
         version: "test".to_owned(),
         migration,

@@ -38,7 +38,7 @@ impl Exchange {
 
     /// The redirect that the edge can give by itself; none if the programme or publisher is unreadable.
     fn sent_on(&self, snapshot: &Snapshot, reading: &Reading<'_>) -> Option<(Reply, Click, Landing)> {
-        let advertiser = reading.advertiser?;
+        let advertiser = reading.advertiser.as_ref()?;
         let landing = reading.landing(snapshot, advertiser)?;
         let Some(mut click) = reading.click() else {
             // No publisher can be credited, but the shopper still lands at the shop.
@@ -61,7 +61,7 @@ impl Exchange {
     fn identified(
         &self,
         reading: &Reading<'_>,
-        advertiser: &Advertiser,
+        advertiser: &Advertiser<'_>,
         click: &Click,
         landing: &Landing,
     ) -> (String, Vec<String>) {
@@ -83,7 +83,7 @@ impl Exchange {
         &self,
         snapshot: &Snapshot,
         reading: &Reading<'_>,
-        advertiser: &Advertiser,
+        advertiser: &Advertiser<'_>,
         page: &str,
     ) -> Option<String> {
         let moved = reading.phase.owner() == Home::Primary;
@@ -97,7 +97,7 @@ impl Exchange {
             event: &reading.decoded.event,
             landing: page,
             advertiser_primary_id: advertiser.primary_id?,
-            publisher_primary_id: reading.publisher?.primary_id?,
+            publisher_primary_id: reading.publisher.as_ref()?.primary_id?,
             consent: reading.consent,
             passed: &passed,
         };
@@ -124,7 +124,7 @@ impl Exchange {
 }
 
 /// A click that nobody can be credited for.
-fn nobody(advertiser: &Advertiser, at: Timestamp) -> Click {
+fn nobody(advertiser: &Advertiser<'_>, at: Timestamp) -> Click {
     let advertiser_id = advertiser.legacy_id;
     Click { advertiser_id, publisher_id: 0, creative_id: 0, at, click_id: String::new() }
 }

@@ -102,7 +102,7 @@ impl Exchange {
         remembered: Option<&Click>,
         reply: &mut Reply,
     ) {
-        let (Some(click), Some(advertiser)) = (remembered, reading.advertiser) else { return };
+        let (Some(click), Some(advertiser)) = (remembered, reading.advertiser.as_ref()) else { return };
         let left = cookie::window(advertiser).saturating_sub(self.opened_at.since(click.at));
         if click.click_id.is_empty() || left.is_zero() {
             return;
@@ -118,7 +118,7 @@ impl Exchange {
         let endpoint = snapshot.migration.legacy.recognise(&inbound.host, inbound.path())?;
         let reading = super::read(snapshot, endpoint, inbound, self.event_id, self.opened_at);
         let proven = reading.proven_click(snapshot);
-        let advertiser = reading.advertiser.filter(|_| is_browser(inbound))?;
+        let advertiser = reading.advertiser.as_ref().filter(|_| is_browser(inbound))?;
         reading.decoded.event.money(Field::Amount)?;
         if reading.phase.owner() == Home::Legacy {
             let (request, endpoint) = (original(inbound), reading.decoded.endpoint.name.clone());

@@ -1,5 +1,7 @@
 //! Everything that a request says, with the directory's rows and the decisions that follow from both.
 
+use std::borrow::Cow;
+
 use tracking::consent::{self, Consent, Decided, Signals};
 use tracking::cookie;
 use tracking::decode::{self, Decoded, Outcome, Problem};
@@ -23,9 +25,9 @@ pub struct Reading<'a> {
     /// When it was received.
     pub received_at: Timestamp,
     /// The programme; none if the id is missing or not mapped.
-    pub advertiser: Option<&'a Advertiser>,
+    pub advertiser: Option<Advertiser<'a>>,
     /// The publisher; none if the id is missing or not mapped.
-    pub publisher: Option<&'a Publisher>,
+    pub publisher: Option<Publisher<'a>>,
     /// Where the programme stands.
     pub phase: Phase,
     /// What the visitor permits.
@@ -50,7 +52,7 @@ pub fn read<'a>(
     received_at: Timestamp,
 ) -> Reading<'a> {
     let directory = &snapshot.directory;
-    let currency_of = |id| directory.advertiser(id).map(|row: &Advertiser| row.currency);
+    let currency_of = |id| directory.advertiser(id).map(|row| row.currency);
     let mut decoded = decode::decode(&snapshot.migration.legacy, endpoint, inbound, &currency_of);
     complete_from_creative(&mut decoded, snapshot);
     let advertiser_id = decoded.event.id(Field::AdvertiserId);
@@ -73,7 +75,7 @@ pub fn read<'a>(
         decoded.problems.push(Problem::new(format!("invalid_{}", field.name()), message));
     }
     let consent = decided.consent;
-    let phase = advertiser.map_or(Phase::Observe, |row| snapshot.policy.phase(row));
+    let phase = advertiser.as_ref().map_or(Phase::Observe, |row| snapshot.policy.phase(row));
     Reading { decoded, event_id, received_at, advertiser, publisher, phase, consent }
 }
 
@@ -103,7 +105,7 @@ fn complete_from_creative(decoded: &mut Decoded<'_, '_>, snapshot: &Snapshot) {
 impl Reading<'_> {
     /// The page that the click leads to, for a programme of the directory: the link's own destination if it
     /// lies on the merchant's domains, else the creative's page, else the merchant's.
-    pub fn landing(&self, snapshot: &Snapshot, advertiser: &Advertiser) -> Option<Landing> {
+    pub fn landing(&self, snapshot: &Snapshot, advertiser: &Advertiser<'_>) -> Option<Landing> {
         let wanted = self.decoded.event.text(Field::DestinationUrl);
         let resolved = wanted.map(|text| destination::resolve(text, &advertiser.domains));
         let refusal = match resolved {
@@ -113,12 +115,12 @@ impl Reading<'_> {
         };
         // A refused destination lands on the merchant's own page; only an absent one on the creative's.
         let creative = if refusal.is_some() { None } else { self.creative_page(snapshot, advertiser) };
-        let page = creative.unwrap_or(advertiser.landing_url.as_str());
-        let url = destination::resolve(page, &advertiser.domains).ok();
+        let page = creative.unwrap_or(Cow::Borrowed(&*advertiser.landing_url));
+        let url = destination::resolve(&page, &advertiser.domains).ok();
         url.map(|url| Landing { url, refusal })
     }
 
-    fn creative_page<'s>(&self, snapshot: &'s Snapshot, advertiser: &Advertiser) -> Option<&'s str> {
+    fn creative_page<'s>(&self, snapshot: &'s Snapshot, advertiser: &Advertiser<'_>) -> Option<Cow<'s, str>> {
         let event = &self.decoded.event;
         let named = [
             (CreativeKind::Creative, Field::CreativeId),
@@ -129,7 +131,7 @@ impl Reading<'_> {
             event.id(*field).and_then(|id| snapshot.directory.creative(*kind, id))
         });
         let mut own = rows.filter(|row| row.advertiser_id == advertiser.legacy_id);
-        own.find_map(|row| row.landing_url.as_deref())
+        own.find_map(|row| row.landing_url)
     }
 
     /// The pairs that no rule touched, as sent, joined by `&`.
@@ -167,7 +169,7 @@ impl Reading<'_> {
         if !self.consent.permits() {
             return None;
         }
-        let advertiser = self.advertiser?;
+        let advertiser = self.advertiser.as_ref()?;
         let (rules, keys) = (&snapshot.migration.cookies, &snapshot.secrets.click_id_keys);
         let cookie = inbound.header("cookie");
         cookie.and_then(|header| cookie::remembered(header, rules, advertiser, keys, self.received_at))

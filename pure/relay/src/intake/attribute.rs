@@ -112,7 +112,7 @@ pub(super) struct Attribution {
 /// The evidence that the owner is told, and who is credited in our own books.
 ///
 /// A visitor who refused leaves no trace in either: no identifier is used or passed on (I10).
-pub(super) fn attribute(arrival: &Arrival<'_>, claims: &Claims, advertiser: &Advertiser) -> Attribution {
+pub(super) fn attribute(arrival: &Arrival<'_>, claims: &Claims, advertiser: &Advertiser<'_>) -> Attribution {
     if !arrival.envelope.consent.permits() {
         return Attribution {
             evidence: Evidence::None,
@@ -177,7 +177,7 @@ struct OwnIds<'a> {
 struct Search<'a> {
     arrival: &'a Arrival<'a>,
     claims: &'a Claims,
-    advertiser: &'a Advertiser,
+    advertiser: &'a Advertiser<'a>,
 }
 
 impl<'a> Search<'a> {

@@ -31,7 +31,7 @@ pub(super) fn booking(arrival: &Arrival<'_>) -> Result<Booking, Vec<Reason>> {
     let claims = Claims::of(arrival.envelope);
     let mut reasons = validate::validate(arrival, &claims);
     let advertiser = claims.advertiser_id.and_then(|id| arrival.ground.directory.advertiser(id));
-    let (Some(advertiser), Some(amount)) = (advertiser, claims.amount) else { return Err(reasons) };
+    let (Some(advertiser), Some(amount)) = (advertiser.as_ref(), claims.amount) else { return Err(reasons) };
     let found = attribute(arrival, &claims, advertiser);
     let policy = arrival.ground.policy;
     let owner = owner(policy.legacy_lives, policy.phase(advertiser), found.click_home);
@@ -39,7 +39,7 @@ pub(super) fn booking(arrival: &Arrival<'_>) -> Result<Booking, Vec<Reason>> {
     let Attribution { evidence, credit, considered, wanted_click, .. } = found;
     let publisher = credited_publisher(arrival, &credit);
     let told = matches!(evidence, Evidence::Click(_));
-    reasons.extend(validate::mapping(owner, advertiser, told.then_some(&credit), publisher));
+    reasons.extend(validate::mapping(owner, advertiser, told.then_some(&credit), publisher.as_ref()));
     let commission = match earned(advertiser, &credit, amount) {
         Ok(commission) => commission,
         Err(reason) => {
@@ -71,14 +71,14 @@ pub(super) fn booking(arrival: &Arrival<'_>) -> Result<Booking, Vec<Reason>> {
     })
 }
 
-fn credited_publisher<'a>(arrival: &Arrival<'a>, credit: &Credit) -> Option<&'a Publisher> {
+fn credited_publisher<'a>(arrival: &Arrival<'a>, credit: &Credit) -> Option<Publisher<'a>> {
     match credit {
         Credit::To(candidate) => arrival.ground.directory.publisher(candidate.click.publisher_id),
         Credit::None(_) => None,
     }
 }
 
-fn earned(advertiser: &Advertiser, credit: &Credit, amount: Money) -> Result<Option<Money>, Reason> {
+fn earned(advertiser: &Advertiser<'_>, credit: &Credit, amount: Money) -> Result<Option<Money>, Reason> {
     if matches!(credit, Credit::None(_)) {
         return Ok(None);
     }

@@ -70,7 +70,7 @@ pub(super) fn keep(ground: &Ground<'_>, envelope: &Envelope) -> Vec<KeptClick> {
         return Vec::new();
     };
     let advertiser = ground.directory.advertiser(click.advertiser_id);
-    let moved = advertiser.is_some_and(|row| ground.policy.phase(row).owner() == Home::Primary);
+    let moved = advertiser.is_some_and(|row| ground.policy.phase(&row).owner() == Home::Primary);
     let kept = |click: Click, home, origin, alias_of| KeptClick {
         expires_at: expires_at(ground, click.advertiser_id, click.at),
         event_id: Some(envelope.event_id),

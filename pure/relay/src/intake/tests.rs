@@ -5,7 +5,7 @@ use attribution::{Account, NoCredit};
 use proptest::prelude::*;
 use tracking::Event;
 use tracking::consent::{Consent, ConsentReason};
-use tracking::directory::{Advertiser, Commission, Directory, Programme, Publisher};
+use tracking::directory::{Advertiser, Commission, Directory, Domains, Programme, Publisher};
 use tracking::event::Click;
 use units::Currency;
 
@@ -17,14 +17,14 @@ mod evidence;
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_462_261_000);
 
-fn advertiser(legacy_id: u64, primary_id: Option<u64>, wave: &str) -> Advertiser {
+fn advertiser(legacy_id: u64, primary_id: Option<u64>, wave: &str) -> Advertiser<'static> {
     Advertiser {
         legacy_id,
         primary_id,
-        name: format!("shop {legacy_id}"),
-        landing_url: "https://shop.example/".to_owned(),
-        domains: vec!["shop.example".to_owned()],
-        wave: wave.to_owned(),
+        name: format!("shop {legacy_id}").into(),
+        landing_url: "https://shop.example/".into(),
+        domains: Domains::new("shop.example"),
+        wave: wave.to_owned().into(),
         programme: Programme::Online,
         currency: Currency::USD,
         window_days: 30,
@@ -34,7 +34,7 @@ fn advertiser(legacy_id: u64, primary_id: Option<u64>, wave: &str) -> Advertiser
 }
 
 fn directory() -> Directory {
-    let publisher = |legacy_id, primary_id| Publisher { legacy_id, primary_id, name: "site".to_owned() };
+    let publisher = |legacy_id, primary_id| Publisher { legacy_id, primary_id, name: "site".into() };
     let advertisers =
         vec![advertiser(789, Some(1789), "one"), advertiser(5, Some(6), "two"), advertiser(8, None, "one")];
     Directory::new(advertisers, vec![publisher(456, Some(1456)), publisher(457, None)], Vec::new())

@@ -95,9 +95,9 @@ fn stops_money(code: &str) -> bool {
 /// publisher; none if it finds out by itself.
 pub(super) fn mapping(
     owner: Home,
-    advertiser: &Advertiser,
+    advertiser: &Advertiser<'_>,
     credit: Option<&Credit>,
-    publisher: Option<&Publisher>,
+    publisher: Option<&Publisher<'_>>,
 ) -> Vec<Reason> {
     if !needs_mapping(owner) {
         return Vec::new();

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use tracking::directory::Table;
 
 use crate::cli::Outcome;
 use crate::{settings, snapshot};
@@ -63,13 +64,11 @@ fn report(snapshot: &relay::policy::Snapshot) {
         migration.name, migration.legacy.title, migration.primary.title, snapshot.version
     );
     println!(
-        "  {} advertisers, {} publishers, {} creatives, deals and products",
-        directory.advertisers().len(),
-        directory.publishers().len(),
-        directory.creatives().len()
+        "  {}",
+        Table::ALL.map(|table| format!("{} {}", directory.count(table), table.name())).join(", ")
     );
     for wave in &snapshot.policy.waves {
-        let members = directory.advertisers().iter().filter(|row| row.wave == wave.name).count();
+        let members = directory.advertisers().filter(|row| row.wave == wave.name).count();
         println!("  wave {}: {}, {members} advertisers", wave.name, wave.phase.name());
     }
     let open: Vec<&str> = snapshot.policy.consent.open().collect();

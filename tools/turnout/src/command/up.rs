@@ -139,8 +139,11 @@ async fn start(
     lab.set_behaviour(behaviour);
     let names = ground.snapshot.migration.primary.hosts().map(str::to_owned).collect();
     let primary_tls = tls::before(lab.primary, names).await?;
-    let rows = ground.snapshot.directory.advertisers().iter();
-    let shop_tls = tls::before(lab.shop, rows.flat_map(|row| row.domains.clone()).collect()).await?;
+    let mut shops: Vec<String> = Vec::new();
+    for row in ground.snapshot.directory.advertisers() {
+        shops.extend(row.domains.iter().map(str::to_owned));
+    }
+    let shop_tls = tls::before(lab.shop, shops).await?;
     Ok(System { lab, processor, edge, edge_snapshot, primary_tls, shop_tls })
 }
 

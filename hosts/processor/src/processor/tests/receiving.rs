@@ -130,10 +130,11 @@ fn what_is_not_mapped_is_held_until_it_is() {
         "unknown_advertiser"
     );
     let mut mapped = snapshot();
-    let mut rows = mapped.directory.advertisers().to_vec();
+    let mut rows = mapped.directory.advertisers().collect::<Vec<_>>();
     rows.iter_mut().for_each(|row| row.primary_id = Some(row.legacy_id + 1000));
-    let publishers = mapped.directory.publishers().to_vec();
-    mapped.directory = tracking::directory::Directory::new(rows, publishers, Vec::new());
+    let publishers = mapped.directory.publishers().collect::<Vec<_>>();
+    let directory = tracking::directory::Directory::new(rows, publishers, Vec::new());
+    mapped.directory = directory;
     world.processor.replace_snapshot(std::sync::Arc::new(mapped));
     let outcome = world.processor.redrive(&order(1, false), world.now).unwrap();
     assert_eq!(outcome, [(event_id(1), Redriven::Decided(relay::delivery::State::Queued))]);

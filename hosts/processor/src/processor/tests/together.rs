@@ -16,15 +16,15 @@ const CONFIRMED: Reply = Reply::Says(Verdict::Confirmed);
 /// Five moved advertisers.
 fn five() -> World {
     let mut snapshot = super::world::snapshot();
-    let model = snapshot.directory.advertiser(MOVED).unwrap().clone();
+    let model = snapshot.directory.advertiser(MOVED).unwrap();
     let advertisers = (100..105).map(|legacy_id| tracking::directory::Advertiser {
         legacy_id,
         primary_id: Some(legacy_id + 1000),
         ..model.clone()
     });
-    let publisher = snapshot.directory.publisher(456).unwrap().clone();
-    snapshot.directory =
-        tracking::directory::Directory::new(advertisers.collect(), vec![publisher], Vec::new());
+    let publisher = snapshot.directory.publisher(456).unwrap();
+    let directory = tracking::directory::Directory::new(advertisers.collect(), vec![publisher], Vec::new());
+    snapshot.directory = directory;
     World::with(snapshot)
 }
 

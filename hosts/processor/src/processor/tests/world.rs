@@ -10,7 +10,7 @@ use relay::policy::{Phase, Secrets, Snapshot, Wave};
 use relay::{Envelope, Purpose, Sealed};
 use tracking::consent::{Consent, ConsentReason};
 use tracking::dialect::AnswerBody;
-use tracking::directory::{Advertiser, Commission, Directory, Programme, Publisher};
+use tracking::directory::{Advertiser, Commission, Directory, Domains, Programme, Publisher};
 use tracking::event::Click;
 use tracking::{Answer, Class, Event, Field, Home, Inbound, Method, SendFailure, Value, Verdict};
 use units::{Currency, EventId, Money, Seed, Timestamp};
@@ -28,14 +28,14 @@ pub(crate) const UNMAPPED: u64 = 13;
 
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_795_462_260_000);
 
-fn advertiser(legacy_id: u64) -> Advertiser {
+fn advertiser(legacy_id: u64) -> Advertiser<'static> {
     Advertiser {
         legacy_id,
         primary_id: (legacy_id != UNMAPPED).then_some(legacy_id + 1000),
-        name: format!("shop {legacy_id}"),
-        landing_url: "https://shop.example/".to_owned(),
-        domains: vec!["shop.example".to_owned()],
-        wave: if legacy_id == OBSERVED { "stays" } else { "moves" }.to_owned(),
+        name: format!("shop {legacy_id}").into(),
+        landing_url: "https://shop.example/".into(),
+        domains: Domains::new("shop.example"),
+        wave: if legacy_id == OBSERVED { "stays" } else { "moves" }.into(),
         programme: Programme::Online,
         currency: Currency::USD,
         window_days: 30,
@@ -55,8 +55,7 @@ pub(crate) fn secrets() -> Secrets {
 pub(crate) fn snapshot() -> Snapshot {
     let mut snapshot = directory::load(None, secrets()).unwrap_or_else(|error| panic!("{error}"));
     let advertisers = [MOVED, DEDUPLICATES, OBSERVED, UNMAPPED].map(advertiser).to_vec();
-    let publisher =
-        |legacy_id| Publisher { legacy_id, primary_id: Some(legacy_id + 1000), name: String::new() };
+    let publisher = |legacy_id| Publisher { legacy_id, primary_id: Some(legacy_id + 1000), name: "".into() };
     snapshot.directory = Directory::new(advertisers, vec![publisher(456), publisher(457)], Vec::new());
     let wave = |name: &str, phase| Wave { name: name.to_owned(), phase };
     snapshot.policy.waves = vec![wave("moves", Phase::Moved), wave("stays", Phase::Observe)];

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tracking::click_id::Keys;
-use tracking::directory::{Advertiser, Commission, Directory, Programme, Publisher};
+use tracking::directory::{Advertiser, Commission, Directory, Domains, Programme, Publisher};
 use tracking::migration::Migration;
 use tracking::{Inbound, Method};
 use units::Currency;
@@ -173,15 +173,15 @@ fn migration() -> Migration {
     migration
 }
 
-fn advertiser(legacy_id: u64, wave: &str, programme: Programme) -> Advertiser {
+fn advertiser(legacy_id: u64, wave: &str, programme: Programme) -> Advertiser<'static> {
     let domain = format!("shop{legacy_id}.test");
     Advertiser {
         legacy_id,
         primary_id: Some(1000 + legacy_id),
-        name: format!("Shop {legacy_id}"),
-        landing_url: format!("https://{domain}/home"),
-        domains: vec![domain],
-        wave: wave.to_owned(),
+        name: format!("Shop {legacy_id}").into(),
+        landing_url: format!("https://{domain}/home").into(),
+        domains: Domains::new(domain),
+        wave: wave.to_owned().into(),
         programme,
         currency: Currency::USD,
         window_days: 30,
@@ -198,7 +198,7 @@ pub(super) fn snapshot() -> Arc<Snapshot> {
         advertiser(2, "gone", Programme::Offline),
         advertiser(3, "here", Programme::Online),
     ];
-    let sites = vec![Publisher { legacy_id: 7, primary_id: Some(2007), name: "Site".to_owned() }];
+    let sites = vec![Publisher { legacy_id: 7, primary_id: Some(2007), name: "Site".into() }];
     let wave = |name: &str, phase| Wave { name: name.to_owned(), phase };
     Arc::new(Snapshot {
         version: "test".to_owned(),
