@@ -44,6 +44,22 @@ impl Ledger {
     }
 }
 
+impl Ledger {
+    /// The voucher codes that are bound in a programme, at most `limit`.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn vouchers(&self, advertiser_id: u64, limit: usize) -> Result<Vec<BoundVoucher>, LedgerError> {
+        let query = "SELECT code, publisher_id, starts_at, ends_at FROM bound_vouchers
+            WHERE advertiser_id = ?1 ORDER BY code LIMIT ?2";
+        sql::all(&self.connection, query, (sql::int(advertiser_id), sql::limit(limit)), |row| {
+            let [starts_at, ends_at] = [row.get(2)?, row.get(3)?].map(|at: Option<i64>| at.map(sql::time));
+            let (code, publisher_id) = (row.get(0)?, sql::uint(row.get(1)?));
+            Ok(BoundVoucher { advertiser_id, code, publisher_id, starts_at, ends_at })
+        })
+    }
+}
+
 impl Transaction<'_> {
     /// Keeps a click under its id. The first of an id stays, because a click happens once; only an imported one
     /// knows better than an id that was merely seen on its way.
@@ -103,19 +119,21 @@ impl Transaction<'_> {
         sql::run(&self.inner, delete, row, "sweep clicks")
     }
 
-    /// Binds a voucher code to a publisher; what it was bound to before is forgotten.
+    /// Binds a voucher code to a publisher; what it was bound to before is forgotten. False if it was bound so
+    /// already.
     ///
     /// # Errors
     /// If the store fails.
-    pub fn bind_voucher(&mut self, bound: &BoundVoucher) -> Result<(), LedgerError> {
+    pub fn bind_voucher(&mut self, bound: &BoundVoucher) -> Result<bool, LedgerError> {
         let insert = "INSERT INTO bound_vouchers (advertiser_id, code, publisher_id, starts_at, ends_at)
             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (advertiser_id, code) DO UPDATE SET
-            publisher_id = excluded.publisher_id, starts_at = excluded.starts_at, ends_at = excluded.ends_at";
+            publisher_id = excluded.publisher_id, starts_at = excluded.starts_at, ends_at = excluded.ends_at
+            WHERE publisher_id <> excluded.publisher_id OR starts_at IS NOT excluded.starts_at
+            OR ends_at IS NOT excluded.ends_at";
         let [advertiser, publisher] = [bound.advertiser_id, bound.publisher_id].map(sql::int);
         let [starts_at, ends_at] = [bound.starts_at, bound.ends_at].map(|at| at.map(Timestamp::as_millis));
         let row = (advertiser, &bound.code, publisher, starts_at, ends_at);
-        sql::run(&self.inner, insert, row, "bind a voucher")?;
-        Ok(())
+        Ok(sql::run(&self.inner, insert, row, "bind a voucher")? == 1)
     }
 
     /// Forgets a bound voucher code. False if it was not bound.

@@ -1,3 +1,4 @@
+mod clicks;
 mod deliveries;
 mod files;
 mod model;

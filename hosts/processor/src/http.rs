@@ -3,9 +3,10 @@
 //! An error is JSON with a code and a message that says what to do. `POST /v1/batches` answers only after the
 //! batch is durable.
 
+mod evidence;
 mod operator;
 mod reply;
-mod shapes;
+pub(crate) mod shapes;
 
 use std::sync::Arc;
 

@@ -18,6 +18,7 @@ mod serve;
 pub use desk::{Desk, DeskClosed};
 pub use drive::{Sending, Upstream};
 pub use processor::{
-    Delivery, DeliveryId, Ended, Processor, ProcessorError, ReceiveError, Received, Redrive, Status,
+    Delivery, DeliveryId, Ended, Imported, ImportedClick, ImportedVoucher, Processor, ProcessorError,
+    ReceiveError, Received, Redrive, Status, import_clicks, import_vouchers, journal_import, show_click,
 };
 pub use serve::{FactSink, Running, Settings, serve};

@@ -20,6 +20,9 @@ use relay::policy::Snapshot;
 use tracking::Home;
 use units::{EventId, Seed, Timestamp};
 
+pub use clicks::{
+    Imported, ImportedClick, ImportedVoucher, import_clicks, import_vouchers, journal_import, show_click,
+};
 pub use deliver::{Delivery, DeliveryId};
 pub use people::Redrive;
 pub use receive::{ReceiveError, Received};

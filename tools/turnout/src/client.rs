@@ -39,10 +39,20 @@ pub(crate) fn ask(
     path: &str,
     body: Option<&serde_json::Value>,
 ) -> Result<serde_json::Value, AskError> {
+    ask_with(address, token, method, path, &body.map(serde_json::Value::to_string).unwrap_or_default())
+}
+
+/// The same with a body that is JSON already.
+pub(crate) fn ask_with(
+    address: &str,
+    token: &str,
+    method: &str,
+    path: &str,
+    body: &str,
+) -> Result<serde_json::Value, AskError> {
     let silence = |source| AskError::Silence { address: address.to_owned(), source };
     let mut stream = TcpStream::connect(address).map_err(silence)?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(silence)?;
-    let body = body.map(serde_json::Value::to_string).unwrap_or_default();
     let length = body.len();
     let head = format!(
         "{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\naccept: application/json\r\n\

@@ -3,16 +3,19 @@
 mod ask;
 pub(crate) mod audit;
 pub(crate) mod check;
+pub(crate) mod clicks;
 pub(crate) mod compare;
 pub(crate) mod dead;
 pub(crate) mod explain;
 pub(crate) mod fault;
+mod import;
 pub(crate) mod load;
 pub(crate) mod queue;
 pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod translate;
 pub(crate) mod up;
+pub(crate) mod vouchers;
 
 use std::error::Error;
 use std::time::Duration;

@@ -38,6 +38,7 @@ pub(super) fn router(hall: &Hall) -> Router<Hall> {
         .route("/conversions/{event_id}", get(conversion))
         .route("/transactions", get(transactions))
         .route("/audit", get(audit))
+        .merge(super::evidence::router())
         .layer(from_fn_with_state(hall.clone(), only_operators))
 }
 

@@ -4,7 +4,7 @@
 use ledger::{AtRisk, Audit, AuditRow, ConversionRow, PostingRow, Redriven, Shown};
 use relay::Envelope;
 use relay::delivery::{GateStatus, State};
-use relay::intake::Considered;
+use relay::intake::{BoundVoucher, Considered, KeptClick};
 use serde_json::{Map, Value, json};
 use units::{EventId, Money, Timestamp};
 
@@ -107,6 +107,37 @@ fn posting(row: &PostingRow) -> Value {
         "party": row.posting.map(|line| line.account.party()),
         "amount": money(row.posting.map(|line| line.amount)),
     })
+}
+
+/// A click that is kept.
+pub(crate) fn click(kept: &KeptClick) -> Value {
+    let click = &kept.click;
+    json!({
+        "click_id": click.click_id,
+        "advertiser_id": click.advertiser_id,
+        "publisher_id": click.publisher_id,
+        "creative_id": Some(click.creative_id).filter(|id| *id > 0),
+        "clicked_at": time(Some(click.at)),
+        "origin": kept.origin.name(),
+        "platform": kept.home.map(|home| home.name()),
+        "alias_of": kept.alias_of,
+        "event_id": kept.event_id,
+        "expires_at": time(Some(kept.expires_at)),
+    })
+}
+
+/// The bound voucher codes of a programme.
+pub(crate) fn vouchers(rows: &[BoundVoucher]) -> Value {
+    let row = |bound: &BoundVoucher| {
+        json!({
+            "advertiser_id": bound.advertiser_id,
+            "code": bound.code,
+            "publisher_id": bound.publisher_id,
+            "starts_at": time(bound.starts_at),
+            "ends_at": time(bound.ends_at),
+        })
+    };
+    json!({ "vouchers": rows.iter().map(row).collect::<Vec<_>>() })
 }
 
 fn considered(piece: &Considered) -> Value {

@@ -1,10 +1,16 @@
-//! Clicks that become known after the conversions that name them.
+//! Clicks that become known after the conversions that name them, and what an operator imports.
 
-use ledger::{LedgerError, Transaction};
+use ledger::{By, Keeping, Ledger, LedgerError, Transaction};
 use relay::Envelope;
-use relay::intake::{self, Ground, Known};
+use relay::intake::{self, BoundVoucher, Ground, KeptClick, Known, Origin, voucher_code};
 use relay::policy::Snapshot;
+use serde::{Deserialize, Serialize};
+use tracking::Home;
+use tracking::event::Click;
 use units::Timestamp;
+
+use super::{Processor, ProcessorError};
+use crate::http::shapes;
 
 /// Most conversions that one click makes better. One click leads to a handful of orders; an id that many
 /// unrelated ones share is no click id.
@@ -29,4 +35,188 @@ pub(super) fn reconsider(
         }
     }
     Ok(corrected)
+}
+
+/// A click of an operator's file. Ids are the legacy platform's.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ImportedClick {
+    /// Its id, as a conversion names it.
+    pub click_id: String,
+    /// The programme.
+    pub advertiser_id: u64,
+    /// Who referred.
+    pub publisher_id: u64,
+    /// With what; 0 if nobody knows.
+    pub creative_id: u64,
+    /// When.
+    pub at: Timestamp,
+    /// True if it happened on the new platform.
+    pub primary: bool,
+}
+
+/// A voucher code of an operator's file.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ImportedVoucher {
+    /// The programme.
+    pub advertiser_id: u64,
+    /// The code, as shops write it.
+    pub code: String,
+    /// Whose it is; none to bind it to nobody any more.
+    pub publisher_id: Option<u64>,
+    /// From when; none for always.
+    pub starts_at: Option<Timestamp>,
+    /// Until when, exclusively; none for ever.
+    pub ends_at: Option<Timestamp>,
+}
+
+/// What a part of an import came to.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Imported {
+    /// Rows that are new, or change something.
+    pub new: u64,
+    /// Rows that were known before.
+    pub known: u64,
+    /// Ids that are known with another advertiser, publisher or time: the first stays.
+    pub differing: Vec<String>,
+    /// Rows whose advertiser is not in the directory. They are kept all the same.
+    pub unmapped: u64,
+    /// Rows that are older than their programme's window and the margin after it: no use to anybody.
+    pub expired: u64,
+    /// Conversions that a row made better.
+    pub corrected: u64,
+}
+
+/// Keeps clicks of an operator's file in one transaction, and looks again at the conversions that name one.
+///
+/// # Errors
+/// If the ledger fails; then none of them is kept.
+pub fn import_clicks(
+    ledger: &mut Ledger,
+    snapshot: &Snapshot,
+    mut rows: Vec<ImportedClick>,
+    now: Timestamp,
+) -> Result<Imported, LedgerError> {
+    let ground = Ground::of(snapshot);
+    let mut imported = Imported::default();
+    // In the order of the table, so that neighbours share its pages. The first of an id stays the first.
+    rows.sort_by(|one, other| one.click_id.cmp(&other.click_id));
+    let mut transaction = ledger.transaction(now)?;
+    for row in rows {
+        imported.unmapped += u64::from(snapshot.directory.advertiser(row.advertiser_id).is_none());
+        let kept = kept(&ground, row);
+        if kept.expires_at < now {
+            imported.expired += 1;
+            continue;
+        }
+        match transaction.keep_click(&kept)? {
+            Keeping::New => {
+                imported.new += 1;
+                imported.corrected +=
+                    reconsider(&mut transaction, snapshot, &kept.click.click_id, now)? as u64;
+            }
+            Keeping::Known => imported.known += 1,
+            Keeping::Differs => imported.differing.push(kept.click.click_id),
+        }
+    }
+    transaction.commit()?;
+    Ok(imported)
+}
+
+fn kept(ground: &Ground<'_>, row: ImportedClick) -> KeptClick {
+    let ImportedClick { click_id, advertiser_id, publisher_id, creative_id, at, primary } = row;
+    KeptClick {
+        expires_at: intake::expires_at(ground, advertiser_id, at),
+        click: Click { advertiser_id, publisher_id, creative_id, at, click_id },
+        home: Some(if primary { Home::Primary } else { Home::Legacy }),
+        origin: Origin::Imported,
+        alias_of: None,
+        event_id: None,
+    }
+}
+
+/// Binds voucher codes of an operator's file to their publishers, in one transaction.
+///
+/// # Errors
+/// If the ledger fails; then none of them is bound.
+pub fn import_vouchers(
+    ledger: &mut Ledger,
+    snapshot: &Snapshot,
+    rows: &[ImportedVoucher],
+    now: Timestamp,
+) -> Result<Imported, LedgerError> {
+    let mut imported = Imported::default();
+    let mut transaction = ledger.transaction(now)?;
+    for row in rows {
+        let (advertiser_id, code) = (row.advertiser_id, voucher_code(&row.code));
+        imported.unmapped += u64::from(snapshot.directory.advertiser(advertiser_id).is_none());
+        let changed = match row.publisher_id {
+            Some(publisher_id) => {
+                let (starts_at, ends_at) = (row.starts_at, row.ends_at);
+                let bound = BoundVoucher { advertiser_id, code, publisher_id, starts_at, ends_at };
+                transaction.bind_voucher(&bound)?
+            }
+            None => transaction.unbind_voucher(advertiser_id, &code)?,
+        };
+        imported.new += u64::from(changed);
+        imported.known += u64::from(!changed);
+    }
+    transaction.commit()?;
+    Ok(imported)
+}
+
+/// The click that is kept under an id, as the operator's interface shows it.
+///
+/// # Errors
+/// If the ledger fails.
+pub fn show_click(ledger: &Ledger, click_id: &str) -> Result<Option<serde_json::Value>, LedgerError> {
+    Ok(ledger.click(click_id)?.map(|kept| shapes::click(&kept)))
+}
+
+/// Writes down who imported what.
+///
+/// # Errors
+/// If the ledger fails.
+pub fn journal_import(
+    ledger: &mut Ledger,
+    what: &str,
+    by: By<'_>,
+    now: Timestamp,
+) -> Result<(), LedgerError> {
+    let mut transaction = ledger.transaction(now)?;
+    transaction.journal(by.actor, what, None, by.why)?;
+    transaction.commit()
+}
+
+impl Processor {
+    /// Keeps clicks of an operator's file.
+    ///
+    /// # Errors
+    /// If the ledger fails; then none of them is kept.
+    pub fn import_clicks(
+        &mut self,
+        rows: Vec<ImportedClick>,
+        now: Timestamp,
+    ) -> Result<Imported, ProcessorError> {
+        Ok(import_clicks(&mut self.ledger, &self.snapshot, rows, now)?)
+    }
+
+    /// Binds voucher codes of an operator's file.
+    ///
+    /// # Errors
+    /// If the ledger fails; then none of them is bound.
+    pub fn import_vouchers(
+        &mut self,
+        rows: &[ImportedVoucher],
+        now: Timestamp,
+    ) -> Result<Imported, ProcessorError> {
+        Ok(import_vouchers(&mut self.ledger, &self.snapshot, rows, now)?)
+    }
+
+    /// Writes down who imported what.
+    ///
+    /// # Errors
+    /// If the ledger fails.
+    pub fn journal_import(&mut self, what: &str, by: By<'_>, now: Timestamp) -> Result<(), ProcessorError> {
+        Ok(journal_import(&mut self.ledger, what, by, now)?)
+    }
 }

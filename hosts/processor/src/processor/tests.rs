@@ -1,3 +1,4 @@
+mod clicks;
 mod delivering;
 mod histories;
 mod receiving;

@@ -52,6 +52,13 @@ impl Where {
         Ok(client::ask(&address, &run.token, method, &format!("/v1/operator{path}"), body)?)
     }
 
+    /// Tells the processor something that is JSON already.
+    pub(crate) fn tell_processor(&self, path: &str, body: &str) -> Result<Value, NoAnswer> {
+        let run = self.running()?;
+        let address = run.processor.ok_or_else(|| NoAnswer::Role("processor", self.data.clone()))?;
+        Ok(client::ask_with(&address, &run.token, "POST", &format!("/v1/operator{path}"), body)?)
+    }
+
     /// Asks the edge how it stands.
     pub(crate) fn edge(&self) -> Result<Value, NoAnswer> {
         let run = self.running()?;

@@ -1,0 +1,154 @@
+//! Clicks that are imported or recorded, before and after the conversions that name them.
+
+use relay::Envelope;
+use relay::intake::EvidenceKind;
+use tracking::{Class, Field, Home, Value, Verdict};
+
+use super::world::{MOVED, OBSERVED, Reply, START, Sale, World, batch, carries, event_id, home, sale};
+use crate::{ImportedClick, ImportedVoucher};
+
+const OLD: &str = "11k8_cr29d";
+
+fn click(advertiser_id: u64, primary: bool) -> ImportedClick {
+    let at = START.minus(std::time::Duration::from_secs(86_400));
+    let (publisher_id, creative_id) = (457, 0);
+    ImportedClick { click_id: OLD.to_owned(), advertiser_id, publisher_id, creative_id, at, primary }
+}
+
+fn naming(id: u64, advertiser_id: u64) -> Envelope {
+    let mut envelope = Sale { clicked: false, ..sale(id, advertiser_id) }.envelope();
+    envelope.event.set(Field::ClickId, Value::Text(OLD.to_owned()));
+    envelope
+}
+
+fn receive(world: &mut World, envelopes: &[Envelope]) {
+    let entries = envelopes.iter().map(Envelope::encode).collect();
+    world.processor.receive(&batch(entries), world.now).unwrap();
+}
+
+/// Owner, publisher and evidence of a conversion.
+fn stands(world: &World, id: u64) -> (Option<Home>, Option<u64>, String) {
+    let row = world.processor.ledger().conversion(event_id(id)).unwrap().unwrap();
+    (row.owner, row.publisher_id, row.evidence)
+}
+
+fn by_record(owner: Home) -> (Option<Home>, Option<u64>, String) {
+    (Some(owner), Some(457), EvidenceKind::ClickId.name().to_owned())
+}
+
+#[test]
+fn an_imported_click_decides_the_owner_while_legacy_lives() {
+    for (primary, lives, owner) in
+        [(false, true, Home::Legacy), (true, true, Home::Primary), (false, false, Home::Primary)]
+    {
+        let mut world = World::new();
+        let mut snapshot = super::world::snapshot();
+        snapshot.policy.legacy_lives = lives;
+        world.processor.replace_snapshot(std::sync::Arc::new(snapshot));
+        world.processor.import_clicks(vec![click(MOVED, primary)], world.now).unwrap();
+        receive(&mut world, &[naming(1, MOVED)]);
+        assert_eq!(stands(&world, 1), by_record(owner), "{primary} {lives}");
+        let mut asked = None;
+        world.deliver(|delivery| {
+            assert!(carries(delivery, 1));
+            asked = Some(home(delivery));
+            Reply::Says(Verdict::Confirmed)
+        });
+        assert_eq!(asked, Some(owner), "at once: there is evidence");
+        world.assert_balanced();
+    }
+}
+
+#[test]
+fn a_click_that_becomes_known_after_the_sale_corrects_it_in_time_and_changes_its_owner() {
+    let mut world = World::new();
+    receive(&mut world, &[naming(1, MOVED)]);
+    assert_eq!(stands(&world, 1), (Some(Home::Primary), None, "none".to_owned()));
+    assert_eq!(world.deliver(|_| Reply::Says(Verdict::Confirmed)), 0, "it waits for evidence");
+    let imported = world.processor.import_clicks(vec![click(MOVED, false)], world.now).unwrap();
+    assert_eq!((imported.new, imported.corrected), (1, 1));
+    assert_eq!(stands(&world, 1), by_record(Home::Legacy));
+    let shown = world.processor.ledger().show(event_id(1)).unwrap().unwrap();
+    assert!(shown.sealed, "its own sealed part is still what is sent");
+    let done: Vec<&str> = shown.journal.iter().map(|entry| entry.action.as_str()).collect();
+    assert_eq!(done, ["correct", "change owner"]);
+    assert_eq!(
+        world.deliver(|delivery| {
+            assert_eq!(home(delivery), Home::Legacy);
+            Reply::Says(Verdict::Taken)
+        }),
+        1
+    );
+    assert_eq!(world.state(1), "taken");
+    let again = world.processor.import_clicks(vec![click(MOVED, false)], world.now).unwrap();
+    assert_eq!((again.new, again.known, again.corrected), (0, 1, 0));
+    world.assert_balanced();
+}
+
+#[test]
+fn a_click_that_becomes_known_after_sending_corrects_the_books_and_never_the_owner() {
+    let mut world = World::new();
+    receive(&mut world, &[naming(1, MOVED)]);
+    world.now = world.now.plus(std::time::Duration::from_secs(61));
+    assert_eq!(world.deliver(|_| Reply::Says(Verdict::Taken)), 1);
+    world.processor.import_clicks(vec![click(MOVED, false)], world.now).unwrap();
+    assert_eq!(stands(&world, 1), by_record(Home::Primary));
+    let row = world.processor.ledger().conversion(event_id(1)).unwrap().unwrap();
+    assert!(row.corrected_late, "a person sees it");
+    assert_eq!(row.commission.unwrap().decimal(), "1.00");
+    world.assert_balanced();
+}
+
+#[test]
+fn a_first_hops_id_is_found_whichever_comes_first() {
+    for click_first in [true, false] {
+        let mut world = World::new();
+        let mut hop = sale(7, OBSERVED).envelope();
+        hop.event.class = Class::Click;
+        hop.event.set(Field::HopClickId, Value::Text(OLD.to_owned()));
+        let mut envelopes = [hop, naming(1, OBSERVED)];
+        if !click_first {
+            envelopes.reverse();
+        }
+        receive(&mut world, &envelopes);
+        let expected = (Some(Home::Legacy), Some(456), EvidenceKind::ClickId.name().to_owned());
+        assert_eq!(stands(&world, 1), expected, "{click_first}");
+        let kept = world.processor.ledger().click(OLD).unwrap().unwrap();
+        assert_eq!((kept.alias_of.as_deref(), kept.event_id), (Some("t1_7"), Some(event_id(7))));
+        world.assert_balanced();
+    }
+}
+
+#[test]
+fn a_bound_voucher_is_told_to_the_platform() {
+    let mut world = World::new();
+    let voucher = ImportedVoucher {
+        advertiser_id: MOVED,
+        code: "save10".to_owned(),
+        publisher_id: Some(457),
+        starts_at: None,
+        ends_at: None,
+    };
+    world.processor.import_vouchers(&[voucher], world.now).unwrap();
+    let mut envelope = Sale { clicked: false, ..sale(1, MOVED) }.envelope();
+    envelope.event.set(Field::VoucherCodes, Value::List(vec!["Save10".to_owned()]));
+    receive(&mut world, &[envelope]);
+    assert_eq!(stands(&world, 1), (Some(Home::Primary), Some(457), "voucher".to_owned()));
+    let deliveries = world.deliveries();
+    assert_eq!(deliveries.len(), 1, "at once: there is evidence");
+    let body = String::from_utf8(deliveries[0].request.body.clone()).unwrap();
+    assert!(body.contains("SAVE10") && !body.contains("1457"), "by the code alone: {body}");
+    world.assert_balanced();
+}
+
+#[test]
+fn expired_clicks_go_with_the_next_batch() {
+    let mut world = World::new();
+    world.processor.import_clicks(vec![click(MOVED, false)], world.now).unwrap();
+    world.now = world.now.plus(std::time::Duration::from_secs(58 * 86_400));
+    world.receive(&[sale(1, MOVED)]);
+    assert_eq!(world.processor.ledger().clicks_count().unwrap(), 1, "its window and the margin are not over");
+    world.now = world.now.plus(std::time::Duration::from_secs(2 * 86_400));
+    world.receive(&[sale(2, MOVED)]);
+    assert_eq!(world.processor.ledger().clicks_count().unwrap(), 0);
+}
