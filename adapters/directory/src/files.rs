@@ -14,6 +14,11 @@ pub fn embedded(path: &str) -> Option<&'static str> {
     EMBEDDED.iter().find(|(name, _)| *name == path).map(|(_, text)| *text)
 }
 
+/// Every shipped file whose path begins with `start`: path and text, in the order of paths.
+pub fn embedded_under(start: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    EMBEDDED.iter().copied().filter(move |(path, _)| path.starts_with(start))
+}
+
 /// The files of one migration.
 #[derive(Debug)]
 pub struct Files {
@@ -35,6 +40,11 @@ impl Files {
     /// The migration that the binary ships as its default.
     pub fn embedded_default() -> Self {
         Self::embedded_with(BTreeMap::new())
+    }
+
+    /// The migration called `name` that the binary ships.
+    pub fn embedded(name: &str) -> Self {
+        Self { place: Place::Embedded { folder: format!("migrations/{name}"), replaced: BTreeMap::new() } }
     }
 
     /// The shipped default with some of its files replaced, by name.

@@ -18,7 +18,7 @@ use tracking::directory::Directory;
 use tracking::migration::Migration;
 use tracking::source::Mistake;
 
-pub use files::{Files, embedded};
+pub use files::{Files, embedded, embedded_under};
 pub use import::{ImportError, Imported, import};
 pub use maps::{MapError, Maps, Version, counts};
 

@@ -138,6 +138,11 @@ impl<'s, 'a> Section<'s, 'a> {
         typed
     }
 
+    /// True if `key` is there, whatever its value.
+    pub fn has(&self, key: &'static str) -> bool {
+        self.value(key).is_some()
+    }
+
     /// A text.
     pub fn text(&self, key: &'static str) -> Option<String> {
         self.typed(key, "a text", |value| value.as_str().map(str::to_owned))

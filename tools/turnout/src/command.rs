@@ -2,10 +2,13 @@
 
 mod ask;
 pub(crate) mod audit;
+pub(crate) mod census;
 pub(crate) mod check;
 pub(crate) mod clicks;
 pub(crate) mod compare;
 pub(crate) mod dead;
+pub(crate) mod dialect;
+pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod fault;
 mod import;

@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use tracking::{Inbound, Method};
 
+use crate::batch::LINE_BYTES_MAX;
+
 /// A request as a JSON line.
 #[derive(Debug, Deserialize)]
 struct Line {
@@ -23,6 +25,9 @@ fn get() -> String {
 /// # Errors
 /// What is wrong with it, for a person.
 pub(crate) fn read(line: &[u8]) -> Result<Inbound, String> {
+    if line.len() > LINE_BYTES_MAX {
+        return Err(format!("the line is longer than {LINE_BYTES_MAX} bytes, and its end was skipped"));
+    }
     let line = line.trim_ascii();
     if line.is_empty() {
         return Err("the line is empty: a URL or a JSON object is expected".to_owned());

@@ -1,6 +1,7 @@
 //! Turnout: every role and every operator command in one binary.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a command line does")]
 
+mod batch;
 mod cli;
 mod client;
 mod clock;

@@ -11,6 +11,13 @@ use crate::wire::{Answer, Judged, Verdict};
 /// The longest wait that a platform can ask for; a longer one is held to this.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(15 * 60);
 
+impl Dialect {
+    /// What the answer of this platform's `endpoint` to `event` means.
+    pub fn judge(&self, endpoint: &str, event: &Event, answer: &Answer) -> Judged {
+        judge(self, endpoint, event, answer)
+    }
+}
+
 pub(super) fn judge(dialect: &Dialect, endpoint: &str, event: &Event, answer: &Answer) -> Judged {
     let rules = dialect.endpoint(endpoint).map_or(&[][..], |endpoint| endpoint.answers.as_slice());
     let retry_after = retry_after(answer);

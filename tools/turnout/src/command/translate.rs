@@ -1,6 +1,6 @@
 //! `turnout translate`: requests in, one JSON line for each out.
 
-use std::io::{self, BufRead, BufWriter, Write};
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,14 +13,18 @@ use serde::Serialize;
 use tracking::{Event, Outbound};
 use units::{Seed, Timestamp};
 
+use crate::batch::{self, Batch, LINE_BYTES_MAX};
 use crate::cli::Outcome;
 use crate::clock::{parse_time, wall_clock};
 use crate::{input, snapshot};
 
+/// Most of a line that is repeated in its answer: all of it, unless it is longer than any line that is read.
+const SHOWN_BYTES_MAX: usize = LINE_BYTES_MAX;
+
 /// Read requests on standard input, one a line, and write one JSON line for each.
 ///
 /// A line is a bare URL, or a JSON object {"method","url","headers":[[name,value],...],"body"}. A bad line gets
-/// a line with its problem, and reading goes on.
+/// a line with its problem, and reading goes on. Lines come out in the order they came in, from all cores.
 ///
 /// Example: echo 'https://www.example.com/path?name=value' | turnout translate
 #[derive(Debug, Args)]
@@ -88,42 +92,44 @@ struct ProblemLine {
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let snapshot = Arc::new(snapshot::load(arguments.migration.as_deref())?);
     let now = arguments.now.unwrap_or_else(wall_clock);
-    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    let mut line = Vec::new();
-    let mut reader = io::stdin().lock();
-    for number in 0_u64.. {
-        line.clear();
-        if reader.read_until(b'\n', &mut line)? == 0 {
-            break;
-        }
-        let seed = Seed(arguments.seed).fork(number);
-        if let Err(error) = write_line(&mut out, &line, &snapshot, seed, now) {
-            // Whoever reads us has seen enough, as `head` does.
-            if error.kind() == io::ErrorKind::BrokenPipe {
-                return Ok(ExitCode::SUCCESS);
-            }
-            return Err(error.into());
-        }
+    let seed = Seed(arguments.seed);
+    let mut out = io::stdout().lock();
+    let emit = |lines: io::Result<Vec<u8>>| {
+        out.write_all(&lines?)?;
+        out.flush()
+    };
+    match batch::run(io::stdin(), |batch| write_batch(batch, &snapshot, seed, now), emit) {
+        // Whoever reads us has seen enough, as `head` does.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(error.into()),
+        Ok(()) => Ok(ExitCode::SUCCESS),
     }
-    out.flush()?;
-    Ok(ExitCode::SUCCESS)
+}
+
+fn write_batch(batch: &Batch, snapshot: &Arc<Snapshot>, seed: Seed, now: Timestamp) -> io::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    for (number, line) in batch.lines() {
+        write_line(&mut out, line, snapshot, seed.fork(number), now)?;
+    }
+    Ok(out)
 }
 
 fn write_line(
-    out: &mut impl Write,
+    out: &mut Vec<u8>,
     line: &[u8],
     snapshot: &Arc<Snapshot>,
     seed: Seed,
     now: Timestamp,
 ) -> io::Result<()> {
-    let shown = String::from_utf8_lossy(line);
+    let shown = String::from_utf8_lossy(line.get(..SHOWN_BYTES_MAX).unwrap_or(line));
     let shown = shown.trim_end_matches(['\n', '\r']);
     let described = match input::read(line) {
         Ok(inbound) => describe(shown, translate(&inbound, snapshot, seed, now)),
         Err(message) => bad(shown, message),
     };
     serde_json::to_writer(&mut *out, &described)?;
-    out.write_all(b"\n")
+    out.push(b'\n');
+    Ok(())
 }
 
 /// The line of one request, as JSON.
