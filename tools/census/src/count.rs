@@ -57,7 +57,7 @@ pub struct Census {
     pub endpoints: Vec<Endpoint>,
     /// Every shape.
     pub shapes: Vec<Shape>,
-    by_place: HashMap<(Vec<u8>, Vec<u8>, Option<u32>), u32>,
+    by_place: HashMap<Place, u32>,
     by_names: HashMap<(u32, Vec<u32>), u32>,
     slots: Vec<(u64, u32)>,
     seed: u64,
@@ -108,7 +108,10 @@ pub struct Shape {
     pub requests: u64,
 }
 
-/// One pair of a query, and the name's hash.
+/// What makes an endpoint: its host, its path with patterns, and what was recognised.
+type Place = (Vec<u8>, Vec<u8>, Option<u32>);
+
+/// One pair of a query: its name, and its value if it has one.
 type Pair<'l> = (&'l [u8], Option<&'l [u8]>);
 
 impl Census {
@@ -224,7 +227,7 @@ impl Census {
         self.shape_of(place, parameters)
     }
 
-    fn endpoint(&mut self, key: (Vec<u8>, Vec<u8>, Option<u32>)) -> u32 {
+    fn endpoint(&mut self, key: Place) -> u32 {
         if let Some(place) = self.by_place.get(&key) {
             return *place;
         }
@@ -247,7 +250,7 @@ impl Census {
 }
 
 impl Endpoint {
-    fn new((host, path, recognised): (Vec<u8>, Vec<u8>, Option<u32>)) -> Self {
+    fn new((host, path, recognised): Place) -> Self {
         let (methods, parameters, by_name) = (Vec::new(), Vec::new(), HashMap::new());
         Self { host, path, recognised, requests: 0, methods, parameters, by_name }
     }

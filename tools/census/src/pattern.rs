@@ -187,28 +187,34 @@ fn mixed(value: &[u8], kinds: u16) -> Pattern {
             return Pattern::Decimal;
         }
     }
-    if kinds & COMMA != 0 || has(value, b"%2c") {
+    if kinds & COMMA != 0 || (kinds & PERCENT != 0 && has(value, b"%2c")) {
         return Pattern::List;
     }
     Pattern::Text(step(value.len(), 16))
 }
 
-/// Compares from each place, in any case; values are short and few come here.
+/// Whether it holds a part, in any case; the part's first byte is no letter.
 fn has(value: &[u8], part: &[u8]) -> bool {
-    value.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part))
+    let first = part.first().copied().unwrap_or_default();
+    memchr::memchr_iter(first, value).any(|place| starts(&value[place..], part))
+}
+
+fn starts(value: &[u8], part: &[u8]) -> bool {
+    value.get(..part.len()).is_some_and(|start| start.eq_ignore_ascii_case(part))
 }
 
 fn is_email(value: &[u8]) -> bool {
-    let mark = [&b"@"[..], b"%40"].into_iter().find_map(|mark| {
-        let place = value.windows(mark.len()).position(|window| window.eq_ignore_ascii_case(mark))?;
-        Some((place, place + mark.len()))
-    });
-    mark.is_some_and(|(before, after)| before > 0 && value[after..].contains(&b'.'))
+    let escaped = || memchr::memchr_iter(b'%', value).find(|place| starts(&value[*place..], b"%40"));
+    let mark = memchr::memchr(b'@', value).or_else(escaped);
+    mark.is_some_and(|mark| mark > 0 && value[mark..].contains(&b'.'))
 }
 
 fn is_url(value: &[u8]) -> bool {
-    let head = &value[..value.len().min(24)];
-    if has(head, b"://") || has(head, b":%2f%2f") || has(head, b"%3a%2f%2f") || has(head, b"%3a//") {
+    // A scheme is letters, so its colon is the first byte that is none.
+    let scheme = value.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(0);
+    let behind = &value[scheme..];
+    const COLON: [&[u8]; 4] = [b"://", b":%2f%2f", b"%3a%2f%2f", b"%3a//"];
+    if scheme > 0 && COLON.iter().any(|mark| starts(behind, mark)) {
         return true;
     }
     // A domain with a path, or with nothing behind it but an escape.
@@ -231,7 +237,10 @@ fn is_date(value: &[u8], joiner: u8) -> bool {
 fn is_placeholder(value: &[u8]) -> bool {
     const LEFT: [&[u8]; 10] =
         [b"##", b"{{", b"${", b"<?", b"[[", b"{$", b"%23%23", b"%7b%7b", b"%24%7b", b"%3c%3f"];
-    LEFT.iter().any(|mark| has(value, mark)) || (value.first() == Some(&b'{') && value.last() == Some(&b'}'))
+    let is_mark = |place: usize| LEFT.iter().any(|mark| starts(&value[place..], mark));
+    let mut places =
+        (0..value.len()).filter(|place| KINDS[usize::from(value[*place])] & (MARK | PERCENT) != 0);
+    places.any(is_mark) || (value.first() == Some(&b'{') && value.last() == Some(&b'}'))
 }
 
 #[cfg(test)]

@@ -60,6 +60,13 @@ struct Part {
     format: Option<Format>,
 }
 
+/// What every part of every log is read with.
+struct Reading<'a, R> {
+    options: &'a Options,
+    recognise: &'a R,
+    progress: &'a Progress,
+}
+
 /// Counts every log; `-` is standard input. `recognise` is asked for the endpoint of a host and a path.
 pub fn census_of(
     logs: &[PathBuf],
@@ -80,7 +87,7 @@ pub fn census_of(
     let work = || {
         let mut census = Census::new(options.seed, options.keep_values);
         while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if let Err(why) = part.read(&mut census, options, recognise, progress) {
+            if let Err(why) = part.read(&mut census, &Reading { options, recognise, progress }) {
                 let mut done = done.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 done.1.push(Unread { log: part.log.clone(), why });
             }
@@ -107,7 +114,8 @@ pub fn census_of_bytes(
     let mut census = Census::new(options.seed, options.keep_values);
     let format = options.format.unwrap_or_else(|| Format::detect(&log[..log.len().min(HEAD_BYTES)]));
     // Reading from memory cannot fail.
-    drop(count(log, format, &mut census, options, recognise, &Progress::default()));
+    let reading = Reading { options, recognise, progress: &Progress::default() };
+    drop(count(log, format, &mut census, &reading));
     census.finish();
     census
 }
@@ -186,18 +194,16 @@ impl<R: Read> Read for Counted<'_, R> {
 }
 
 impl Part {
-    fn read(
-        &self,
-        census: &mut Census,
-        options: &Options,
-        recognise: &impl Fn(&[u8], &[u8]) -> Option<u32>,
-        progress: &Progress,
-    ) -> io::Result<()> {
+    fn read<R>(&self, census: &mut Census, reading: &Reading<'_, R>) -> io::Result<()>
+    where
+        R: Fn(&[u8], &[u8]) -> Option<u32>,
+    {
+        let progress = reading.progress;
         if let (Some((from, to)), Some(format)) = (self.range, self.format) {
             let mut file = File::open(&self.log)?;
             file.seek(SeekFrom::Start(from))?;
             let input = Counted { input: file.take(to.saturating_sub(from)), progress };
-            return count(input, format, census, options, recognise, progress);
+            return count(input, format, census, reading);
         }
         let input: Box<dyn Read + Send> =
             if self.log == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(&self.log)?) };
@@ -206,18 +212,15 @@ impl Part {
             Some(format) => format,
             None => Format::detect(io::BufRead::fill_buf(&mut input)?),
         };
-        count(input, format, census, options, recognise, progress)
+        count(input, format, census, reading)
     }
 }
 
-fn count(
-    input: impl Read,
-    format: Format,
-    census: &mut Census,
-    options: &Options,
-    recognise: &impl Fn(&[u8], &[u8]) -> Option<u32>,
-    progress: &Progress,
-) -> io::Result<()> {
+fn count<R>(input: impl Read, format: Format, census: &mut Census, reading: &Reading<'_, R>) -> io::Result<()>
+where
+    R: Fn(&[u8], &[u8]) -> Option<u32>,
+{
+    let Reading { options, recognise, progress } = *reading;
     let mut layout = Layout::new(format);
     let mut room = Vec::with_capacity(LIMITS.pairs);
     let mut lines = 0_u64;

@@ -9,6 +9,17 @@ fn nothing(_: &[u8], _: &[u8]) -> Option<u32> {
     None
 }
 
+/// A word of letters for each number.
+fn word(number: usize) -> String {
+    let mut rest = number;
+    let mut letters = String::new();
+    for _ in 0..5 {
+        letters.push(char::from(b"abcdefghijklmnopqrstuvwxyz"[rest % 26]));
+        rest /= 26;
+    }
+    letters
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -32,11 +43,6 @@ fn endpoints_shapes_parameters_and_patterns() {
 
 #[test]
 fn a_flood_of_rare_endpoints_stays_bounded_and_hides_no_frequent_one() {
-    let word = |number: usize| -> String {
-        let letter =
-            |at: usize| char::from(b'a' + u8::try_from(number / 26_usize.pow(at as u32) % 26).unwrap());
-        (0..5).map(letter).collect()
-    };
     let mut log = String::new();
     for number in 0..60_000 {
         log.push_str(&format!("https://a.test/{}?{}=1\n", word(number), word(number)));
@@ -55,11 +61,6 @@ fn a_flood_of_rare_endpoints_stays_bounded_and_hides_no_frequent_one() {
 
 #[test]
 fn parameters_and_patterns_are_bounded() {
-    let word = |number: usize| {
-        let letter =
-            |at: usize| char::from(b'a' + u8::try_from(number / 26_usize.pow(at as u32) % 26).unwrap());
-        (0..4).map(letter).collect::<String>()
-    };
     let names: String = (0..2_000).map(|n| format!("https://a.test/p?{}=1\n", word(n))).collect();
     let values: String = (1..100).map(|n| format!("https://a.test/q?x={}\n", "1".repeat(n))).collect();
     let census = census_of_bytes((names + &values).as_bytes(), &OPTIONS, &nothing);

@@ -21,7 +21,7 @@ use crate::command::mistakes;
 
 /// What the cases are about, compiled.
 enum Rules {
-    Dialect(Dialect),
+    Dialect(Box<Dialect>),
     Migration(Arc<Snapshot>),
 }
 
@@ -44,7 +44,7 @@ struct Difference(Vec<String>);
 pub(super) fn run(subject: Subject, cases: Option<&Path>) -> Outcome {
     let (rules, place) = match subject {
         Subject::Dialect { file, text, cases } => {
-            (Rules::Dialect(Dialect::load(&file, &text).map_err(mistakes)?), cases)
+            (Rules::Dialect(Box::new(Dialect::load(&file, &text).map_err(mistakes)?)), cases)
         }
         Subject::Migration { files, cases } => (Rules::Migration(Arc::new(super::load(&files)?)), cases),
     };
@@ -122,7 +122,7 @@ impl Rules {
     fn answer(&self, case: &AnswerCase) -> Difference {
         let mut difference = Difference::default();
         let dialect = match self {
-            Self::Dialect(dialect) => dialect,
+            Self::Dialect(dialect) => dialect.as_ref(),
             Self::Migration(snapshot) => &snapshot.migration.primary,
         };
         let Some(endpoint) = dialect.endpoint(&case.endpoint) else {
