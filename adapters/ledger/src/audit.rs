@@ -38,6 +38,8 @@ pub struct Finding {
 pub struct Audit {
     /// The conservation sums, by advertiser.
     pub rows: Vec<AuditRow>,
+    /// Changes that merchants asked for, in each state, in the order of [`State::ALL`].
+    pub changes: [u64; 11],
     /// Everything that does not hold; empty if the books are right.
     pub findings: Vec<Finding>,
 }
@@ -55,8 +57,10 @@ impl Ledger {
         let rows = self.sums()?;
         let mut findings = self.conservation(&rows)?;
         findings.extend(self.books()?);
+        findings.extend(self.adjustment_findings()?);
+        let changes = self.adjustment_totals()?;
         moment.commit().map_err(store("end an audit"))?;
-        Ok(Audit { rows: rows.into_values().collect(), findings })
+        Ok(Audit { rows: rows.into_values().collect(), changes, findings })
     }
 
     /// The conservation sums, by advertiser.

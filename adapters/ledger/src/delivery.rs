@@ -9,7 +9,7 @@ use relay::delivery::{Settled, State};
 use rusqlite::named_params;
 use tracking::Home;
 use tracking::migration::Evidence;
-use units::{EventId, Timestamp};
+use units::{EventId, Money, Timestamp};
 
 #[cfg(test)]
 pub(crate) use waiting::queries as waiting_queries;
@@ -46,6 +46,8 @@ pub struct Due {
     pub sealed: Vec<u8>,
     /// The sealed request of the attempt that may have been processed.
     pub resend: Option<Vec<u8>>,
+    /// The order's value, if its merchant changed it since it was received.
+    pub amount: Option<Money>,
 }
 
 /// An attempt that begins.
@@ -126,7 +128,12 @@ impl Transaction<'_> {
         if settled.state.is_closed() {
             self.erase(finished.event_id)?;
         }
-        Ok(())
+        let away = match settled.state {
+            State::Queued => !settled.ambiguous,
+            State::Dead | State::Rejected => true,
+            _ => false,
+        };
+        if away { self.overtaken(finished.event_id) } else { Ok(()) }
     }
 
     fn change(&mut self, event_id: EventId, from: State, settled: &Settled) -> Result<(), LedgerError> {

@@ -12,6 +12,7 @@
 //! Every method is synchronous and takes the time as an argument: a host runs it on a thread of its own, a
 //! simulator in virtual time.
 
+mod adjust;
 mod audit;
 mod clicks;
 mod delivery;
@@ -29,6 +30,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use units::Timestamp;
 
+pub use adjust::{AdjustmentFinished, AdjustmentRow, DueAdjustment, NewAdjustment};
 pub use audit::{Audit, AuditRow, Finding};
 pub use clicks::Keeping;
 pub use delivery::{Begun, Due, Finished, Lane, Together, Which};

@@ -6,7 +6,7 @@ use rusqlite::Row;
 use units::{EventId, Timestamp};
 
 use crate::intake::posting;
-use crate::{ConversionRow, Ledger, LedgerError, sql};
+use crate::{AdjustmentRow, ConversionRow, Ledger, LedgerError, sql};
 
 /// One attempt.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -82,6 +82,10 @@ pub struct Shown {
     pub journal: Vec<JournalRow>,
     /// The arrivals that were merged into it, or are in conflict with it.
     pub later_arrivals: Vec<ConversionRow>,
+    /// What its merchant changed, in order.
+    pub changes: Vec<AdjustmentRow>,
+    /// The transaction whose publisher it copied.
+    pub follows: Option<EventId>,
 }
 
 impl Ledger {
@@ -107,6 +111,8 @@ impl Ledger {
             postings: self.postings(event_id)?,
             journal: self.journal_of(event_id)?,
             later_arrivals: self.later_arrivals(event_id)?,
+            changes: self.adjustments_of(event_id)?,
+            follows: self.follows(event_id)?,
         }))
     }
 

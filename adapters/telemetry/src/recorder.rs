@@ -11,7 +11,16 @@ use crate::host::{Gauge, HostFact};
 use crate::lines::Lines;
 use crate::list::{INVARIANTS, Metric};
 
-const MODES: [Mode; 6] = [Mode::Accept, Mode::Redirect, Mode::Direct, Mode::Proxy, Mode::Local, Mode::Refuse];
+const MODES: [Mode; 8] = [
+    Mode::Accept,
+    Mode::Redirect,
+    Mode::Direct,
+    Mode::Proxy,
+    Mode::Kept,
+    Mode::Serve,
+    Mode::Local,
+    Mode::Refuse,
+];
 const VERDICTS: [Verdict; 6] = [
     Verdict::Confirmed,
     Verdict::Taken,

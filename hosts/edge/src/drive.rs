@@ -14,6 +14,7 @@ use tracking::{Home, Outbound};
 use units::Timestamp;
 use upstream::{Call, Upstream};
 
+use crate::ask::Asker;
 use crate::clock;
 use crate::health::Platforms;
 use crate::journal::Journal;
@@ -27,6 +28,8 @@ pub(crate) struct Hands {
     pub(crate) platforms: Platforms,
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) shelf: SharedShelf,
+    /// Asks the processor; none where no processor is set.
+    pub(crate) asker: Option<Asker>,
 }
 
 /// Drives an exchange up to its reply. None if it ended without one.
@@ -76,6 +79,10 @@ impl Hands {
             Step::Send { request, within, repeatable } => {
                 Done::Happened(self.send(&request, call(within, repeatable)).await)
             }
+            Step::Ask { entry, within } => Done::Happened(match &self.asker {
+                Some(asker) => asker.ask(entry, within).await,
+                None => Happened::NotServed,
+            }),
             Step::WaitUntil(time) => {
                 tokio::time::sleep(time.since(clock::now())).await;
                 Done::Happened(Happened::TimePassed)
@@ -95,7 +102,12 @@ impl Hands {
             Step::Record(entry) => self.journal.record(entry),
             Step::Report(fact) => self.telemetry.record(&fact),
             Step::Keep { key, kept } => self.shelf.keep(&key, kept),
-            Step::Append(_) | Step::Send { .. } | Step::Find { .. } | Step::Reply(_) | Step::WaitUntil(_) => {
+            Step::Append(_)
+            | Step::Send { .. }
+            | Step::Ask { .. }
+            | Step::Find { .. }
+            | Step::Reply(_)
+            | Step::WaitUntil(_) => {
                 return Some(step);
             }
         }

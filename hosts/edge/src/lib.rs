@@ -5,6 +5,7 @@
 //! `consumer`. Beside them `probe` asks the platforms whether they are there, and `operator` tells people how
 //! the edge stands.
 
+mod ask;
 mod clock;
 mod consumer;
 mod drive;

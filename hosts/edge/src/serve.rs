@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use upstream::{Peer, Upstream};
 
+use crate::ask::Asker;
 use crate::clock::Seeds;
 use crate::consumer::Handover;
 use crate::drive::Hands;
@@ -104,6 +105,7 @@ pub async fn serve(settings: EdgeSettings, parts: Parts) -> Result<RunningEdge, 
         platforms: Platforms::new(&snapshot.load().policy.breaker),
         telemetry,
         shelf: SharedShelf::default(),
+        asker: asker(&settings)?,
     });
     let handover = handover(&settings, &hands, &stats)?;
     let public = Arc::new(Public {
@@ -165,6 +167,12 @@ fn ground(settings: &EdgeSettings, connections_max: usize) -> Ground {
         country_header: settings.fronts.country_header.to_ascii_lowercase(),
         roster: Roster::new(connections_max),
     }
+}
+
+fn asker(settings: &EdgeSettings) -> Result<Option<Asker>, Error> {
+    let Some(processor) = &settings.processor else { return Ok(None) };
+    // Connections of its own: a client that waits does not stand behind a batch.
+    Ok(Some(Asker::new(Peer::new(&processor.endpoint, &settings.upstream)?, processor)))
 }
 
 fn handover(

@@ -16,6 +16,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use relay::signature::{KEY_HEADER, SIGNATURE_HEADER, Signature, TIME_HEADER};
+use relay::step::Served;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use units::limits::BATCH_BYTES_MAX;
@@ -35,6 +36,7 @@ pub(crate) struct Hall {
 pub(crate) fn router(hall: Hall) -> Router {
     Router::new()
         .route("/v1/batches", post(batches))
+        .route("/v1/calls", post(calls))
         .route("/healthz", get(healthz))
         .nest("/v1/operator", operator::router(&hall))
         .fallback(|| async { Refusal::not_found("there is nothing at this path") })
@@ -47,12 +49,35 @@ async fn healthz(State(hall): State<Hall>) -> Result<Json<Value>, Refusal> {
     Ok(Json(json!({ "status": "ok", "version": version })))
 }
 
-async fn batches(State(hall): State<Hall>, request: Request) -> Result<Json<Value>, Refusal> {
+/// A call of the signed interface, asked by an edge while its client waits: a batch of one entry, answered at once.
+async fn calls(State(hall): State<Hall>, request: Request) -> Result<Json<Value>, Refusal> {
+    let body = signed(&hall, request).await?;
+    let served = hall.desk.ask(move |processor| processor.call(&body, now())).await?;
+    let served = served.map_err(|error| match error {
+        ReceiveError::Batch(_) => Refusal::new(StatusCode::BAD_REQUEST, "call", error.to_string()),
+        ReceiveError::Ledger(_) => Refusal::unavailable(&error),
+    })?;
+    hall.news.notify_one();
+    Ok(Json(match served {
+        Served::Forward => json!({ "forward": true }),
+        Served::Reply { status, content_type, body } => {
+            json!({ "reply": { "status": status, "content_type": content_type, "body": body } })
+        }
+    }))
+}
+
+/// The body of a request that an edge has signed.
+async fn signed(hall: &Hall, request: Request) -> Result<Bytes, Refusal> {
     let (head, body) = request.into_parts();
     let signature = signature(&head.headers)?;
     let body = read(body).await?;
     let verified = hall.settings.keys.verify(&signature, &body, now());
     verified.map_err(|error| Refusal::new(StatusCode::UNAUTHORIZED, "signature", error.to_string()))?;
+    Ok(body)
+}
+
+async fn batches(State(hall): State<Hall>, request: Request) -> Result<Json<Value>, Refusal> {
+    let body = signed(&hall, request).await?;
     let received =
         hall.desk.ask(move |processor| (processor.receive(&body, now()), processor.gates())).await?;
     let (received, gates) = match received {

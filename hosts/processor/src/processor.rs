@@ -1,6 +1,8 @@
 //! The processor without its host: synchronous, in whatever time it is given.
 
 mod admit;
+mod call;
+mod change;
 mod clicks;
 mod deliver;
 mod lane;
@@ -15,6 +17,7 @@ use std::sync::Arc;
 
 use ledger::{Ledger, LedgerError};
 use relay::Fact;
+use relay::call::Callers;
 use relay::delivery::{Gate, recover};
 use relay::policy::Snapshot;
 use tracking::Home;
@@ -29,6 +32,7 @@ pub use receive::{ReceiveError, Received};
 pub use settle::Ended;
 pub use status::Status;
 
+use change::Telling;
 use deliver::{Flying, tried};
 use lane::{Lane, Pace};
 
@@ -53,6 +57,12 @@ pub struct Processor {
     lanes: Arc<[Lane]>,
     pace: Pace,
     flying: BTreeMap<DeliveryId, Flying>,
+    /// Changes of transactions that are being told.
+    telling: BTreeMap<DeliveryId, Telling>,
+    /// When the next request for changes may go.
+    change_at: Timestamp,
+    /// Who may call.
+    callers: Callers,
     /// Platforms of which a probe is under way.
     probing: Vec<Home>,
     /// Outcomes that are not in the ledger yet, with the time they came: a failed commit must not lose what a
@@ -88,6 +98,9 @@ impl Processor {
             lanes,
             pace: Pace::new(now),
             flying: BTreeMap::new(),
+            telling: BTreeMap::new(),
+            change_at: now,
+            callers: Callers::default(),
             probing: Vec::new(),
             unsettled: Vec::new(),
             seed,
@@ -95,6 +108,7 @@ impl Processor {
             redrive_at: now,
             facts: Vec::new(),
         };
+        processor.ledger.recover_adjustments(now)?;
         processor.recover(now)?;
         Ok(processor)
     }
@@ -139,6 +153,11 @@ impl Processor {
     pub fn replace_snapshot(&mut self, snapshot: Arc<Snapshot>) {
         self.lanes = Lane::all(&snapshot.migration).into();
         self.snapshot = snapshot;
+    }
+
+    /// These may call from now on.
+    pub fn replace_callers(&mut self, callers: Callers) {
+        self.callers = callers;
     }
 
     /// The snapshot that is decided by.

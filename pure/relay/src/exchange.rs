@@ -11,6 +11,7 @@ mod headers;
 mod local;
 mod proxy;
 mod reading;
+mod serve;
 mod statics;
 
 use std::collections::VecDeque;
@@ -63,6 +64,8 @@ enum State {
     Find(Box<statics::Pending>),
     /// A platform's answer that goes onto the shelf.
     File(Box<statics::Pending>),
+    /// The processor's answer to a call.
+    Serve,
     /// Nothing more.
     Done,
 }
@@ -134,6 +137,8 @@ impl Exchange {
             (State::File(pending), Happened::Unanswered { home, .. }) => {
                 self.file_unanswered(*pending, home, now);
             }
+            (State::Serve, Happened::Served(answer)) => self.served(Some(answer), now),
+            (State::Serve, Happened::NotServed) => self.served(None, now),
             (waiting, _) => self.state = waiting,
         }
     }
@@ -146,7 +151,7 @@ impl Exchange {
         }
         let snapshot = Arc::clone(&self.snapshot);
         let inbound = Arc::clone(&self.inbound);
-        let Some(endpoint) = snapshot.migration.legacy.recognise(&inbound.host, inbound.path()) else {
+        let Some(endpoint) = snapshot.migration.legacy.recognise_request(&inbound) else {
             return self.proxy(proxy::Fallback::unrecognised(), now);
         };
         self.class = endpoint.class;
@@ -160,6 +165,10 @@ impl Exchange {
                 None => self.proxy(proxy::Fallback::endpoint(endpoint), now),
             },
             (_, Handling::Record) => self.record_only(now),
+            (_, Handling::Serve) => {
+                let reading = read(&snapshot, endpoint, &inbound, self.event_id, self.opened_at);
+                self.serve(&reading, now);
+            }
             (_, Handling::Translate) => {
                 let reading = read(&snapshot, endpoint, &inbound, self.event_id, self.opened_at);
                 self.translate(&reading, endpoint.reply, now);

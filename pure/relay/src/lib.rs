@@ -6,6 +6,7 @@
 #![deny(clippy::float_arithmetic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::indexing_slicing, reason = "a test may fail loudly"))]
 
+pub mod call;
 pub mod delivery;
 pub mod envelope;
 pub mod exchange;

@@ -8,6 +8,7 @@ use core::time::Duration;
 use tracking::Home;
 use tracking::directory::{Advertiser, Directory};
 use tracking::source::Mistake;
+use units::{Day, Timestamp};
 
 pub use self::consent::ConsentPolicy;
 
@@ -90,6 +91,30 @@ pub struct BreakerPolicy {
     pub probe_deadline: Duration,
 }
 
+/// When a transaction may no longer be changed by its merchant: on a day of the month, some months later.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lock {
+    /// The day of the month.
+    pub day: u32,
+    /// How many months after the transaction's own.
+    pub months: u32,
+}
+
+impl Default for Lock {
+    /// The latest that was ever recorded: better to ask the new platform in vain than to refuse what it would do.
+    fn default() -> Self {
+        Self { day: 20, months: 3 }
+    }
+}
+
+impl Lock {
+    /// True if a transaction of `at` may not be changed at `now`.
+    pub fn holds(self, at: Timestamp, now: Timestamp) -> bool {
+        let locks = Day::of(at).in_later_month(self.months.into(), self.day.into());
+        locks.is_some_and(|locks| locks <= Day::of(now))
+    }
+}
+
 /// Everything an operator decides.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Policy {
@@ -105,6 +130,8 @@ pub struct Policy {
     pub proxy_deadline: Duration,
     /// What happens to visitors who say nothing.
     pub consent: ConsentPolicy,
+    /// When a transaction may no longer be changed.
+    pub lock: Lock,
 }
 
 pub use units::time::parse_duration;

@@ -13,6 +13,8 @@ pub enum Mode {
     Proxy,
     /// A platform's answer that was kept, the same for everybody.
     Kept,
+    /// The processor's answer to a call.
+    Serve,
     /// A local reply, because nothing else could be had.
     Local,
     /// The request was refused at the gate.
@@ -28,6 +30,7 @@ impl Mode {
             Self::Direct => "direct",
             Self::Proxy => "proxy",
             Self::Kept => "kept",
+            Self::Serve => "serve",
             Self::Local => "local",
             Self::Refuse => "refuse",
         }

@@ -27,6 +27,13 @@ pub enum Step {
         /// one dies before a byte of the answer. Never true where money may move (I4).
         repeatable: bool,
     },
+    /// Ask the processor and say what it answered ([`Happened::Served`] or [`Happened::NotServed`]).
+    Ask {
+        /// The call, as an envelope.
+        entry: Entry,
+        /// The total deadline.
+        within: Duration,
+    },
     /// Reply to the client. At most once in an exchange.
     Reply(Reply),
     /// Look on the shelf of kept answers, and say what is there ([`Happened::Found`]). If another exchange
@@ -87,8 +94,28 @@ pub enum Happened {
         /// True if this exchange is to ask the platform, because nobody else does.
         claimed: bool,
     },
+    /// The processor answered.
+    Served(Served),
+    /// The processor did not answer, or could not: nobody can tell what it did.
+    NotServed,
     /// The time of [`Step::WaitUntil`] has come.
     TimePassed,
+}
+
+/// What the processor answered to a call.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Served {
+    /// This is the reply.
+    Reply {
+        /// The status.
+        status: u16,
+        /// The content type.
+        content_type: String,
+        /// The body.
+        body: String,
+    },
+    /// It is not ours to answer: the legacy platform is to be asked.
+    Forward,
 }
 
 /// Why an entry could not be made durable.

@@ -64,7 +64,7 @@ pub fn translate(inbound: &Inbound, snapshot: &Arc<Snapshot>, seed: Seed, now: T
         parameters: Vec::new(),
         problems: Vec::new(),
     };
-    if let Some(endpoint) = migration.legacy.recognise(&inbound.host, inbound.path()) {
+    if let Some(endpoint) = migration.legacy.recognise_request(inbound) {
         let reading = read(snapshot, endpoint, inbound, event_id, now);
         let mut translation = blank(endpoint.class, mode, reply);
         translation.endpoint = Some(place(endpoint, &migration.legacy.file));
@@ -74,6 +74,7 @@ pub fn translate(inbound: &Inbound, snapshot: &Arc<Snapshot>, seed: Seed, now: T
                 let why = format!("{}:{}: passed on untouched", migration.legacy.file, endpoint.line);
                 translation.parameters = account::all_passed(inbound, &why);
             }
+            Handling::Serve => call(&mut translation, &reading, snapshot, inbound),
             Handling::Record => {
                 translation.parameters = account::of_reading(&reading, snapshot, EvidenceKind::None);
             }
@@ -103,6 +104,20 @@ pub fn translate(inbound: &Inbound, snapshot: &Arc<Snapshot>, seed: Seed, now: T
             translation
         }
     }
+}
+
+/// A call of the signed interface: read where its programme has moved, passed on as it is before.
+fn call(translation: &mut Translation, reading: &Reading<'_>, snapshot: &Snapshot, inbound: &Inbound) {
+    let (file, line) = (&snapshot.migration.legacy.file, reading.decoded.endpoint.line);
+    if reading.advertiser.is_none() || reading.phase.owner() == Home::Legacy {
+        let why = format!("{file}:{line}: passed on untouched, as its programme has not moved");
+        translation.parameters = account::all_passed(inbound, &why);
+        return;
+    }
+    translation.problems = problems(&reading.decoded.problems);
+    translation.phase = Some(reading.phase);
+    translation.parameters = account::of_reading(reading, snapshot, EvidenceKind::None);
+    translation.event = Some(reading.decoded.event.clone());
 }
 
 fn place(endpoint: &Endpoint, file: &str) -> (String, String) {
@@ -252,7 +267,7 @@ fn click(reply: &Reply) -> Option<Outbound> {
 
 /// Runs the exchange with nothing behind it and takes its reply, and whether a platform would have given it.
 fn rehearse(inbound: &Inbound, snapshot: &Arc<Snapshot>, seed: Seed, now: Timestamp) -> (Mode, Reply) {
-    let mut asked = false;
+    let (mut asked, mut served) = (false, false);
     let mut exchange = Exchange::open(inbound.clone(), Arc::clone(snapshot), Health::default(), seed, now);
     while let Some(step) = exchange.poll() {
         match step {
@@ -262,6 +277,11 @@ fn rehearse(inbound: &Inbound, snapshot: &Arc<Snapshot>, seed: Seed, now: Timest
                 let failure = SendFailure::NothingSent("nothing is asked in a rehearsal".to_owned());
                 exchange.handle(Happened::Unanswered { home: request.home, failure }, now);
             }
+            Step::Ask { .. } => {
+                served = true;
+                exchange.handle(Happened::NotServed, now);
+            }
+            Step::Reply(reply) if served => return (Mode::Serve, reply),
             Step::Reply(reply) => return (if asked { Mode::Proxy } else { reply.mode }, reply),
             Step::Find { .. } => exchange.handle(Happened::Found { kept: None, claimed: true }, now),
             Step::Keep { .. } | Step::Record(_) | Step::WaitUntil(_) | Step::Report(_) => {}

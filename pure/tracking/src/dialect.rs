@@ -2,6 +2,7 @@
 //!
 //! The file is read once ([`Dialect::load`]); what serves requests are tables looked up by hash.
 
+pub mod interface;
 mod load;
 pub(crate) use load::read_cookie;
 mod table;
@@ -15,7 +16,7 @@ use units::{Timestamp, limits};
 use crate::consent::Vendor;
 use crate::event::{Class, Field};
 use crate::source::Mistake;
-use crate::wire::{Method, Verdict};
+use crate::wire::{Inbound, Method, Verdict};
 
 /// One platform's words.
 #[derive(Debug)]
@@ -72,6 +73,12 @@ pub struct Endpoint {
     pub form_body: bool,
     /// How its answers are read, first match first.
     pub answers: Vec<AnswerRule>,
+    /// How its calls are signed and answered, if they are.
+    pub interface: Option<Arc<interface::Interface>>,
+    /// What a call of it asks for, where we serve it.
+    pub operation: Option<interface::Operation>,
+    /// The endpoints that stand behind the same address.
+    pub variants: interface::Variants,
     /// The line it stands at.
     pub line: usize,
     names: table::Names,
@@ -155,6 +162,8 @@ pub enum Handling {
     Proxy,
     /// It is recorded and answered, and never booked.
     Record,
+    /// Our processor answers it, once its programme has moved.
+    Serve,
 }
 
 /// How long the answers of an endpoint may be kept: they are the same for everybody.
@@ -346,6 +355,16 @@ impl Dialect {
     /// The endpoint that takes requests for `host` (lower case) and `path`.
     pub fn recognise(&self, host: &str, path: &[u8]) -> Option<&Endpoint> {
         self.hosts.endpoint(host, path).and_then(|place| self.endpoints.get(place))
+    }
+
+    /// The endpoint that takes `inbound`: where several stand behind one address, the one that its parameters pick.
+    pub fn recognise_request(&self, inbound: &Inbound) -> Option<&Endpoint> {
+        let endpoint = self.recognise(&inbound.host, inbound.path())?;
+        if endpoint.variants.by_value.is_empty() {
+            return Some(endpoint);
+        }
+        let picked = endpoint.variants.pick(inbound).and_then(|place| self.endpoints.get(place));
+        Some(picked.unwrap_or(endpoint))
     }
 
     /// The endpoint called `name`.

@@ -145,6 +145,10 @@ fields! {
     CommissionParts "commission_parts" "The order's value by commission group.",
     Transport "transport" "How the sender delivers conversions.",
     ProtocolVersion "protocol_version" "The version of the sender's protocol.",
+    ParentReference "parent_reference" "The order reference of an earlier transaction that this one follows.",
+    Comment "comment" "The merchant's own words about a transaction.",
+    CommissionAmount "commission_amount" "A commission that overrides the programme's, as an amount.",
+    Children "children" "Whether a change is meant for the transactions that follow the one that is named.",
 }
 
 impl Field {

@@ -24,6 +24,7 @@ pub mod event;
 pub mod key;
 pub mod migration;
 pub mod query;
+pub mod signed;
 pub mod source;
 pub mod wire;
 

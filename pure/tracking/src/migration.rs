@@ -14,6 +14,7 @@ use std::sync::Arc;
 use units::{EventId, Timestamp};
 
 use crate::consent::Consent;
+use crate::dialect::interface::Operation;
 use crate::dialect::{CookieRule, Dialect, ForeignClickId};
 use crate::event::{Class, Click, Event, Field};
 use crate::source::Mistake;
@@ -47,6 +48,8 @@ pub struct Send {
     pub class: Class,
     /// The evidence it is used with.
     pub evidence: EvidenceKind,
+    /// The change that it tells of; none for what is no adjustment.
+    pub change: Option<Operation>,
     /// The primary's endpoint, for judging the answer.
     pub endpoint: String,
     /// The method.
@@ -57,6 +60,8 @@ pub struct Send {
     pub path: String,
     /// The header that carries our credential, which the upstream adapter adds; none if it needs none.
     pub credential: Option<String>,
+    /// What stands before the credential in its header.
+    pub credential_prefix: String,
     /// How the parameters are written.
     pub format: Format,
     /// What is written, in order.
@@ -65,6 +70,8 @@ pub struct Send {
     pub batch_max: usize,
     /// The shortest time between two such requests, over all advertisers; zero where there is no limit.
     pub pace: Duration,
+    /// How long after a transaction was delivered the platform can be told of its change.
+    pub settle: Duration,
     /// True if parameters that no rule touched are passed on.
     pub pass_unknown: bool,
     /// The line it stands at.
@@ -123,6 +130,8 @@ pub enum Origin {
     ClickTime,
     /// When the event happened, in Unix seconds.
     EventTime,
+    /// When the event happened, as `2026-11-23T19:31:00`, in UTC.
+    EventDateTime,
 }
 
 /// How the parameters of a request are written.
@@ -335,7 +344,9 @@ impl Migration {
 
     /// The rule that sends events of `class` with evidence of this kind.
     pub fn send(&self, class: Class, evidence: EvidenceKind) -> Option<&Send> {
-        self.sends.iter().find(|send| send.class == class && send.evidence == evidence)
+        self.sends
+            .iter()
+            .find(|send| send.class == class && send.evidence == evidence && send.change.is_none())
     }
 
     /// The rule that keeps `field` of events of `class` with us.
@@ -374,6 +385,25 @@ impl Migration {
         encode::conversions(self, orders)
     }
 
+    /// The rule that tells the primary of this change of a transaction.
+    pub fn change(&self, operation: Operation) -> Option<&Send> {
+        self.sends.iter().find(|send| send.class == Class::Adjustment && send.change == Some(operation))
+    }
+
+    /// One request that tells the primary of changes of one kind to transactions of one advertiser. The event of each
+    /// is the change, with the order reference that the platform knows; its time is the transaction's.
+    ///
+    /// # Errors
+    /// If the migration has no rule for such changes, or there are none.
+    pub fn changes(
+        &self,
+        operation: Operation,
+        orders: &[ConversionOrder<'_>],
+    ) -> Result<Dispatch, EncodeError> {
+        let send = self.change(operation).ok_or(EncodeError::NoRule(Class::Adjustment.name()))?;
+        encode::orders(send, orders)
+    }
+
     /// What a platform's answer to a conversion means. `endpoint` is the one of the [`Dispatch`], or the
     /// legacy endpoint that the original request asked.
     pub fn judge(&self, home: Home, endpoint: &str, event: &Event, answer: &Answer) -> Judged {
@@ -395,7 +425,7 @@ impl Origin {
             Self::TestFlag => &[Field::TestMode],
             Self::ConsentFlag => &[Field::Consent],
             Self::PlatformClickId | Self::ClickId | Self::ClickTime => &[Field::ClickId],
-            Self::Field(_) | Self::Constant(_) | Self::EventId | Self::EventTime => &[],
+            Self::Field(_) | Self::Constant(_) | Self::EventId | Self::EventTime | Self::EventDateTime => &[],
         }
     }
 
@@ -409,6 +439,16 @@ impl Send {
     /// The names of the parameters that carry `field`.
     pub fn carriers(&self, field: Field) -> impl Iterator<Item = &SendParameter> {
         self.parameters.iter().filter(move |parameter| parameter.from.uses(field))
+    }
+
+    /// True if `request` is written by this rule, as far as its address tells.
+    pub fn writes(&self, request: &Outbound) -> bool {
+        let path = request.target.split(|&byte| byte == b'?').next().unwrap_or_default();
+        let (start, end) = match (self.path.split_once('{'), self.path.rsplit_once('}')) {
+            (Some((start, _)), Some((_, end))) => (start, end),
+            _ => (self.path.as_str(), ""),
+        };
+        self.host == request.host && path.starts_with(start.as_bytes()) && path.ends_with(end.as_bytes())
     }
 
     /// True if the request tells `field`, in a parameter or in its path.

@@ -8,12 +8,14 @@
     allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test may fail loudly")
 )]
 
+pub mod calendar;
 pub mod chance;
 pub mod id;
 pub mod limits;
 pub mod money;
 pub mod time;
 
+pub use calendar::Day;
 pub use chance::{Chance, Seed};
 pub use id::EventId;
 pub use money::{Currency, Money, MoneyError};

@@ -88,7 +88,7 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
 ///
 /// The calendar is cut into eras of 400 years (146,097 days) that start on 1 March, so that the leap day is
 /// the last day of its year and needs no special case.
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
+pub(crate) fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let shifted = days.saturating_add(719_468);
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);

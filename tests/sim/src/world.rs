@@ -137,6 +137,10 @@ impl World {
                     exchange.handle(happened, self.now);
                 }
                 Step::Reply(reply) => self.replied((number, meaning), stage, &reply)?,
+                // No shopper of the simulation is a merchant that calls.
+                Step::Ask { .. } => {
+                    return violation("I6", format!("request {number} ({meaning:?}) asks the processor"));
+                }
                 Step::Find { .. } => {
                     exchange.handle(Happened::Found { kept: None, claimed: true }, self.now);
                 }

@@ -8,6 +8,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use relay::call::Callers;
 use relay::envelope::SealKey;
 use relay::policy::Secrets;
 use relay::signature::{Keys as SigningKeys, SigningKey};
@@ -16,6 +17,9 @@ use tracking::click_id::Keys as ClickIdKeys;
 
 /// The directory that commands use where none is named.
 pub(crate) const DEFAULT: &str = "turnout-data";
+
+/// Who may call the signed interface.
+const CALLERS: &str = "callers.toml";
 
 /// A data directory.
 #[derive(Clone, Debug)]
@@ -44,6 +48,9 @@ pub(crate) enum DataError {
         /// What is wrong.
         why: String,
     },
+    /// The file of callers is wrong.
+    #[error("{0}")]
+    Callers(String),
     /// No process runs there.
     #[error(
         "nothing is running on {0}: start `turnout up --data {0}`, or name another directory with --data"
@@ -132,6 +139,29 @@ impl DataDir {
         };
         key_ring(&file)
             .ok_or_else(|| DataError::Damaged { path, why: "a key is not 64 hexadecimal digits".to_owned() })
+    }
+
+    /// Who may call the signed interface; nobody if there is no `callers.toml`.
+    pub(crate) fn callers(&self) -> Result<Callers, DataError> {
+        let path = self.path(CALLERS);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Callers::default()),
+            Err(source) => return Err(DataError::File { doing: "read", path, source }),
+        };
+        Callers::load(&path.display().to_string(), &text).map_err(|mistakes| {
+            DataError::Callers(mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        })
+    }
+
+    /// Writes who may call. What is there already stays, but for a simulated world of another seed.
+    pub(crate) fn write_callers(&self, text: &str) -> Result<(), DataError> {
+        let path = self.path(CALLERS);
+        let known = fs::read_to_string(&path).unwrap_or_default();
+        if known.lines().next() == text.lines().next() {
+            return Ok(());
+        }
+        write_private(&path, text)
     }
 
     fn make_secrets(&self, path: &Path) -> Result<SecretsFile, DataError> {

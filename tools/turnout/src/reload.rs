@@ -10,12 +10,16 @@ use arc_swap::ArcSwap;
 use relay::policy::{Secrets, Snapshot};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::data::DataDir;
+
 /// Who decides by a snapshot.
 pub(crate) struct Readers {
     /// The migration's folder; the embedded default if there is none.
     pub(crate) migration: Option<PathBuf>,
     /// The keys, which a reload does not change.
     pub(crate) secrets: Secrets,
+    /// Where the callers of the signed interface stand.
+    pub(crate) data: DataDir,
     /// The edge's.
     pub(crate) edge: Option<Arc<ArcSwap<Snapshot>>>,
     /// The processor's.
@@ -33,8 +37,22 @@ impl Readers {
                     tracing::error!(target: "turnout", "the migration was not reloaded, the last good one stays: {error}");
                 }
             }
+            self.take_callers().await;
         }
         std::future::pending().await
+    }
+
+    async fn take_callers(&self) {
+        let Some(desk) = &self.processor else { return };
+        match self.data.callers() {
+            Ok(callers) => {
+                // A processor that has stopped says so when it is asked for its migration.
+                let _replaced = desk.ask(move |core| core.replace_callers(callers)).await;
+            }
+            Err(error) => {
+                tracing::error!(target: "turnout", "the callers were not reloaded, the last good ones stay: {error}");
+            }
+        }
     }
 
     async fn take(&self, snapshot: Arc<Snapshot>) {

@@ -100,7 +100,8 @@ pub(crate) async fn processor(
     let mut seed = [0; 16];
     getrandom::fill(&mut seed)?;
     let seed = Seed(u128::from_le_bytes(seed));
-    let core = processor::Processor::new(ledger, Arc::clone(&ground.snapshot), seed, wall_clock())?;
+    let mut core = processor::Processor::new(ledger, Arc::clone(&ground.snapshot), seed, wall_clock())?;
+    core.replace_callers(ground.data.callers()?);
     let settings = processor::Settings { keys: keys.signing.clone(), operator_token: keys.token.clone() };
     let origins = upstream::Settings { origins: ground.origins.clone(), ..upstream::Settings::default() };
     let upstream = sender(Upstream::new(&origins)?, Arc::clone(&ground.snapshot), credentials);
@@ -121,11 +122,13 @@ pub(crate) struct Credentials(pub(crate) Vec<(String, String)>);
 fn sender(upstream: Upstream, snapshot: Arc<Snapshot>, credentials: Credentials) -> processor::Upstream {
     let upstream = Arc::new(upstream);
     Arc::new(move |mut request: Outbound, within| {
-        let sends = snapshot.migration.sends.iter();
-        let header = sends.filter(|send| send.host == request.host).find_map(|send| send.credential.clone());
+        let send = snapshot.migration.sends.iter().find(|send| send.writes(&request));
         let secret = credentials.0.iter().find(|(host, _)| *host == request.host);
-        if let (Some(header), Some((_, secret))) = (header, secret) {
-            request.headers.push((header, secret.clone().into_bytes()));
+        if let (Some(send), Some((_, secret))) = (send, secret)
+            && let Some(header) = &send.credential
+        {
+            let shown = format!("{}{secret}", send.credential_prefix);
+            request.headers.push((header.clone(), shown.into_bytes()));
         }
         let upstream = Arc::clone(&upstream);
         Box::pin(async move { upstream.send(&request, within).await })

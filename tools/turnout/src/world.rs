@@ -35,6 +35,20 @@ pub(crate) fn write(folder: &Path, world: &World, seed: u64) -> std::io::Result<
     Ok(())
 }
 
+/// Who may call the signed interface in `world`, as the file of callers has it.
+pub(crate) fn callers(world: &World, seed: u64) -> String {
+    let mut text = format!("# The callers of the simulated world of seed {seed}.\n");
+    for row in world.advertisers.iter().filter(|row| row.moved) {
+        // Writing into a string cannot fail.
+        let _written = write!(
+            text,
+            "\n[[caller]]\nadvertiser = {}\ntoken = {:?}\nsecrets = [{:?}]\n",
+            row.legacy_id, row.legacy_token, row.legacy_secret
+        );
+    }
+    text
+}
+
 fn advertisers(world: &World) -> String {
     let mut text = String::from(
         "legacy_id,primary_id,name,landing_url,domains,wave,programme,currency,window_days,commission,deduplicates\n",

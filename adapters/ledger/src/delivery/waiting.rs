@@ -41,7 +41,9 @@ const COLUMNS: &str = "c.event_id, c.advertiser_id, c.owner, c.tries, c.counted,
     c.evidence_value, c.publisher_id, c.creative_id, c.click_id, c.click_at, c.advertiser_primary_id,
     c.publisher_primary_id, c.source, e.open, e.sealed,
     (SELECT a.request FROM attempts a WHERE c.ambiguous AND a.event_id = c.event_id AND a.request IS NOT NULL
-        ORDER BY a.number DESC LIMIT 1)
+        ORDER BY a.number DESC LIMIT 1),
+    (SELECT minor FROM adjustments d WHERE d.conversion = c.event_id ORDER BY d.number DESC LIMIT 1),
+    (SELECT currency FROM adjustments d WHERE d.conversion = c.event_id ORDER BY d.number DESC LIMIT 1)
     FROM conversions c JOIN envelopes e ON e.event_id = c.source";
 
 const OF_WHICH: &str = "fresh = :fresh";
@@ -169,6 +171,7 @@ fn due(row: &Row<'_>) -> Result<Due, LedgerError> {
         open: row.get(15).map_err(get)?,
         sealed: row.get::<_, Option<Vec<u8>>>(16).map_err(get)?.unwrap_or_default(),
         resend: row.get(17).map_err(get)?,
+        amount: sql::money(number(18)?, text(19)?)?,
     })
 }
 

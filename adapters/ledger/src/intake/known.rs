@@ -35,8 +35,11 @@ fn standing_where(
     condition: &str,
     params: impl Params,
 ) -> Result<Option<Standing>, LedgerError> {
+    // What its merchant has changed stands as the merchant left it, whatever proves its click later.
     let query = format!(
-        "SELECT event_id, state, minor, currency, publisher_id, evidence, tries FROM conversions WHERE {condition}"
+        "SELECT event_id,
+         CASE WHEN EXISTS (SELECT 1 FROM adjustments a WHERE a.conversion = c.event_id) THEN 'dropped' ELSE state END,
+         minor, currency, publisher_id, evidence, tries FROM conversions c WHERE {condition}"
     );
     let read = |row: &Row<'_>| {
         let (minor, code) = (row.get::<_, Option<i64>>(2)?, row.get::<_, Option<String>>(3)?);

@@ -39,6 +39,7 @@ pub(super) fn directory() -> Directory {
 pub(super) fn policy() -> Policy {
     let second = Duration::from_secs(1);
     Policy {
+        lock: relay::policy::Lock::default(),
         waves: vec![Wave { name: "moved".to_owned(), phase: Phase::Moved }],
         delivery: DeliveryPolicy {
             evidence_wait: second,

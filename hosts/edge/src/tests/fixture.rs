@@ -167,6 +167,7 @@ pub(super) fn snapshot() -> Snapshot {
         migration,
         directory: Directory::new(vec![advertiser(1, "gone"), advertiser(3, "here")], vec![site], Vec::new()),
         policy: Policy {
+            lock: relay::policy::Lock::default(),
             waves: vec![wave("gone", Phase::Moved), wave("here", Phase::Observe)],
             delivery: DeliveryPolicy {
                 evidence_wait: second,

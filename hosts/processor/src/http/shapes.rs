@@ -1,7 +1,7 @@
 //! The JSON of the operator's interface. Times are RFC 3339, money is decimal text with its currency, ids of
 //! the platforms are numbers, and nothing is personal (I9).
 
-use ledger::{AtRisk, Audit, AuditRow, ConversionRow, PostingRow, Redriven, Shown};
+use ledger::{AdjustmentRow, AtRisk, Audit, AuditRow, ConversionRow, PostingRow, Redriven, Shown};
 use relay::Envelope;
 use relay::delivery::{GateStatus, State};
 use relay::intake::{BoundVoucher, Considered, KeptClick};
@@ -54,6 +54,8 @@ pub(super) fn status(status: &Status, now: Timestamp) -> Value {
         "corrected_late": status.queue.corrected_late,
         "platforms": status.gates.iter().map(gate).collect::<Vec<_>>(),
         "at_risk": status.at_risk.iter().map(at_risk).collect::<Vec<_>>(),
+        "changes": states(&status.changes),
+        "changes_at_risk": status.changes_at_risk.iter().map(change).collect::<Vec<_>>(),
     })
 }
 
@@ -149,6 +151,27 @@ fn considered(piece: &Considered) -> Value {
     })
 }
 
+/// A change that a merchant asked for.
+fn change(row: &AdjustmentRow) -> Value {
+    json!({
+        "change_id": row.adjustment_id,
+        "call": row.event_id,
+        "transaction": row.conversion,
+        "number": row.number,
+        "operation": row.operation,
+        "advertiser_id": row.advertiser_id,
+        "amount": money(row.amount),
+        "commission": money(row.commission),
+        "reason": row.reason,
+        "state": row.state.name(),
+        "detail": row.detail,
+        "attempts": row.tries,
+        "received_at": time(Some(row.received_at)),
+        "changed_at": time(Some(row.changed_at)),
+        "due_at": time(row.due_at),
+    })
+}
+
 /// The whole walk of one conversion.
 pub(super) fn shown(shown: &Shown) -> Value {
     let envelope = Envelope::decode(&shown.open).ok();
@@ -185,6 +208,8 @@ pub(super) fn shown(shown: &Shown) -> Value {
         "attempts": attempts.collect::<Vec<_>>(),
         "postings": shown.postings.iter().map(posting).collect::<Vec<_>>(),
         "journal": journal.collect::<Vec<_>>(),
+        "changes": shown.changes.iter().map(change).collect::<Vec<_>>(),
+        "follows": shown.follows,
         "later_arrivals": shown.later_arrivals.iter().map(conversion).collect::<Vec<_>>(),
     })
 }
@@ -205,6 +230,7 @@ pub(super) fn audit(audit: &Audit) -> Value {
     json!({
         "balances": audit.findings.is_empty(),
         "advertisers": audit.rows.iter().map(audit_row).collect::<Vec<_>>(),
+        "changes": states(&audit.changes),
         "findings": findings.collect::<Vec<_>>(),
     })
 }

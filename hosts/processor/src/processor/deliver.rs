@@ -79,6 +79,8 @@ impl Processor {
         let mut deliveries: Vec<Delivery> =
             admitted.into_iter().filter_map(|each| self.depart(each, now)).collect();
         deliveries.extend(Home::ALL.into_iter().filter_map(|home| self.probe(home, now)));
+        // What was begun above is in flight whatever happens to the changes, which are asked for again.
+        deliveries.extend(self.next_changes(now).unwrap_or_default());
         Ok(deliveries)
     }
 
@@ -184,12 +186,20 @@ impl Processor {
                 }
             }
         }
+        let changes = self.ledger.next_adjustment()?.filter(|_| self.primary.room(now) > 0);
+        changes.into_iter().for_each(|due| at(due.plus(self.shortest_settling()).max(self.change_at)));
         Ok(wake)
+    }
+
+    /// How soon after its delivery the platform can be told of a transaction's change.
+    fn shortest_settling(&self) -> Duration {
+        let sends = self.snapshot.migration.sends.iter().filter(|send| send.change.is_some());
+        sends.map(|send| send.settle).min().unwrap_or_default()
     }
 
     /// Conversions of which an attempt is under way.
     pub fn in_flight(&self) -> usize {
-        self.flying.len()
+        self.flying.len().saturating_add(self.telling.len())
     }
 }
 

@@ -33,6 +33,11 @@ pub(super) struct Written {
 pub(super) fn write(due: &Due, snapshot: &Snapshot) -> Result<Written, Obstacle> {
     let envelope = Envelope::decode(&due.open);
     let mut envelope = envelope.map_err(|error| obstacle("unreadable_entry")(error.to_string()))?;
+    // What its merchant has changed since it came is sent as it is now.
+    if let Some(amount) = due.amount.filter(|_| due.owner == Home::Primary) {
+        envelope.event.set(Field::Amount, Value::Money(amount));
+        envelope.event.set(Field::Currency, Value::Text(amount.currency.code().to_owned()));
+    }
     // Where nothing identifies the order it goes to the new platform under our own identity of it, and so its
     // answer names it: what a template left behind would name one order for all of them.
     if due.owner == Home::Primary && !identifies(&envelope.event, snapshot) {

@@ -40,7 +40,14 @@ impl Processor {
         if self.unsettled.is_empty() {
             return Ok(());
         }
-        let came = std::mem::take(&mut self.unsettled);
+        let (changes, came): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.unsettled).into_iter().partition(|(ended, _)| self.tells(ended));
+        if !changes.is_empty()
+            && let Err(error) = self.settle_changes(&changes, now)
+        {
+            self.unsettled = changes.into_iter().chain(came).collect();
+            return Err(error);
+        }
         let mut verdicts = Verdicts::new();
         for (place, (ended, at)) in came.iter().enumerate() {
             for id in &ended.ids {
@@ -132,7 +139,7 @@ impl Processor {
         self.breaker_changed(home, changed);
     }
 
-    fn breaker_changed(&mut self, home: Home, changed: Option<BreakerState>) {
+    pub(super) fn breaker_changed(&mut self, home: Home, changed: Option<BreakerState>) {
         let fact = changed.map(|state| Fact::BreakerChanged { home, open: state == BreakerState::Open });
         self.facts.extend(fact);
     }
@@ -148,7 +155,7 @@ const fn better(one: Health, other: Health) -> Health {
 }
 
 /// The beginning of an answer, for people.
-fn excerpt(body: &[u8]) -> String {
+pub(super) fn excerpt(body: &[u8]) -> String {
     let part = body.get(..body.len().min(EXCERPT_BYTES_MAX)).unwrap_or_default();
     let text = String::from_utf8_lossy(part);
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()

@@ -1,6 +1,6 @@
 //! What an operator asks first: is money being lost, whose, since when.
 
-use ledger::{AtRisk, QueueStatus};
+use ledger::{AdjustmentRow, AtRisk, QueueStatus};
 use relay::delivery::GateStatus;
 
 use super::{Processor, ProcessorError};
@@ -20,7 +20,14 @@ pub struct Status {
     pub gates: [GateStatus; 2],
     /// The money that only a person can move.
     pub at_risk: Vec<AtRisk>,
+    /// Changes of transactions in each state, in the same order.
+    pub changes: [u64; 11],
+    /// Changes that only a person can move.
+    pub changes_at_risk: Vec<AdjustmentRow>,
 }
+
+/// Changes that are listed at one glance.
+const CHANGES_SHOWN: usize = 20;
 
 impl Processor {
     /// The processor at one glance. It reads counters and short lists, never whole tables.
@@ -36,6 +43,8 @@ impl Processor {
             queue: self.ledger.queue_status()?,
             gates: self.gates(),
             at_risk: self.ledger.at_risk()?,
+            changes: self.ledger.adjustment_totals()?,
+            changes_at_risk: self.ledger.adjustments_at_risk(CHANGES_SHOWN)?,
         })
     }
 

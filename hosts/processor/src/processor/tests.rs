@@ -1,3 +1,4 @@
+mod calling;
 mod clicks;
 mod delivering;
 mod histories;

@@ -76,6 +76,7 @@ fn short(steps: &[Step]) -> String {
         Step::WaitUntil(_) => "wait".to_owned(),
         Step::Find { .. } => "find".to_owned(),
         Step::Keep { .. } => "keep".to_owned(),
+        Step::Ask { .. } => "ask".to_owned(),
         Step::Report(_) => "report".to_owned(),
     };
     steps.iter().map(word).collect::<Vec<_>>().join(" ")

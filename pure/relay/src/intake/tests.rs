@@ -43,6 +43,7 @@ fn directory() -> Directory {
 fn policy() -> Policy {
     let wave = |name: &str, phase| Wave { name: name.to_owned(), phase };
     Policy {
+        lock: crate::policy::Lock::default(),
         waves: vec![wave("one", Phase::Moved), wave("two", Phase::Shadow)],
         delivery: DeliveryPolicy {
             evidence_wait: Duration::from_secs(60),

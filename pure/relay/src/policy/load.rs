@@ -6,7 +6,7 @@ use tracking::source::{Mistake, Section, Source};
 use units::limits::DELIVERIES_IN_FLIGHT_MAX;
 use units::time::parse_duration;
 
-use super::{BreakerPolicy, DeliveryPolicy, Phase, Policy, Wave, consent};
+use super::{BreakerPolicy, DeliveryPolicy, Lock, Phase, Policy, Wave, consent};
 
 pub(super) fn load(file: &str, text: &str) -> Result<Policy, Vec<Mistake>> {
     let source = Source::new(file, text);
@@ -36,6 +36,7 @@ fn read_policy(root: &Section<'_, '_>) -> Option<Policy> {
         delivery: delivery?,
         breaker: breaker?,
         proxy_deadline: proxy_deadline?,
+        lock: root.section("calls", read_lock).unwrap_or_default(),
         consent,
     })
 }
@@ -91,6 +92,14 @@ fn read_delivery(section: &Section<'_, '_>) -> DeliveryPolicy {
         retry_budget_percent: number(section, "retry_budget_percent", 0),
         in_flight_max: in_flight_max(section),
     }
+}
+
+fn read_lock(section: &Section<'_, '_>) -> Lock {
+    let (day, months) = (number(section, "lock_day", 1), number(section, "lock_months", 1));
+    if day > 28 {
+        section.mistake_at("lock_day", "`lock_day` must be a day that every month has: 1 to 28");
+    }
+    Lock { day, months }
 }
 
 fn read_breaker(section: &Section<'_, '_>) -> BreakerPolicy {

@@ -4,6 +4,7 @@ mod statics;
 
 use std::sync::Arc;
 
+use super::interface::{Operation, Variants, read_interface};
 use super::table::{Hosts, Names, Route};
 use super::vendor;
 use super::{
@@ -48,8 +49,11 @@ fn read_dialect(file: &str, root: &Section<'_, '_>) -> Dialect {
     let host_groups = root.sections("hosts", read_hosts);
     let read = root.sections("endpoint", |section| read_endpoint(section, &groups, &host_groups));
     let cookies = root.sections("cookie", read_cookie);
-    let hosts = hosts_table(&host_groups, &read);
-    let endpoints: Vec<Endpoint> = read.into_iter().map(|(endpoint, _)| endpoint).collect();
+    let routes: Vec<Vec<Route>> = read.iter().map(|read| read.routes.clone()).collect();
+    let hosts = hosts_table(&host_groups, &routes);
+    let variants: Vec<Option<Variant>> = read.iter().map(|read| read.variant.clone()).collect();
+    let mut endpoints: Vec<Endpoint> = read.into_iter().map(|read| read.endpoint).collect();
+    join_variants(root, &mut endpoints, &variants);
     note_double_names(root, &endpoints);
     Dialect {
         name: head.name,
@@ -119,13 +123,13 @@ fn read_hosts(section: &Section<'_, '_>) -> (String, Vec<String>) {
     (section.required_text("group"), names)
 }
 
-fn hosts_table(groups: &[(String, Vec<String>)], endpoints: &[(Endpoint, Vec<Route>)]) -> Hosts {
+fn hosts_table(groups: &[(String, Vec<String>)], endpoints: &[Vec<Route>]) -> Hosts {
     let mut names = Vec::new();
     for (place, (_, hosts)) in groups.iter().enumerate() {
         names.extend(hosts.iter().map(|host| (host.clone(), place)));
     }
     let (mut exact, mut prefixes) = (Vec::new(), Vec::new());
-    for (place, (_, routes)) in endpoints.iter().enumerate() {
+    for (place, routes) in endpoints.iter().enumerate() {
         for route in routes {
             let mut route = Route { endpoint: place, ..route.clone() };
             match route.path.strip_suffix('*') {
@@ -148,11 +152,61 @@ fn note_double_names(root: &Section<'_, '_>, endpoints: &[Endpoint]) {
     }
 }
 
-fn read_endpoint(
-    section: &Section<'_, '_>,
-    groups: &[Group],
-    host_groups: &[(String, Vec<String>)],
-) -> (Endpoint, Vec<Route>) {
+/// Which endpoint a variant belongs to, and the values that pick it.
+#[derive(Clone)]
+struct Variant {
+    of: String,
+    values: Vec<String>,
+}
+
+/// An endpoint as it stands in the file.
+struct Read {
+    endpoint: Endpoint,
+    routes: Vec<Route>,
+    variant: Option<Variant>,
+}
+
+fn read_variant(section: &Section<'_, '_>) -> Option<Variant> {
+    let values: Vec<String> = section.texts("when").iter().map(|value| value.to_lowercase()).collect();
+    let of = section.text("variant_of");
+    if of.is_some() == values.is_empty() {
+        section
+            .mistake("`variant_of` and `when` go together: the endpoint, and the values that pick this one");
+    }
+    of.map(|of| Variant { of, values })
+}
+
+/// Puts variants behind their endpoints, whose interface they share.
+fn join_variants(root: &Section<'_, '_>, endpoints: &mut [Endpoint], variants: &[Option<Variant>]) {
+    for (place, variant) in variants.iter().enumerate() {
+        let Some(Variant { of, values }) = variant else { continue };
+        let found = endpoints
+            .iter_mut()
+            .find(|endpoint| endpoint.name == *of && !endpoint.variants.parameter.is_empty());
+        let Some(base) = found else {
+            root.mistake(format!("`variant_of = \"{of}\"` names no endpoint with `picked_by`"));
+            continue;
+        };
+        let interface = base.interface.clone();
+        for value in values {
+            if base.variants.by_value.iter().any(|(known, _)| known == value) {
+                root.mistake(format!("two variants of `{of}` are picked by `{value}`: only one can"));
+            }
+            base.variants.by_value.push((value.clone(), place));
+        }
+        if let Some(endpoint) = endpoints.get_mut(place) {
+            endpoint.interface = interface;
+        }
+    }
+    for endpoint in endpoints.iter().filter(|endpoint| endpoint.handling == Handling::Serve) {
+        if endpoint.interface.is_none() || endpoint.operation.is_none() {
+            let name = &endpoint.name;
+            root.mistake(format!("`{name}` is served, so that it needs an `interface` and an `operation`"));
+        }
+    }
+}
+
+fn read_endpoint(section: &Section<'_, '_>, groups: &[Group], host_groups: &[(String, Vec<String>)]) -> Read {
     section.text("source");
     let mut parameters = section.sections("parameters", read_parameter);
     for wanted in section.texts("include") {
@@ -182,10 +236,18 @@ fn read_endpoint(
         replacement: statics::read_replacement(section),
         form_body: section.choice("body", &["form"], |name| (name == "form").then_some(())).is_some(),
         answers: section.sections("answers", read_answer),
+        interface: section.section("interface", read_interface).flatten(),
+        operation: section.choice("operation", &Operation::ALL.map(Operation::name), Operation::parse),
+        variants: Variants {
+            parameter: section.text("picked_by").unwrap_or_default().to_lowercase(),
+            by_value: Vec::new(),
+        },
         line: section.line(),
         names,
     };
-    (endpoint, read_routes(section, host_groups))
+    let variant = read_variant(section);
+    let routes = if variant.is_some() { Vec::new() } else { read_routes(section, host_groups) };
+    Read { endpoint, routes, variant }
 }
 
 fn names_of<T>(rows: &[(String, T)]) -> Vec<&str> {
@@ -253,7 +315,9 @@ fn read_unknown(section: &Section<'_, '_>) -> Unknown {
 }
 
 fn read_handling(section: &Section<'_, '_>) -> Handling {
-    let choice = section.choice("handling", &["translate", "proxy", "record"], |name| match name {
+    let names = ["translate", "proxy", "record", "serve"];
+    let choice = section.choice("handling", &names, |name| match name {
+        "serve" => Some(Handling::Serve),
         "translate" => Some(Handling::Translate),
         "proxy" => Some(Handling::Proxy),
         "record" => Some(Handling::Record),

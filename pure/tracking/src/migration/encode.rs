@@ -4,12 +4,17 @@ mod json;
 
 use std::borrow::Cow;
 
+use units::Timestamp;
+
 use super::{ClickOrder, ConversionOrder, Dispatch, EncodeError, Evidence, Format, Migration, Origin, Send};
 use super::{EvidenceKind, SendParameter};
 use crate::consent::Consent;
 use crate::event::{Class, Event, Field, Value};
 use crate::query;
 use crate::wire::{Home, Outbound};
+
+/// Of a time's text, what stands before its fraction.
+const DATE_TIME_CHARS: usize = 19;
 
 /// Everything that a value can be made from.
 struct Material<'a> {
@@ -50,7 +55,11 @@ pub(super) fn conversions(
 ) -> Result<Dispatch, EncodeError> {
     let kind = orders.first().map_or(EvidenceKind::None, |order| order.evidence.kind());
     let send = migration.send(Class::Conversion, kind);
-    let send = send.ok_or(EncodeError::NoRule(Class::Conversion.name()))?;
+    self::orders(send.ok_or(EncodeError::NoRule(Class::Conversion.name()))?, orders)
+}
+
+/// One request by the rule `send` for all of these.
+pub(super) fn orders(send: &Send, orders: &[ConversionOrder<'_>]) -> Result<Dispatch, EncodeError> {
     let materials: Vec<Material<'_>> = orders.iter().map(material).collect();
     let first = materials.first().ok_or(EncodeError::Nothing)?;
     let mut request = begin(send, first);
@@ -96,7 +105,7 @@ fn write_json(send: &Send, materials: &[Material<'_>], request: &mut Outbound) {
             if let Some(value) = value(parameter, material) {
                 let path = match place {
                     0 => Cow::Borrowed(parameter.name.as_str()),
-                    _ => Cow::Owned(parameter.name.replacen(".0.", &format!(".{place}."), 1)),
+                    _ => Cow::Owned(at_place(&parameter.name, place)),
                 };
                 leaves.push((path, parameter.json, value));
             }
@@ -105,6 +114,14 @@ fn write_json(send: &Send, materials: &[Material<'_>], request: &mut Outbound) {
     let leaves = leaves.iter().map(|(path, kind, text)| (path.as_ref(), json::Leaf { kind: *kind, text }));
     request.body = json::document(leaves).into_bytes();
     request.headers.push(("content-type".to_owned(), b"application/json".to_vec()));
+}
+
+/// A path with its first `0` replaced by `place`; where the document itself is the list it stands at the start.
+fn at_place(path: &str, place: usize) -> String {
+    match path.strip_prefix("0.") {
+        Some(rest) => format!("{place}.{rest}"),
+        None => path.replacen(".0.", &format!(".{place}."), 1),
+    }
 }
 
 fn write_query(send: &Send, material: &Material<'_>, target: &mut Vec<u8>) {
@@ -184,6 +201,10 @@ fn value<'a>(parameter: &'a SendParameter, material: &'a Material<'_>) -> Option
             Evidence::PlatformClickId(_) | Evidence::Voucher(_) | Evidence::None => None,
         },
         Origin::EventTime => Some(material.event_seconds.to_string().into()),
+        Origin::EventDateTime => {
+            let at = Timestamp::from_seconds(material.event_seconds).to_string();
+            at.get(..DATE_TIME_CHARS).map(|text| text.to_owned().into())
+        }
         // Rows are written by the query's own loop; no JSON endpoint takes them without product names.
         Origin::BasketRows(_) => None,
     }

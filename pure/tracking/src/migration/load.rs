@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use super::{EvidenceKind, Format, JsonKind, Keep, Migration, Origin, Send, SendParameter};
+use crate::dialect::interface::Operation;
 use crate::dialect::{CookieRule, Dialect, Handling, Meaning, read_cookie};
 use crate::event::{Class, Field};
 use crate::source::{Mistake, Section, Source, unknown_word};
@@ -104,7 +105,9 @@ fn read_send(section: &Section<'_, '_>) -> Send {
         method: section.choice("method", &["GET", "POST"], |m| Some(m.to_owned())).unwrap_or_default(),
         host: section.required_text("host"),
         path,
+        change: section.choice("change", &["edit", "void"], Operation::parse),
         credential: section.text("credential"),
+        credential_prefix: section.text("credential_prefix").unwrap_or_default(),
         format: json.unwrap_or(Format::Query),
         parameters: section.sections("parameters", read_parameter),
         batch_max: section
@@ -113,6 +116,7 @@ fn read_send(section: &Section<'_, '_>) -> Send {
             .unwrap_or(1)
             .max(1),
         pace: Duration::from_millis(section.number("pace_ms").unwrap_or(0)),
+        settle: Duration::from_millis(section.number("settle_ms").unwrap_or(0)),
         pass_unknown: pass.is_some(),
         line: section.line(),
     }
@@ -144,7 +148,7 @@ fn read_parameter(section: &Section<'_, '_>) -> SendParameter {
     }
 }
 
-const COMPUTED: [(&str, Origin); 13] = [
+const COMPUTED: [(&str, Origin); 14] = [
     ("advertiser primary id", Origin::AdvertiserPrimaryId),
     ("publisher primary id", Origin::PublisherPrimaryId),
     ("event id", Origin::EventId),
@@ -158,6 +162,7 @@ const COMPUTED: [(&str, Origin); 13] = [
     ("click id", Origin::ClickId),
     ("click time", Origin::ClickTime),
     ("event time", Origin::EventTime),
+    ("event date and time", Origin::EventDateTime),
 ];
 
 fn read_origin(section: &Section<'_, '_>, name: &str) -> Origin {
@@ -207,11 +212,17 @@ fn check(migration: &Migration, mistakes: &mut Vec<Mistake>) {
         }
     }
     for (place, send) in migration.sends.iter().enumerate() {
-        let same = |other: &&Send| other.class == send.class && other.evidence == send.evidence;
+        let same = |other: &&Send| {
+            other.class == send.class && other.evidence == send.evidence && other.change == send.change
+        };
         if let Some(first) = migration.sends.iter().take(place).find(same) {
             let message =
                 format!("`{}` already sends these events (line {}): only one can", first.name, first.line);
             note(&migration.file, send.line, message);
+        }
+        if (send.class == Class::Adjustment) != send.change.is_some() {
+            let message = "`change` goes with class = \"adjustment\": it says which change the rule tells of";
+            note(&migration.file, send.line, message.to_owned());
         }
         if send.method.is_empty() {
             note(&migration.file, send.line, "`method` is missing: GET or POST".to_owned());
@@ -221,10 +232,11 @@ fn check(migration: &Migration, mistakes: &mut Vec<Mistake>) {
         note(&migration.file, 1, "no rule sends clicks: add a [[send]] with class = \"click\"".to_owned());
     }
     for endpoint in &migration.legacy.endpoints {
-        if endpoint.handling != Handling::Translate {
+        if !matches!(endpoint.handling, Handling::Translate | Handling::Serve) {
             continue;
         }
-        if !matches!(endpoint.class, Class::Click | Class::Conversion) {
+        let served = endpoint.handling == Handling::Serve && endpoint.class == Class::Adjustment;
+        if !matches!(endpoint.class, Class::Click | Class::Conversion) && !served {
             let message = "only clicks and conversions are translated: set `handling` to proxy or record";
             note(&migration.legacy.file, endpoint.line, message.to_owned());
         }

@@ -45,7 +45,13 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         let advertisers = books.get("advertisers").cloned().unwrap_or_default();
         println!(
             "{}",
-            json!({ "balances": sound, "edge": handed, "advertisers": advertisers, "findings": findings })
+            json!({
+                "balances": sound,
+                "edge": handed,
+                "advertisers": advertisers,
+                "changes": books.get("changes"),
+                "findings": findings,
+            })
         );
     } else {
         report(&books, handed.as_ref(), sound);
@@ -86,6 +92,14 @@ fn report(books: &Value, edge: Option<&Value>, sound: bool) {
             number(edge, "handed_over"),
             number(edge, "in_outbox")
         );
+    }
+    let changes = books.get("changes").and_then(Value::as_object).into_iter().flatten();
+    let counts: Vec<String> = changes
+        .filter(|(_, count)| count.as_u64().is_some_and(|count| count > 0))
+        .map(|(state, count)| format!("{count} {state}"))
+        .collect();
+    if !counts.is_empty() {
+        println!("changes by merchants: {}", counts.join(", "));
     }
     for found in list(books, "findings") {
         println!(

@@ -107,6 +107,11 @@ pub(crate) fn print_conversion(answer: &Value, json: bool) {
     for (title, name, columns) in [
         ("the evidence, in order", "considered", &["evidence", "outcome", "publisher_id", "clicked_at"][..]),
         ("attempts", "attempts", &["number", "platform", "request", "started_at", "verdict", "reason"][..]),
+        (
+            "changes by the merchant",
+            "changes",
+            &["number", "operation", "amount", "state", "detail", "reason"][..],
+        ),
         ("postings", "postings", &["set", "kind", "account", "party", "amount"][..]),
         ("journal", "journal", &["at", "actor", "action", "detail"][..]),
         ("later arrivals", "later_arrivals", &["event_id", "state", "received_at", "evidence"][..]),

@@ -80,7 +80,7 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Outcome {
             run.edge_tls = addresses.tls.map(|address| address.to_string());
             run.edge_operator = addresses.operator.map(|address| address.to_string());
             announce(arguments, &data, &run)?;
-            let readers = readers(&settings, &keys);
+            let readers = readers(&settings, &data, &keys);
             until_stopped(Readers { edge: Some(snapshot), ..readers }).await?;
             data.remove_run_file(role);
             edge.stop().await;
@@ -91,7 +91,7 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Outcome {
             let processor = roles::processor(&ground, &keys, listen, credentials).await?;
             run.processor = Some(processor.address.to_string());
             announce(arguments, &data, &run)?;
-            let readers = readers(&settings, &keys);
+            let readers = readers(&settings, &data, &keys);
             until_stopped(Readers { processor: Some(processor.desk.clone()), ..readers }).await?;
             data.remove_run_file(role);
             processor.stop().await;
@@ -100,9 +100,9 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn readers(settings: &Settings, keys: &KeyRing) -> Readers {
+fn readers(settings: &Settings, data: &DataDir, keys: &KeyRing) -> Readers {
     let (migration, secrets) = (settings.migration.clone(), keys.secrets.clone());
-    Readers { migration, secrets, edge: None, processor: None }
+    Readers { migration, secrets, data: data.clone(), edge: None, processor: None }
 }
 
 /// Serves, reloading when asked to, until the process is told to stop.

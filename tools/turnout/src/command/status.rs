@@ -144,6 +144,19 @@ fn processor_concerns(processor: &Value, concerns: &mut Vec<Concern>) {
             to_do: "correct them in the platform's own interface: its booking names no publisher",
         });
     }
+    for row in list(processor, "changes_at_risk") {
+        let (operation, detail) = (shown(&row["operation"]), shown(&row["detail"]));
+        concerns.push(Concern {
+            grave: false,
+            what: format!(
+                "the {operation} of transaction {} by its merchant {} is {}: {detail}",
+                shown(&row["transaction"]),
+                shown(&row["advertiser_id"]),
+                shown(&row["state"])
+            ),
+            to_do: "our books have it: make it on the new platform by hand (turnout explain TRANSACTION)",
+        });
+    }
     for row in list(processor, "at_risk") {
         let (state, to_do) = (shown(&row["state"]), advice(&shown(&row["state"])));
         concerns.push(Concern {

@@ -94,6 +94,7 @@ async fn serve(arguments: &Arguments) -> Outcome {
     let readers = Readers {
         migration: Some(data.path("migration")),
         secrets: keys.secrets.clone(),
+        data: data.clone(),
         edge: Some(Arc::clone(&system.edge_snapshot)),
         processor: Some(system.processor.desk.clone()),
     };
@@ -120,6 +121,7 @@ async fn start(
     let settings = lab::WorldSettings::local(arguments.seed);
     let migration = data.path("migration");
     world::write(&migration, &settings.world, arguments.seed)?;
+    data.write_callers(&world::callers(&settings.world, arguments.seed))?;
     let snapshot = Arc::new(directory::load(Some(&migration), keys.secrets.clone())?);
     let credentials = roles::lab_credentials(&settings.world, &snapshot);
     let lab = roles::lab(settings).await?;

@@ -20,6 +20,7 @@ fn policy() -> Policy {
             probe_every: second,
             probe_deadline: second,
         },
+        lock: crate::policy::Lock::default(),
         proxy_deadline: second,
         legacy_lives: true,
         consent: ConsentPolicy::default(),

@@ -205,6 +205,7 @@ pub(super) fn snapshot() -> Arc<Snapshot> {
         migration: migration(),
         directory: Directory::new(rows, sites, Vec::new()),
         policy: Policy {
+            lock: crate::policy::Lock::default(),
             waves: vec![wave("gone", Phase::Moved), wave("here", Phase::Observe)],
             delivery: DeliveryPolicy {
                 evidence_wait: second,

@@ -68,7 +68,9 @@ impl Files {
                 }
                 Step::Reply(reply) => replied = Some(reply),
                 Step::Report(_) => {}
-                Step::Append(_) | Step::Record(_) | Step::WaitUntil(_) => panic!("a file books nothing"),
+                Step::Ask { .. } | Step::Append(_) | Step::Record(_) | Step::WaitUntil(_) => {
+                    panic!("a file books nothing")
+                }
             }
         }
         replied.unwrap()

@@ -20,12 +20,13 @@ pub(super) struct Leaf<'a> {
 
 /// The document that holds each leaf at its path. Parts of a path that are numbers are places of a list.
 pub(super) fn document<'a>(leaves: impl Iterator<Item = (&'a str, Leaf<'a>)>) -> String {
-    let mut root = Node::Object(Vec::new());
+    let mut root: Option<Node<'a>> = None;
     for (path, leaf) in leaves {
-        insert(&mut root, Some(path), leaf);
+        let root = root.get_or_insert_with(|| blank(Some(path)));
+        insert(root, Some(path), leaf);
     }
     let mut text = String::with_capacity(1024);
-    write(&root, &mut text);
+    write(&root.unwrap_or(Node::Object(Vec::new())), &mut text);
     text
 }
 
@@ -137,6 +138,17 @@ mod tests {
             r#"{"orders":[{"ref":"A\"1","amount":10.00,"groups":[{"code":"X"}],"custom":{"1":"v","4":"2"},"test":false}]}"#
         );
         assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
+    }
+
+    #[test]
+    fn a_document_can_be_a_list() {
+        let leaves = [
+            ("0.action", leaf(JsonKind::Text, "x")),
+            ("0.parts.0.amount", leaf(JsonKind::Number, "1.50")),
+            ("1.action", leaf(JsonKind::Text, "y")),
+        ];
+        let text = document(leaves.into_iter());
+        assert_eq!(text, r#"[{"action":"x","parts":[{"amount":1.50}]},{"action":"y"}]"#);
     }
 
     #[test]

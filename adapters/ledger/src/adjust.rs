@@ -1,0 +1,229 @@
+//! Changes of transactions: which transaction is meant, and writing down what was decided about it.
+
+mod deliver;
+mod lists;
+
+use relay::Envelope;
+use relay::call::{Applied, Change, How, Last, Target};
+use relay::delivery::State;
+use rusqlite::{Connection, Row, named_params};
+use tracking::dialect::interface::Operation;
+use tracking::{Field, Home};
+use units::{EventId, Timestamp};
+
+pub use deliver::{AdjustmentFinished, DueAdjustment};
+pub use lists::AdjustmentRow;
+
+use crate::intake::in_force;
+use crate::{LedgerError, Transaction, sql};
+
+/// Most transactions that are looked at for one call: two of one order are ambiguous already.
+const FOUND_MAX: usize = 16;
+
+/// Most transactions that follow one and are changed with it.
+const FOLLOWERS_MAX: usize = 1000;
+
+/// Where a transaction stands, and the amount after its last change.
+const TARGET: &str = "SELECT c.event_id, c.state, c.ambiguous, c.received_at, c.owner,
+    coalesce(a.minor, c.minor), coalesce(a.currency, c.currency), c.publisher_id, a.operation, a.content
+    FROM conversions c LEFT JOIN adjustments a ON a.conversion = c.event_id
+        AND a.number = (SELECT max(number) FROM adjustments WHERE conversion = c.event_id)";
+
+/// A change to be written down.
+#[derive(Clone, Copy, Debug)]
+pub struct NewAdjustment<'a> {
+    /// The call, which was taken in.
+    pub envelope: &'a Envelope,
+    /// What it asks for.
+    pub change: &'a Change,
+    /// The transaction.
+    pub target: &'a Target,
+    /// What becomes of it.
+    pub applied: &'a Applied,
+    /// When the platform can be told, if it is told by a request of its own.
+    pub due_at: Timestamp,
+}
+
+impl Transaction<'_> {
+    /// The transactions of an order, as they stand. Spellings of the reference that mean the same are the same.
+    ///
+    /// # Errors
+    /// If the store fails, or holds what cannot be.
+    pub fn transactions_of(&self, advertiser_id: u64, reference: &str) -> Result<Vec<Target>, LedgerError> {
+        let query = format!(
+            "{TARGET} WHERE c.advertiser_id = ?1 AND c.reference IN (?2, '#' || ?2)
+             AND c.state NOT IN ('merged', 'conflict') LIMIT {FOUND_MAX}"
+        );
+        self.targets(&query, (sql::int(advertiser_id), reference))
+    }
+
+    /// The transactions that follow this one, as they stand.
+    ///
+    /// # Errors
+    /// If the store fails, or holds what cannot be.
+    pub fn followers_of(&self, parent: EventId) -> Result<Vec<Target>, LedgerError> {
+        let query = format!(
+            "{TARGET} WHERE c.event_id IN (SELECT event_id FROM followers WHERE parent = ?1)
+             AND c.state NOT IN ('merged', 'conflict') LIMIT {FOLLOWERS_MAX}"
+        );
+        self.targets(&query, (sql::id(parent),))
+    }
+
+    /// `event_id` follows `parent`.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn follow(&mut self, event_id: EventId, parent: EventId) -> Result<(), LedgerError> {
+        let insert = "INSERT OR IGNORE INTO followers (event_id, parent) VALUES (?1, ?2)";
+        sql::run(&self.inner, insert, (sql::id(event_id), sql::id(parent)), "link a transaction")?;
+        Ok(())
+    }
+
+    /// The conversion that stands under a key.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn under_key(&self, key: &str) -> Result<Option<EventId>, LedgerError> {
+        let query = "SELECT event_id FROM conversions WHERE key = ?1";
+        sql::one(&self.inner, query, (key,), |row| row.get(0).map(sql::event_id))
+    }
+
+    fn targets(&self, query: &str, params: impl rusqlite::Params) -> Result<Vec<Target>, LedgerError> {
+        let rows = sql::all(&self.inner, query, params, |row| Ok(target(&self.inner, row)))?;
+        rows.into_iter().collect()
+    }
+
+    /// Takes the call of a change in. False if it was taken in before. It is no conversion, so that it does not
+    /// count among them.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn receive_change(&mut self, envelope: &Envelope, lane: &str) -> Result<bool, LedgerError> {
+        let insert = "INSERT OR IGNORE INTO events
+            (event_id, class, purpose, advertiser_id, money, lane, received_at, taken_in_at)
+            VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7)";
+        let advertiser_id = envelope.event.id(Field::AdvertiserId).map_or(0, sql::int);
+        let (class, purpose) = (envelope.event.class.name(), envelope.purpose.name());
+        let (at, now) = (envelope.received_at.as_millis(), self.now.as_millis());
+        let row = (sql::id(envelope.event_id), class, purpose, advertiser_id, lane, at, now);
+        if sql::run(&self.inner, insert, row, "take a call in")? == 0 {
+            return Ok(false);
+        }
+        let insert = "INSERT INTO envelopes (event_id, open, sealed) VALUES (?1, ?2, NULL)";
+        let open = Envelope { sealed: Vec::new(), ..envelope.clone() }.encode();
+        sql::run(&self.inner, insert, (sql::id(envelope.event_id), open), "keep a call")?;
+        Ok(true)
+    }
+
+    /// Writes a change down: its row, its postings, and the end of a transaction that is never sent.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn adjust(&mut self, new: &NewAdjustment<'_>) -> Result<(), LedgerError> {
+        let NewAdjustment { envelope, change, target, applied, due_at } = *new;
+        let conversion = sql::id(target.event_id);
+        let number = "SELECT coalesce(max(number), 0) + 1 FROM adjustments WHERE conversion = ?1";
+        let number = sql::one(&self.inner, number, (conversion,), |row| row.get::<_, i64>(0))?.unwrap_or(1);
+        let (state, detail) = match applied.how {
+            How::Cancel => (State::Merged, "the transaction was not sent yet, and never will be"),
+            How::WithIt => (State::Merged, "the transaction is sent as it is now"),
+            How::Afterwards => (State::Queued, ""),
+            How::NotAtAll => (State::Dropped, "nothing of it is told to the platform"),
+        };
+        let id = identity(envelope.event_id, target.event_id);
+        let insert = "INSERT INTO adjustments (adjustment_id, event_id, conversion, number, operation, content,
+            advertiser_id, minor, currency, commission_minor, commission_currency, reason, state, detail, active,
+            attention, received_at, changed_at, due_at) VALUES (:id, :event_id, :conversion, :number, :operation,
+            :content, :advertiser_id, :minor, :currency, :commission_minor, :commission_currency, :reason, :state,
+            :detail, :active, 0, :received_at, :now, :due_at)";
+        let queued = state == State::Queued;
+        let row = named_params! {
+            ":id": sql::id(id), ":event_id": sql::id(envelope.event_id), ":conversion": conversion,
+            ":number": number, ":operation": change.operation.name(), ":content": change.content,
+            ":advertiser_id": envelope.event.id(Field::AdvertiserId).map_or(0, sql::int),
+            ":minor": applied.amount.minor, ":currency": applied.amount.currency.code().to_owned(),
+            ":commission_minor": applied.commission.map(|earned| earned.minor),
+            ":commission_currency": applied.commission.map(|earned| earned.currency.code().to_owned()),
+            ":reason": envelope.event.text(Field::Reason).unwrap_or_default(),
+            ":state": state.name(), ":detail": detail, ":active": queued,
+            ":received_at": envelope.received_at.as_millis(), ":now": self.now.as_millis(),
+            ":due_at": queued.then_some(due_at.as_millis()),
+        };
+        sql::run(&self.inner, insert, row, "write a change down")?;
+        if !applied.postings.is_empty() {
+            self.post(target.event_id, "correction", envelope.event_id, &applied.postings)?;
+        }
+        if applied.how == How::Cancel {
+            self.cancel(target.event_id)?;
+        }
+        let detail = format!("asked for by event {}", envelope.event_id);
+        self.journal("merchant", change.operation.name(), Some(target.event_id), &detail)
+    }
+
+    /// A transaction that the platform certainly does not have is never sent.
+    fn cancel(&mut self, event_id: EventId) -> Result<(), LedgerError> {
+        let query = "SELECT state, advertiser_id FROM conversions WHERE event_id = ?1";
+        let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
+        let Some((from, advertiser_id)) = sql::one(&self.inner, query, (sql::id(event_id),), read)? else {
+            return Ok(());
+        };
+        let update = "UPDATE conversions SET state = 'dropped', reason = 'voided', detail = ?2, active = 0,
+            attention = 0, due_at = NULL, changed_at = ?3 WHERE event_id = ?1";
+        let why = "its merchant took it back before it was sent";
+        sql::run(
+            &self.inner,
+            update,
+            (sql::id(event_id), why, self.now.as_millis()),
+            "cancel a transaction",
+        )?;
+        self.tally.left(advertiser_id, sql::state(&from)?);
+        self.tally.entered(advertiser_id, State::Dropped);
+        self.erase(event_id)
+    }
+
+    /// A delivery ended so that the platform certainly does not have the transaction: what its merchant asked for
+    /// meanwhile need not be told afterwards.
+    pub(crate) fn overtaken(&mut self, event_id: EventId) -> Result<(), LedgerError> {
+        let waiting = "SELECT max(operation = 'void') FROM adjustments WHERE conversion = ?1 AND active = 1
+            HAVING count(*) > 0";
+        let voided = sql::one(&self.inner, waiting, (sql::id(event_id),), |row| row.get::<_, bool>(0))?;
+        let Some(voided) = voided else { return Ok(()) };
+        let update = "UPDATE adjustments SET state = 'merged', active = 0, due_at = NULL, changed_at = ?2,
+            detail = 'the transaction had not arrived' WHERE conversion = ?1 AND active = 1";
+        sql::run(&self.inner, update, (sql::id(event_id), self.now.as_millis()), "settle changes")?;
+        if voided { self.cancel(event_id) } else { Ok(()) }
+    }
+}
+
+/// The identity of a change: of one transaction by one call.
+fn identity(event_id: EventId, conversion: EventId) -> EventId {
+    // Both are 48 bits of time and 80 of chance, so that the sum is as good as either.
+    EventId::from_u128(event_id.as_u128().rotate_left(64) ^ conversion.as_u128())
+}
+
+fn target(connection: &Connection, row: &Row<'_>) -> Result<Target, LedgerError> {
+    let get = |error| LedgerError::Store { doing: "find a transaction", source: error };
+    let text = |place| row.get::<_, Option<String>>(place).map_err(get);
+    let event_id = sql::event_id(row.get(0).map_err(get)?);
+    let owner: Option<Home> = text(4)?.map(|name| sql::home(&name)).transpose()?;
+    let last = match (text(8)?, text(9)?) {
+        (Some(operation), Some(content)) => Some(Last { operation: self::operation(&operation)?, content }),
+        _ => None,
+    };
+    Ok(Target {
+        event_id,
+        state: sql::state(&text(1)?.unwrap_or_default())?,
+        ambiguous: row.get(2).map_err(get)?,
+        received_at: sql::time(row.get(3).map_err(get)?),
+        owner,
+        amount: sql::money(row.get(5).map_err(get)?, text(6)?)?,
+        publisher_id: row.get::<_, Option<i64>>(7).map_err(get)?.map(sql::uint),
+        postings: in_force(connection, event_id)?,
+        last,
+    })
+}
+
+fn operation(name: &str) -> Result<Operation, LedgerError> {
+    let known = Operation::parse(name);
+    known.ok_or_else(|| LedgerError::Corrupt { what: "the change", value: name.to_owned() })
+}

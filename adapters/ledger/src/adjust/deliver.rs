@@ -1,0 +1,210 @@
+//! Telling the platform of changes, one transaction's changes after another.
+//!
+//! A change sets a state, so that telling it twice is telling it once: after a crash what stood in flight is told again.
+
+use relay::delivery::{Settled, State};
+use rusqlite::{Row, named_params};
+use tracking::dialect::interface::Operation;
+use units::{EventId, Money, Timestamp};
+
+use super::operation;
+use crate::{Begun, Ledger, LedgerError, Transaction, sql};
+
+/// A change that is due.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DueAdjustment {
+    /// The change.
+    pub adjustment_id: EventId,
+    /// The transaction.
+    pub conversion: EventId,
+    /// Edit or void.
+    pub operation: Operation,
+    /// Its advertiser, by the legacy id.
+    pub advertiser_id: u64,
+    /// The advertiser's id on the new platform, as the transaction was told.
+    pub advertiser_primary_id: Option<u64>,
+    /// The order's value from now on.
+    pub amount: Money,
+    /// Why.
+    pub reason: String,
+    /// True if it must go in a request of its own.
+    pub alone: bool,
+    /// Attempts begun so far.
+    pub tries: u32,
+    /// Attempts that count towards the limit.
+    pub counted: u32,
+    /// What proves the transaction's click, by name.
+    pub evidence: String,
+    /// When the transaction was received.
+    pub received_at: Timestamp,
+    /// When it was last sent.
+    pub sent_at: Timestamp,
+    /// The transaction's envelope, without its sealed part.
+    pub open: Vec<u8>,
+}
+
+/// An attempt to tell of a change that ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AdjustmentFinished<'a> {
+    /// The change.
+    pub adjustment_id: EventId,
+    /// The attempt's number.
+    pub number: u32,
+    /// What it makes of the change.
+    pub settled: &'a Settled,
+    /// True if it must go in a request of its own from now on.
+    pub alone: bool,
+    /// The answer's status, if one came.
+    pub status: Option<u16>,
+    /// The beginning of the answer's body, for people.
+    pub excerpt: &'a str,
+}
+
+/// Changes that may go: the transaction is where it can be changed, it was told long enough ago, and every change
+/// before is told.
+const READY: &str = "a.active = 1 AND a.state = 'queued' AND a.operation = :operation AND a.due_at <= :now
+    AND (c.state IN ('taken', 'confirmed') OR (c.state = 'dropped' AND c.ambiguous = 1))
+    AND c.changed_at <= :told_before
+    AND NOT EXISTS (SELECT 1 FROM adjustments b WHERE b.conversion = a.conversion AND b.number < a.number
+        AND b.state NOT IN ('taken', 'confirmed', 'merged', 'dropped'))";
+
+// CROSS JOIN keeps the store from starting at the conversions, of which there are millions.
+const COLUMNS: &str = "SELECT a.adjustment_id, a.conversion, a.operation, a.advertiser_id,
+    c.advertiser_primary_id, a.minor, a.currency, a.reason, a.alone, a.tries, a.counted, c.evidence, c.received_at,
+    coalesce((SELECT max(started_at) FROM attempts t WHERE t.event_id = a.conversion), c.received_at), e.open
+    FROM adjustments a CROSS JOIN conversions c ON c.event_id = a.conversion
+    CROSS JOIN envelopes e ON e.event_id = c.source";
+
+impl Ledger {
+    /// Changes of this kind that are due, the longest due first: all of the advertiser of the first. Only
+    /// transactions that were told before `told_before` count.
+    ///
+    /// # Errors
+    /// If the store fails, or holds what cannot be.
+    pub fn due_adjustments(
+        &self,
+        now: Timestamp,
+        told_before: Timestamp,
+        operation: Operation,
+        limit: usize,
+    ) -> Result<Vec<DueAdjustment>, LedgerError> {
+        let query = format!("{COLUMNS} WHERE {READY} ORDER BY a.due_at, a.adjustment_id LIMIT :limit");
+        let params = named_params! {
+            ":operation": operation.name(), ":now": now.as_millis(), ":told_before": told_before.as_millis(),
+            ":limit": sql::limit(limit),
+        };
+        let rows = sql::all(&self.connection, &query, params, |row| Ok(due(row)))?;
+        let mut rows: Vec<DueAdjustment> = rows.into_iter().collect::<Result<_, _>>()?;
+        let Some(first) = rows.first() else { return Ok(rows) };
+        let (advertiser_id, address, alone) = (first.advertiser_id, first.advertiser_primary_id, first.alone);
+        let mut seen = Vec::new();
+        rows.retain(|row| {
+            // Two changes of one transaction go one after the other.
+            let again = seen.contains(&row.conversion);
+            seen.push(row.conversion);
+            row.advertiser_id == advertiser_id && row.advertiser_primary_id == address && !row.alone && !again
+                || (alone && seen.len() == 1)
+        });
+        if alone {
+            rows.truncate(1);
+        }
+        Ok(rows)
+    }
+
+    /// When changes may be due next; none if nothing waits.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn next_adjustment(&self) -> Result<Option<Timestamp>, LedgerError> {
+        let query = "SELECT max(a.due_at, c.changed_at) FROM adjustments a CROSS JOIN conversions c
+            ON c.event_id = a.conversion WHERE a.active = 1 AND a.state = 'queued'
+            AND (c.state IN ('taken', 'confirmed') OR (c.state = 'dropped' AND c.ambiguous = 1))
+            ORDER BY a.due_at LIMIT 1";
+        sql::one(&self.connection, query, (), |row| row.get::<_, i64>(0).map(sql::time))
+    }
+
+    /// Puts changes back that were being told when the last process ended. How many there were.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn recover_adjustments(&mut self, now: Timestamp) -> Result<usize, LedgerError> {
+        let update = "UPDATE adjustments SET state = 'queued', ambiguous = 1, changed_at = ?1,
+            detail = 'this process ended while it was told' WHERE active = 1 AND state = 'in_flight'";
+        sql::run(&self.connection, update, (now.as_millis(),), "recover changes")
+    }
+}
+
+impl Transaction<'_> {
+    /// An attempt to tell of a change begins.
+    ///
+    /// # Errors
+    /// If the change is not queued any more, or the store fails.
+    pub fn begin_adjustment(&mut self, begun: &Begun<'_>) -> Result<(), LedgerError> {
+        let update = "UPDATE adjustments SET state = 'in_flight', tries = ?2, changed_at = ?3
+            WHERE adjustment_id = ?1 AND state = 'queued'";
+        let id = sql::id(begun.event_id);
+        let params = (id, begun.number, self.now.as_millis());
+        if sql::run(&self.inner, update, params, "begin a change")? != 1 {
+            return Err(LedgerError::Moved { event_id: begun.event_id, expected: State::Queued });
+        }
+        let insert =
+            "INSERT INTO attempts (event_id, number, home, endpoint, line, probe, request, started_at)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, NULL, ?7)";
+        let (home, now) = (begun.home.name(), self.now.as_millis());
+        let row = (id, begun.number, home, begun.endpoint, begun.line, begun.probe, now);
+        sql::run(&self.inner, insert, row, "begin an attempt")?;
+        Ok(())
+    }
+
+    /// An attempt to tell of a change ended.
+    ///
+    /// # Errors
+    /// If the change is not in flight, or the store fails.
+    pub fn finish_adjustment(&mut self, finished: &AdjustmentFinished<'_>) -> Result<(), LedgerError> {
+        let settled = finished.settled;
+        let update = "UPDATE adjustments SET state = :state, detail = :detail, active = :active,
+            attention = :attention, alone = max(alone, :alone), counted = :counted, ambiguous = :ambiguous,
+            due_at = :due_at, changed_at = :now WHERE adjustment_id = :id AND state = 'in_flight'";
+        let row = named_params! {
+            ":state": settled.state.name(), ":detail": settled.reason,
+            ":active": settled.state == State::Queued, ":attention": settled.state.needs_a_person(),
+            ":alone": finished.alone, ":counted": settled.counted, ":ambiguous": settled.ambiguous,
+            ":due_at": settled.due_at.map(Timestamp::as_millis), ":now": self.now.as_millis(),
+            ":id": sql::id(finished.adjustment_id),
+        };
+        if sql::run(&self.inner, update, row, "end a change")? != 1 {
+            let event_id = finished.adjustment_id;
+            return Err(LedgerError::Moved { event_id, expected: State::InFlight });
+        }
+        let update =
+            "UPDATE attempts SET finished_at = ?3, verdict = ?4, reason = ?5, status = ?6, excerpt = ?7
+            WHERE event_id = ?1 AND number = ?2";
+        let (id, now) = (sql::id(finished.adjustment_id), self.now.as_millis());
+        let (verdict, reason) = (settled.verdict.name(), settled.reason.as_str());
+        let row = (id, finished.number, now, verdict, reason, finished.status, finished.excerpt);
+        sql::run(&self.inner, update, row, "end an attempt")?;
+        Ok(())
+    }
+}
+
+fn due(row: &Row<'_>) -> Result<DueAdjustment, LedgerError> {
+    let get = |error| LedgerError::Store { doing: "read what is due", source: error };
+    let money = sql::money(row.get(5).map_err(get)?, row.get(6).map_err(get)?)?;
+    let nothing = || LedgerError::Corrupt { what: "a change without money", value: String::new() };
+    Ok(DueAdjustment {
+        adjustment_id: sql::event_id(row.get(0).map_err(get)?),
+        conversion: sql::event_id(row.get(1).map_err(get)?),
+        operation: operation(&row.get::<_, String>(2).map_err(get)?)?,
+        advertiser_id: sql::uint(row.get(3).map_err(get)?),
+        advertiser_primary_id: row.get::<_, Option<i64>>(4).map_err(get)?.map(sql::uint),
+        amount: money.ok_or_else(nothing)?,
+        reason: row.get(7).map_err(get)?,
+        alone: row.get(8).map_err(get)?,
+        tries: sql::count(row.get(9).map_err(get)?),
+        counted: sql::count(row.get(10).map_err(get)?),
+        evidence: row.get(11).map_err(get)?,
+        received_at: sql::time(row.get(12).map_err(get)?),
+        sent_at: sql::time(row.get(13).map_err(get)?),
+        open: row.get(14).map_err(get)?,
+    })
+}

@@ -1,0 +1,85 @@
+//! Asking the processor while a client waits.
+
+use std::time::Duration;
+
+use relay::envelope::Batch;
+use relay::signature::Keys;
+use relay::step::{Entry, Happened, Served};
+use serde::Deserialize;
+use tracking::SendFailure;
+use upstream::{Call, Peer, Request};
+
+use crate::clock;
+use crate::settings::ProcessorSettings;
+
+/// Where calls are posted.
+const PATH: &[u8] = b"/v1/calls";
+
+/// What asks.
+#[derive(Debug)]
+pub(crate) struct Asker {
+    processor: Peer,
+    address: String,
+    lane: String,
+    keys: Keys,
+}
+
+/// What the processor answers: one of the two.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Answered {
+    reply: Option<Said>,
+    forward: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct Said {
+    status: u16,
+    content_type: String,
+    body: String,
+}
+
+impl Asker {
+    pub(crate) fn new(processor: Peer, settings: &ProcessorSettings) -> Self {
+        Self {
+            processor,
+            address: settings.endpoint.address.clone(),
+            lane: settings.lane.clone(),
+            keys: settings.keys.clone(),
+        }
+    }
+
+    /// Asks, once. What is no answer is logged with its reason, which may be an operator's to mend.
+    pub(crate) async fn ask(&self, entry: Entry, within: Duration) -> Happened {
+        match self.post(entry, within).await {
+            Ok(Answered { reply: Some(said), .. }) => Happened::Served(Served::Reply {
+                status: said.status,
+                content_type: said.content_type,
+                body: said.body,
+            }),
+            Ok(Answered { forward: true, .. }) => Happened::Served(Served::Forward),
+            Ok(_) => Happened::NotServed,
+            Err(reason) => {
+                tracing::warn!(%reason, "the processor did not answer a call; its client is told to call again");
+                Happened::NotServed
+            }
+        }
+    }
+
+    async fn post(&self, entry: Entry, within: Duration) -> Result<Answered, String> {
+        let body = Batch { lane: self.lane.clone(), entries: vec![entry.bytes] }.encode();
+        let signature = self.keys.sign(&body, clock::now());
+        let signed = signature.headers().map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+        let mut headers = vec![("content-type".to_owned(), b"application/x-protobuf".to_vec())];
+        headers.extend(signed);
+        let request =
+            Request { method: "POST", host: &self.address, target: PATH, headers: &headers, body: &body };
+        match self.processor.call(&request, Call::once(within)).await {
+            Ok(answer) if answer.status == 200 => {
+                serde_json::from_slice(&answer.body).map_err(|error| error.to_string())
+            }
+            Ok(answer) => Err(format!("it answered {}", answer.status)),
+            Err(SendFailure::NothingSent(reason) | SendFailure::Ambiguous(reason)) => Err(reason),
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Telling the new platform of changes to transactions that it has.
+//!
+//! A change sets a state there, so that telling it again is harmless: whatever becomes of a request, it goes again until
+//! the platform takes it or refuses it. Changes of many transactions go in one request; where its answer is a refusal
+//! nobody knows whose it is, and each goes by itself the next time.
+
+use std::time::Duration;
+
+use ledger::{AdjustmentFinished, Begun, DueAdjustment};
+use relay::delivery::{Admission, Outcome, Settled, State, Tried, Went, settle};
+use relay::intake::EvidenceKind;
+use relay::{Envelope, Fact};
+use tracking::consent::Consent;
+use tracking::dialect::interface::Operation;
+use tracking::migration::{ConversionOrder, Dispatch, Evidence, Origin};
+use tracking::{Answer, Class, Event, Field, Home, SendFailure, Value, Verdict};
+use units::Timestamp;
+
+use super::deliver::{Delivery, DeliveryId};
+use super::settle::{Ended, excerpt};
+use super::{Processor, ProcessorError, request};
+
+/// Most changes in one request of ours.
+const TOGETHER_MAX: usize = 1000;
+
+/// What must be remembered of a change while it is under way.
+#[derive(Debug)]
+pub(super) struct Telling {
+    endpoint: String,
+    event: Event,
+    tried: Tried,
+    went: Went,
+    /// How many changes the request holds.
+    company: usize,
+    began_at: Timestamp,
+}
+
+impl Processor {
+    /// The requests for changes that may go now, durably in flight.
+    pub(super) fn next_changes(&mut self, now: Timestamp) -> Result<Vec<Delivery>, ProcessorError> {
+        let mut deliveries = Vec::new();
+        for operation in [Operation::Edit, Operation::Void] {
+            deliveries.extend(self.next_change(operation, now)?);
+        }
+        Ok(deliveries)
+    }
+
+    fn next_change(
+        &mut self,
+        operation: Operation,
+        now: Timestamp,
+    ) -> Result<Option<Delivery>, ProcessorError> {
+        let snapshot = std::sync::Arc::clone(&self.snapshot);
+        let Some(send) = snapshot.migration.change(operation) else { return Ok(None) };
+        if now < self.change_at || self.asks_first(Home::Primary) || self.gate(Home::Primary).room(now) == 0 {
+            return Ok(None);
+        }
+        let (told_before, limit) = (now.minus(send.settle), send.batch_max.min(TOGETHER_MAX));
+        let mut rows = self.ledger.due_adjustments(now, told_before, operation, limit)?;
+        if self.gate(Home::Primary).in_doubt() {
+            rows.truncate(1);
+        }
+        let written: Vec<(DueAdjustment, Event)> = rows.into_iter().filter_map(event).collect();
+        let Some(dispatch) = write(&written, operation, &snapshot.migration) else { return Ok(None) };
+        let retry = written.first().is_some_and(|(row, _)| row.tries > 0);
+        let Admission::Go { probe } = self.gate(Home::Primary).admit(retry, now) else { return Ok(None) };
+        let went = Went { retry, probe };
+        if let Err(error) = self.begin_changes(&written, &dispatch, went, now) {
+            self.gate(Home::Primary).withdrawn();
+            return Err(error);
+        }
+        self.change_at = now.plus(send.pace);
+        Ok(Some(self.depart_changes(written, dispatch, went, now)))
+    }
+
+    fn begin_changes(
+        &mut self,
+        written: &[(DueAdjustment, Event)],
+        dispatch: &Dispatch,
+        went: Went,
+        now: Timestamp,
+    ) -> Result<(), ProcessorError> {
+        let line = request::line(dispatch);
+        let mut transaction = self.ledger.transaction(now)?;
+        for (row, _) in written {
+            let DeliveryId { event_id, number } = id(row);
+            transaction.begin_adjustment(&Begun {
+                event_id,
+                number,
+                home: Home::Primary,
+                endpoint: &dispatch.endpoint,
+                line: &line,
+                probe: went.probe,
+                request: &[],
+            })?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    fn depart_changes(
+        &mut self,
+        written: Vec<(DueAdjustment, Event)>,
+        dispatch: Dispatch,
+        went: Went,
+        now: Timestamp,
+    ) -> Delivery {
+        let company = written.len();
+        let ids: Vec<DeliveryId> = written.iter().map(|(row, _)| id(row)).collect();
+        for (row, event) in written {
+            // Setting a state twice is setting it once.
+            let tried =
+                Tried { deduplicates: true, counted: row.counted, ambiguous: false, probe: went.probe };
+            let endpoint = dispatch.endpoint.clone();
+            let telling = Telling { endpoint, event, tried, went, company, began_at: now };
+            self.telling.insert(id(&row), telling);
+        }
+        let within: Duration = self.snapshot.policy.delivery.attempt_deadline;
+        Delivery { ids, endpoint: dispatch.endpoint, request: dispatch.request, within }
+    }
+
+    /// True if the ended request told of changes.
+    pub(super) fn tells(&self, ended: &Ended) -> bool {
+        ended.ids.iter().any(|id| self.telling.contains_key(id))
+    }
+
+    /// Writes down how requests for changes ended. If the ledger fails, what was told is kept by the caller.
+    pub(super) fn settle_changes(
+        &mut self,
+        ended: &[(Ended, Timestamp)],
+        now: Timestamp,
+    ) -> Result<(), ProcessorError> {
+        let mut settled = Vec::new();
+        for (ended, at) in ended {
+            for id in &ended.ids {
+                settled.extend(self.judge_change(*id, &ended.result, *at).map(|made| (*id, ended, made)));
+            }
+        }
+        let mut transaction = self.ledger.transaction(now)?;
+        for (id, ended, (made, alone)) in &settled {
+            let answer = ended.result.as_ref().ok();
+            let excerpt = answer.map(|answer| excerpt(&answer.body)).unwrap_or_default();
+            transaction.finish_adjustment(&AdjustmentFinished {
+                adjustment_id: id.event_id,
+                number: id.number,
+                settled: made,
+                alone: *alone,
+                status: answer.map(|answer| answer.status),
+                excerpt: &excerpt,
+            })?;
+        }
+        transaction.commit()?;
+        let mut call = None;
+        for (id, _, (made, _)) in settled {
+            let Some(telling) = self.telling.remove(&id) else { continue };
+            let took = now.since(telling.began_at);
+            let (event_id, home, verdict) = (id.event_id, Home::Primary, made.verdict);
+            self.facts.push(Fact::Attempted { event_id, home, verdict, took });
+            call = call.or(Some((telling.went, made.health)));
+        }
+        if let Some((went, health)) = call {
+            let changed = self.gate(Home::Primary).ended(health, went, now);
+            self.breaker_changed(Home::Primary, changed);
+        }
+        Ok(())
+    }
+
+    /// What an outcome makes of a change, and whether it must go by itself from now on.
+    fn judge_change(
+        &mut self,
+        id: DeliveryId,
+        result: &Result<Answer, SendFailure>,
+        at: Timestamp,
+    ) -> Option<(Settled, bool)> {
+        let seed = self.draw();
+        let telling = self.telling.get(&id)?;
+        let outcome = match result {
+            Ok(answer) => {
+                let migration = &self.snapshot.migration;
+                Outcome::Judged(migration.judge(Home::Primary, &telling.endpoint, &telling.event, answer))
+            }
+            Err(failure) => Outcome::Failed(failure.clone()),
+        };
+        let mut settled = settle(&telling.tried, &outcome, &self.snapshot.policy.delivery, at, seed);
+        let decided = matches!(settled.verdict, Verdict::Rejected | Verdict::Confirmed);
+        let not_there =
+            result.as_ref().is_ok_and(|answer| settled.verdict == Verdict::Later && answer.status < 429);
+        let alone = telling.company > 1 && (decided || not_there);
+        if alone {
+            settled.state = State::Queued;
+            settled.due_at = Some(at);
+        }
+        Some((settled, alone))
+    }
+}
+
+const fn id(row: &DueAdjustment) -> DeliveryId {
+    DeliveryId { event_id: row.adjustment_id, number: row.tries.saturating_add(1) }
+}
+
+/// The change as an event, with the order reference that the platform knows the transaction by.
+fn event(row: DueAdjustment) -> Option<(DueAdjustment, Event)> {
+    let known = Envelope::decode(&row.open).ok()?;
+    let mut event = Event::new(Class::Adjustment);
+    event.set(Field::AdvertiserId, Value::Id(row.advertiser_id));
+    event.set(Field::Amount, Value::Money(row.amount));
+    event.set(Field::Currency, Value::Text(row.amount.currency.code().to_owned()));
+    event.set(Field::Reason, Value::Text(row.reason.clone()));
+    if let Some(reference) = known.event.get(Field::OrderReference) {
+        event.set(Field::OrderReference, reference.clone());
+    }
+    Some((row, event))
+}
+
+fn write(
+    written: &[(DueAdjustment, Event)],
+    operation: Operation,
+    migration: &tracking::migration::Migration,
+) -> Option<Dispatch> {
+    let orders = written.iter().filter_map(|(row, event)| order(row, event, migration));
+    let orders: Vec<ConversionOrder<'_>> = orders.collect();
+    migration.changes(operation, &orders).ok()
+}
+
+fn order<'a>(
+    row: &DueAdjustment,
+    event: &'a Event,
+    migration: &tracking::migration::Migration,
+) -> Option<ConversionOrder<'a>> {
+    // The platform's own time of the transaction is what it was told, or when it was told.
+    let kind = EvidenceKind::parse(&row.evidence)?;
+    let send = migration.send(Class::Conversion, kind.rule());
+    let told = send.is_some_and(|send| send.parameters.iter().any(|one| one.from == Origin::EventTime));
+    Some(ConversionOrder {
+        event_id: row.conversion,
+        at: if told { row.received_at } else { row.sent_at },
+        event,
+        evidence: &Evidence::None,
+        advertiser_primary_id: row.advertiser_primary_id?,
+        publisher_primary_id: None,
+        consent: Consent::NoSignal,
+    })
+}

@@ -1,0 +1,307 @@
+//! Calls of merchants: what is answered, what stands in the books, and what the platform is told.
+
+use std::time::Duration;
+
+use relay::call::{Caller, Callers};
+use relay::envelope::SealKey;
+use relay::step::Served;
+use relay::{Envelope, Purpose, Sealed};
+use sha2::{Digest as _, Sha256};
+use tracking::consent::Consent;
+use tracking::dialect::Endpoint;
+use tracking::dialect::interface::{AnswerFormat, CallOutcome, Operation};
+use tracking::{Event, Field, Inbound, Method, Value, Verdict};
+use units::{Currency, Money, Seed};
+
+use super::world::{MOVED, Reply, Sale, World, batch, event_id, sale};
+use crate::Delivery;
+
+const SECRET: &str = "hush";
+
+fn world() -> World {
+    let mut world = World::new();
+    let caller = Caller {
+        advertiser_id: MOVED,
+        token: "token".to_owned(),
+        secrets: vec!["new".to_owned(), SECRET.to_owned()],
+        addresses: Vec::new(),
+    };
+    world.processor.replace_callers(Callers::new(vec![caller]));
+    world
+}
+
+fn endpoint(world: &World, operation: Operation) -> &Endpoint {
+    let endpoints = &world.processor.snapshot().migration.legacy.endpoints;
+    endpoints.iter().find(|endpoint| endpoint.operation == Some(operation)).unwrap()
+}
+
+/// A call as an edge asks it. The dialect says where its signature stands.
+fn envelope(
+    world: &World,
+    id: u64,
+    operation: Operation,
+    fields: &[(Field, &str)],
+    secret: &str,
+) -> Envelope {
+    let endpoint = endpoint(world, operation);
+    let mut event = Event::new(endpoint.class);
+    event.set(Field::AdvertiserId, Value::Id(MOVED));
+    event.set(Field::TransactionDate, Value::Text(world.now.to_string()));
+    for (field, text) in fields {
+        event.set(
+            *field,
+            match field {
+                Field::Amount => Value::Money(Money::parse(text, Currency::USD).unwrap()),
+                _ => Value::Text((*text).to_owned()),
+            },
+        );
+    }
+    let rule = &endpoint.interface.as_ref().unwrap().signature;
+    let date = world.now.to_string();
+    let digest = Sha256::digest(format!("token:{date}:Act:{secret}"));
+    let signature: String = digest.iter().map(|byte| format!("{byte:02X}")).collect();
+    let original = Inbound {
+        method: Method::Get,
+        secure: true,
+        host: "old.example".to_owned(),
+        target: format!("/call?{}=token&{}=Act", rule.token, rule.action).into_bytes(),
+        headers: vec![
+            (rule.date_header.clone(), date.into_bytes()),
+            (rule.signature_header.clone(), signature.into_bytes()),
+        ],
+        body: Vec::new(),
+        peer: None,
+    };
+    let sealed = Sealed { original, client: None };
+    Envelope {
+        event_id: event_id(id),
+        purpose: Purpose::Live,
+        received_at: world.now,
+        endpoint: endpoint.name.clone(),
+        key: fields
+            .iter()
+            .find(|(field, _)| *field == Field::OrderReference)
+            .map(|(_, text)| format!("{MOVED}//{text}")),
+        event,
+        consent: Consent::NoSignal,
+        click: None,
+        cookie_click: None,
+        problems: Vec::new(),
+        country: None,
+        trace_parent: None,
+        sealed: sealed.seal(&SealKey([7; 32]), 1, event_id(id), Seed(u128::from(id))),
+    }
+}
+
+fn ask(world: &mut World, id: u64, operation: Operation, fields: &[(Field, &str)]) -> Served {
+    let envelope = envelope(world, id, operation, fields, SECRET);
+    world.processor.call(&batch(vec![envelope.encode()]), world.now).unwrap()
+}
+
+/// What the dialect has for an outcome, up to the part that is filled in.
+fn says(world: &World, outcome: CallOutcome) -> String {
+    let interface = endpoint(world, Operation::Void).interface.as_ref().unwrap();
+    let says = interface.says(outcome, AnswerFormat::Text).unwrap();
+    says.body.split('{').next().unwrap().to_owned()
+}
+
+#[track_caller]
+fn assert_said(world: &World, served: &Served, outcome: CallOutcome) {
+    let Served::Reply { status: 200, body, .. } = served else { panic!("{served:?}") };
+    assert!(body.starts_with(&says(world, outcome)), "{body} is not {}", outcome.name());
+}
+
+const THE_ORDER: (Field, &str) = (Field::OrderReference, "A-1");
+
+fn text(delivery: &Delivery) -> String {
+    let request = &delivery.request;
+    [String::from_utf8_lossy(&request.target), String::from_utf8_lossy(&request.body)].concat()
+}
+
+/// Everything that is sent until nothing more goes, each taken.
+fn sent(world: &mut World) -> Vec<String> {
+    let mut sent = Vec::new();
+    while world.deliver(|delivery| {
+        sent.push(text(delivery));
+        Reply::Says(Verdict::Confirmed)
+    }) > 0
+    {
+        world.pass(Duration::from_secs(4));
+    }
+    sent
+}
+
+#[test]
+fn a_void_before_the_delivery_cancels_it() {
+    let mut world = world();
+    world.receive(&[sale(1, MOVED)]);
+    for id in [100, 101] {
+        let served = ask(&mut world, id, Operation::Void, &[THE_ORDER]);
+        assert_said(&world, &served, CallOutcome::Done);
+    }
+    world.pass(Duration::from_secs(600));
+    assert_eq!(sent(&mut world), Vec::<String>::new(), "it is never sent");
+    assert_eq!(world.state(1), "dropped");
+    assert_eq!(world.processor.ledger().adjustments_of(event_id(1)).unwrap().len(), 1, "once");
+    world.assert_balanced();
+}
+
+#[test]
+fn an_edit_before_the_delivery_changes_what_is_sent() {
+    let mut world = world();
+    world.receive(&[sale(1, MOVED)]);
+    let served = ask(&mut world, 100, Operation::Edit, &[THE_ORDER, (Field::Amount, "7.77")]);
+    assert_said(&world, &served, CallOutcome::Done);
+    let sent = sent(&mut world);
+    assert_eq!(sent.len(), 1, "{sent:?}");
+    assert!(sent[0].contains("7.77") && !sent[0].contains("10.00"), "{sent:?}");
+    let shown = world.processor.ledger().show(event_id(1)).unwrap().unwrap();
+    let earned: i64 = shown
+        .postings
+        .iter()
+        .filter_map(|row| row.posting)
+        .filter(|line| line.account == attribution::Account::Publisher(456))
+        .map(|line| line.amount.minor)
+        .sum();
+    assert_eq!(earned, 78, "a tenth of 7.77");
+    world.assert_balanced();
+}
+
+#[test]
+fn a_change_of_what_is_in_flight_waits_until_it_is_known_to_be_there() {
+    let mut world = world();
+    world.receive(&[sale(1, MOVED)]);
+    let under_way = world.deliveries();
+    assert_eq!(under_way.len(), 1);
+    for (id, amount) in [(100, "5.00"), (101, "6.00"), (102, "6.00")] {
+        let served = ask(&mut world, id, Operation::Edit, &[THE_ORDER, (Field::Amount, amount)]);
+        assert_said(&world, &served, CallOutcome::Done);
+    }
+    let served = ask(&mut world, 103, Operation::Void, &[THE_ORDER]);
+    assert_said(&world, &served, CallOutcome::Done);
+    assert_eq!(world.deliveries(), Vec::new());
+    let result = world.result(&under_way[0], Reply::Says(Verdict::Confirmed));
+    world.processor.settle(vec![super::world::ended(&under_way[0], result)], world.now).unwrap();
+    assert_eq!(world.deliveries(), Vec::new(), "the platform cannot see it yet");
+    world.pass(Duration::from_secs(181));
+    let sent = sent(&mut world);
+    assert_eq!(sent.len(), 3, "one after the other, in their order: {sent:?}");
+    assert!(sent[0].contains("5.00") && sent[1].contains("6.00"), "{sent:?}");
+    let states: Vec<_> = world.processor.ledger().adjustments_of(event_id(1)).unwrap();
+    assert!(
+        states.iter().all(|row| row.state.name() == "confirmed" || row.state.name() == "taken"),
+        "{states:?}"
+    );
+    world.assert_balanced();
+}
+
+#[test]
+fn a_void_of_what_did_not_arrive_ends_it() {
+    let mut world = world();
+    world.receive(&[sale(1, MOVED)]);
+    let under_way = world.deliveries();
+    ask(&mut world, 100, Operation::Void, &[THE_ORDER]);
+    let result = world.result(&under_way[0], Reply::Refuses);
+    world.processor.settle(vec![super::world::ended(&under_way[0], result)], world.now).unwrap();
+    assert_eq!(world.state(1), "dropped");
+    world.pass(Duration::from_secs(600));
+    assert_eq!(sent(&mut world), Vec::<String>::new());
+    world.assert_balanced();
+}
+
+#[test]
+fn a_change_survives_the_process_at_every_step() {
+    let mut world = world();
+    world.receive(&[sale(1, MOVED)]);
+    assert_eq!(sent(&mut world).len(), 1);
+    ask(&mut world, 100, Operation::Void, &[THE_ORDER]);
+    world = world.crash();
+    world.pass(Duration::from_secs(181));
+    assert_eq!(world.deliveries().len(), 1);
+    // Killed while it is told: it is told again, which sets the same state.
+    world = world.crash();
+    world.pass(Duration::from_secs(60));
+    let sent = sent(&mut world);
+    assert_eq!(sent.len(), 1, "{sent:?}");
+    let rows = world.processor.ledger().adjustments_of(event_id(1)).unwrap();
+    assert_eq!((rows.len(), rows[0].tries), (1, 2));
+    world.assert_balanced();
+}
+
+#[test]
+fn a_refused_request_for_several_is_taken_apart() {
+    let mut world = world();
+    world.receive(&[sale(1, MOVED), sale(2, MOVED)]);
+    sent(&mut world);
+    for id in [1, 2] {
+        let reference = format!("A-{id}");
+        ask(&mut world, 100 + id, Operation::Void, &[(Field::OrderReference, &reference)]);
+    }
+    world.pass(Duration::from_secs(181));
+    let mut companies = Vec::new();
+    for _ in 0..4 {
+        world.deliver(|delivery| {
+            companies.push(delivery.ids.len());
+            Reply::Says(Verdict::Rejected)
+        });
+        world.pass(Duration::from_secs(4));
+    }
+    assert_eq!(companies, [2, 1, 1]);
+    let at_risk = world.processor.ledger().adjustments_at_risk(10).unwrap();
+    assert_eq!(at_risk.len(), 2, "each was refused by itself: {at_risk:?}");
+}
+
+#[test]
+fn a_call_is_refused_or_passed_on_where_it_is_not_ours() {
+    let mut world = world();
+    let unknown = ask(&mut world, 100, Operation::Void, &[THE_ORDER]);
+    assert_eq!(unknown, Served::Forward, "the legacy platform may have it");
+    world.receive(&[sale(1, MOVED)]);
+    let forged = envelope(&world, 101, Operation::Void, &[THE_ORDER], "wrong");
+    let served = world.processor.call(&batch(vec![forged.encode()]), world.now).unwrap();
+    assert_said(&world, &served, CallOutcome::Unsigned);
+    let mut old = envelope(&world, 102, Operation::Void, &[THE_ORDER], SECRET);
+    old.received_at = world.now.plus(Duration::from_secs(901));
+    let served = world.processor.call(&batch(vec![old.encode()]), world.now).unwrap();
+    assert_said(&world, &served, CallOutcome::Unsigned);
+    let same = Sale { reference: "A-1".to_owned(), ..sale(2, MOVED) };
+    let twin = Envelope { key: None, ..same.envelope() };
+    world.processor.receive(&batch(vec![twin.encode()]), world.now).unwrap();
+    let served = ask(&mut world, 103, Operation::Void, &[THE_ORDER]);
+    assert_said(&world, &served, CallOutcome::Ambiguous);
+    world.processor.replace_callers(Callers::default());
+    assert_eq!(ask(&mut world, 104, Operation::Void, &[THE_ORDER]), Served::Forward);
+    assert_eq!((world.state(1), world.state(2)), ("queued", "queued"), "nothing was changed");
+    world.assert_balanced();
+}
+
+#[test]
+fn a_reference_copies_the_publisher_and_is_voided_with_its_parent() {
+    let mut world = world();
+    world.receive(&[sale(1, MOVED)]);
+    let fields = [(Field::OrderReference, "B-1"), (Field::ParentReference, "A-1"), (Field::Amount, "20.00")];
+    for id in [50, 51] {
+        let served = ask(&mut world, id, Operation::Refer, &fields);
+        assert_said(&world, &served, CallOutcome::Done);
+    }
+    let child = world.processor.ledger().show(event_id(50)).unwrap().unwrap();
+    assert_eq!((child.conversion.publisher_id, child.follows), (Some(456), Some(event_id(1))));
+    assert_eq!((world.state(50), world.state(51)), ("queued", "merged"), "asked twice, booked once");
+    let served = ask(&mut world, 100, Operation::Void, &[THE_ORDER, (Field::Children, "1")]);
+    assert_said(&world, &served, CallOutcome::Done);
+    assert_eq!((world.state(1), world.state(50)), ("dropped", "dropped"));
+    world.assert_balanced();
+}
+
+#[test]
+fn a_new_transaction_is_booked_like_every_other() {
+    let mut world = world();
+    let fields = [(Field::OrderReference, "N-1"), (Field::Amount, "20.00")];
+    for id in [60, 61] {
+        let served = ask(&mut world, id, Operation::Book, &fields);
+        let Served::Reply { body, .. } = &served else { panic!("{served:?}") };
+        assert!(body.ends_with(&event_id(60).to_string()), "both are told the same transaction: {body}");
+    }
+    assert_eq!((world.state(60), world.state(61)), ("queued", "merged"));
+    world.assert_balanced();
+}
