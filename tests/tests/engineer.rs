@@ -120,7 +120,8 @@ fn what_cannot_be_compared_is_an_error_that_names_the_file() {
 
 #[test]
 fn every_shipped_case_holds() {
-    for name in ["shareasale", "awin", "shareasale-awin"] {
+    for name in ["shareasale", "awin", "shareasale-awin", "tradetracker", "webgains", "tradetracker-webgains"]
+    {
         let conform = turnout(&["dialect", "conform", name], b"");
         assert_eq!(conform.code, Some(0), "{name}:\n{}{}", conform.out, conform.err);
     }

@@ -281,8 +281,11 @@ pub struct Probe {
 /// The shape of a platform's own click ids.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ClickIdShape {
-    /// Two decimal numbers and a hexadecimal rest, joined by `_`.
+    /// The advertiser, seconds since 1970 and a hexadecimal rest, joined by `_`.
     NumberNumberHex,
+    /// The advertiser, another number, a time and a hexadecimal rest, joined by `_`. The time's first ten digits are
+    /// seconds since 1970; further ones are parts of a second.
+    NumberNumberTimeHex,
 }
 
 /// What a platform's own click id tells by its shape alone. Nothing proves it but the platform.
@@ -304,16 +307,18 @@ impl ClickIdShape {
     pub fn read(self, id: &str) -> Option<ForeignClickId> {
         let parts: Vec<&str> = id.split('_').collect();
         let number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        match (self, parts.as_slice()) {
-            (Self::NumberNumberHex, [first, second, rest]) => {
-                let hex = !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_hexdigit());
-                (number(first) && number(second) && hex).then(|| ForeignClickId {
-                    advertiser_id: first.parse().ok(),
-                    at: second.parse().ok().map(Timestamp::from_seconds),
-                })
+        let (advertiser, time, rest) = match (self, parts.as_slice()) {
+            (Self::NumberNumberHex, [first, second, rest]) => (first, *second, rest),
+            (Self::NumberNumberTimeHex, [first, second, time, rest]) if number(second) && number(time) => {
+                (first, time.get(..10)?, rest)
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        let hex = !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_hexdigit());
+        (number(advertiser) && number(time) && hex).then(|| ForeignClickId {
+            advertiser_id: advertiser.parse().ok(),
+            at: time.parse().ok().map(Timestamp::from_seconds),
+        })
     }
 }
 

@@ -12,7 +12,7 @@ Chores of this repository.
   cargo xtask sim [--seeds N] [--from S] the simulation with virtual time, one run a seed
   cargo xtask bench [--only PART] [--seconds N] [--rounds N]
                                          the numbers we are held to, as ratios; writes benches/RESULTS.md
-                                         PART: translate, outbox or edge
+                                         PART: translate, lines, census, outbox or edge
   cargo xtask help                       this text
 
 Example: cargo xtask sim --seeds 1000 --from 42";

@@ -3,6 +3,7 @@
 //! `benches/README.md` says how it is measured. A part that cannot be measured is named as missing, never imitated:
 //! a missing peer is only said, a missing part of ours is a failure.
 
+mod commands;
 mod contenders;
 mod edge;
 mod examples;
@@ -36,13 +37,20 @@ impl Default for Options {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     Translate,
+    Lines,
+    Census,
     Outbox,
     Edge,
 }
 
 impl Part {
-    const ALL: [(&'static str, Self); 3] =
-        [("translate", Self::Translate), ("outbox", Self::Outbox), ("edge", Self::Edge)];
+    const ALL: [(&'static str, Self); 5] = [
+        ("translate", Self::Translate),
+        ("lines", Self::Lines),
+        ("census", Self::Census),
+        ("outbox", Self::Outbox),
+        ("edge", Self::Edge),
+    ];
 
     pub(crate) fn named(name: &str) -> Result<Self, Failure> {
         let found = Self::ALL.into_iter().find(|(known, _)| *known == name);
@@ -52,6 +60,8 @@ impl Part {
     fn measure(self, repository: &Repository, options: &Options) -> Section {
         match self {
             Self::Translate => examples::translate(repository),
+            Self::Lines => commands::lines(repository),
+            Self::Census => commands::census(repository),
             Self::Outbox => examples::outbox(repository),
             Self::Edge => edge::measure(repository, options),
         }

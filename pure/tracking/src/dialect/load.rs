@@ -100,8 +100,11 @@ fn read_head(section: &Section<'_, '_>) -> Head {
 
 fn read_shape(section: &Section<'_, '_>) -> Option<ClickIdShape> {
     section.text("source");
-    let parse = |name: &str| (name == "number_number_hex").then_some(ClickIdShape::NumberNumberHex);
-    section.choice("shape", &["number_number_hex"], parse)
+    section.choice("shape", &["number_number_hex", "number_number_time_hex"], |name| match name {
+        "number_number_hex" => Some(ClickIdShape::NumberNumberHex),
+        "number_number_time_hex" => Some(ClickIdShape::NumberNumberTimeHex),
+        _ => None,
+    })
 }
 
 fn read_probe(section: &Section<'_, '_>) -> Probe {

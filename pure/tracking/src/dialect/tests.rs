@@ -1,3 +1,5 @@
+use units::Timestamp;
+
 use super::*;
 
 const SMALL: &str = r###"
@@ -88,6 +90,14 @@ fn the_shape_of_a_click_id() {
         ("", false),
     ] {
         assert_eq!(shape.matches(id), fits, "{id}");
+    }
+    let shape = ClickIdShape::NumberNumberTimeHex;
+    let read = shape.read("10659_214131_16862419101585_3f750c6aac").unwrap();
+    assert_eq!((read.advertiser_id, read.at), (Some(10_659), Some(Timestamp::from_seconds(1_686_241_910))));
+    for id in
+        ["10659_214131_168624191_3f75", "10659_x_16862419101585_3f75", "10659_1_16862419101585_", "1_2_a"]
+    {
+        assert!(!shape.matches(id), "{id}");
     }
 }
 

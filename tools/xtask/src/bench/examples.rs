@@ -14,9 +14,9 @@ const TIMES_SERIAL_MIN: f64 = 10.0;
 const TIMES_BARE_MIN: f64 = 0.5;
 
 #[derive(Debug, Deserialize)]
-struct Translation {
-    click_ns: f64,
-    sale_ns: f64,
+pub(crate) struct Translation {
+    pub(crate) click_ns: f64,
+    pub(crate) sale_ns: f64,
     click_allocations: f64,
     sale_allocations: f64,
 }
@@ -35,7 +35,7 @@ pub(crate) fn translate(repository: &Repository) -> Section {
     let about =
         "Decode, map and encode one request, without the network: at most 2 µs and a handful of allocations.";
     let section = Section { title: "Translation", about: about.to_owned(), ..Section::default() };
-    finish(section, json_of(repository, "tracking", "translate_bench").map(|line| translation_table(&line)))
+    section.finish(json_of(repository, "tracking", "translate_bench").map(|line| translation_table(&line)))
 }
 
 fn translation_table(measured: &Translation) -> String {
@@ -63,7 +63,7 @@ pub(crate) fn outbox(repository: &Repository) -> Section {
     let about = "64 clients append, and each waits until its own entry is on stable storage: at least ten times \
                  one fsync at a time, and at least half of a bare append-and-fsync log.";
     let section = Section { title: "Durable appends", about: about.to_owned(), ..Section::default() };
-    finish(section, json_of(repository, "outbox", "append_bench").map(|line| appends_table(&line)))
+    section.finish(json_of(repository, "outbox", "append_bench").map(|line| appends_table(&line)))
 }
 
 fn appends_table(measured: &Appends) -> String {
@@ -85,15 +85,12 @@ fn appends_table(measured: &Appends) -> String {
     ])
 }
 
-fn finish(mut section: Section, measured: Result<String, Failure>) -> Section {
-    match measured {
-        Ok(body) => section.body = body,
-        Err(failure) => section.missing.push(format!("{}: {failure}", section.title)),
-    }
-    section
-}
-
-fn json_of<T: DeserializeOwned>(repository: &Repository, package: &str, example: &str) -> Result<T, Failure> {
+/// What an example of a crate prints, built for release.
+pub(crate) fn json_of<T: DeserializeOwned>(
+    repository: &Repository,
+    package: &str,
+    example: &str,
+) -> Result<T, Failure> {
     let mut command = process::cargo();
     command.current_dir(repository.root());
     command.args(["run", "--release", "--quiet", "-p", package, "--example", example]);

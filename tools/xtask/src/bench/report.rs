@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::failure::Failure;
 use crate::process;
 
 /// What one part came to.
@@ -16,6 +17,17 @@ pub(crate) struct Section {
     pub(crate) missing_peers: Vec<String>,
     /// What of ours could not be measured, with the reason.
     pub(crate) missing: Vec<String>,
+}
+
+impl Section {
+    /// The section with what was measured, or with why it could not be.
+    pub(crate) fn finish(mut self, measured: Result<String, Failure>) -> Self {
+        match measured {
+            Ok(body) => self.body = body,
+            Err(failure) => self.missing.push(format!("{}: {failure}", self.title)),
+        }
+        self
+    }
 }
 
 /// The whole result.
