@@ -47,6 +47,8 @@ pub struct Exchange {
     event_id: EventId,
     opened_at: Timestamp,
     class: Class,
+    /// What becomes of cookies between the browser and the legacy platform.
+    cookies: headers::Cookies,
     steps: VecDeque<Step>,
     state: State,
 }
@@ -73,12 +75,14 @@ enum State {
 impl Exchange {
     /// Opens an exchange for `inbound`, received at `now`.
     pub fn open(
-        inbound: Inbound,
+        mut inbound: Inbound,
         snapshot: Arc<Snapshot>,
         health: Health,
         seed: Seed,
         now: Timestamp,
     ) -> Self {
+        let cookies = headers::Cookies::of(&snapshot, &inbound);
+        cookies.drop_foreign(&snapshot, &mut inbound);
         let mut exchange = Self {
             event_id: EventId::new(seed, now),
             snapshot,
@@ -87,6 +91,7 @@ impl Exchange {
             seed,
             opened_at: now,
             class: Class::Unrecognised,
+            cookies,
             steps: VecDeque::new(),
             state: State::Done,
         };
@@ -177,6 +182,7 @@ impl Exchange {
     }
 
     fn translate(&mut self, reading: &Reading<'_>, kind: ReplyKind, now: Timestamp) {
+        self.cookies.refused = !reading.consent.permits();
         self.steps.push_back(Step::Report(Fact::Recognised {
             event_id: self.event_id,
             class: self.class,

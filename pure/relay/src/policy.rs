@@ -1,16 +1,19 @@
 //! The policy: what an operator decides, read once and never changed under an exchange.
 
 mod consent;
+mod cookies;
 mod load;
 
 use core::time::Duration;
 
 use tracking::Home;
+use tracking::cookie::Lives;
 use tracking::directory::{Advertiser, Directory};
 use tracking::source::Mistake;
 use units::{Day, Timestamp};
 
 pub use self::consent::ConsentPolicy;
+pub use self::cookies::{CookieForms, CookiePolicy};
 
 /// Where a programme stands in the migration (design, section 4).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -57,6 +60,15 @@ pub struct Wave {
     pub name: String,
     /// Where it stands.
     pub phase: Phase,
+    /// Which cookies its clicks set.
+    pub cookies: CookiePolicy,
+}
+
+impl Wave {
+    /// A wave with the usual cookies of its phase.
+    pub fn new(name: &str, phase: Phase) -> Self {
+        Self { name: name.to_owned(), phase, cookies: CookiePolicy::of(phase) }
+    }
 }
 
 /// How conversions are delivered.
@@ -147,8 +159,17 @@ impl Policy {
 
     /// The phase of a programme. A wave that is not listed counts as `observe`; `check` reports it.
     pub fn phase(&self, advertiser: &Advertiser<'_>) -> Phase {
-        let wave = self.waves.iter().find(|wave| wave.name == advertiser.wave);
-        wave.map_or(Phase::Observe, |wave| wave.phase)
+        self.wave(advertiser).map_or(Phase::Observe, |wave| wave.phase)
+    }
+
+    /// How long each form of cookie lives that is set for a programme at `now`, out of `life`.
+    pub fn cookie_lives(&self, advertiser: &Advertiser<'_>, now: Timestamp, life: Duration) -> Lives {
+        let policy = self.wave(advertiser).map_or(CookiePolicy::of(Phase::Observe), |wave| wave.cookies);
+        policy.lives(now, life)
+    }
+
+    fn wave(&self, advertiser: &Advertiser<'_>) -> Option<&Wave> {
+        self.waves.iter().find(|wave| wave.name == advertiser.wave)
     }
 }
 

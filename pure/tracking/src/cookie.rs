@@ -2,15 +2,21 @@
 //!
 //! Two forms stand side by side: the old platform's, which its own pages and ours may have set, and the new
 //! one. Both say which publisher brought the visitor; ours also carry the click id, which proves the time.
+//! A cookie that no rule declares is not ours: it is dropped before anything is kept or passed on ([`keep`]).
+
+mod write;
 
 use core::time::Duration;
+use std::borrow::Cow;
 
-use units::Timestamp;
+use units::{Timestamp, limits};
 
+pub use self::write::{Lives, Place, evict, remember};
 use crate::click_id::Keys;
-use crate::dialect::{CookieRule, CookieSuffix, CookieValue};
+use crate::dialect::{CookieRule, CookieSuffix, CookieValue, ForeignClickId};
 use crate::directory::Advertiser;
 use crate::event::Click;
+use crate::query;
 
 /// The cookies of a `Cookie` header. Values are as sent; a pair without `=` is a value without a name.
 pub fn pairs(header: &str) -> impl Iterator<Item = (&str, &str)> {
@@ -32,18 +38,13 @@ pub fn remembered(
     now: Timestamp,
 ) -> Option<Click> {
     let mut named = None;
-    for rule in rules {
-        let Some(name) = name(rule, advertiser) else { continue };
-        for (_, value) in pairs(header).filter(|(found, _)| *found == name) {
-            if let Some(click) = value.split('.').find_map(|part| keys.open(part)) {
-                let own = click.advertiser_id == advertiser.legacy_id;
-                if own {
-                    return Some(click);
-                }
-            }
-            if rule.reads == CookieValue::LeadingPublisher {
-                named = named.or_else(|| leading_publisher(value));
-            }
+    for (rule, value) in of_advertiser(header, rules, advertiser) {
+        let mut clicks = ids(rule, value).into_iter().filter_map(|id| keys.open(&id));
+        if let Some(click) = clicks.find(|click| click.advertiser_id == advertiser.legacy_id) {
+            return Some(click);
+        }
+        if rule.reads == CookieValue::LeadingPublisher {
+            named = named.or_else(|| leading_publisher(value));
         }
     }
     named.map(|publisher_id| Click {
@@ -53,6 +54,74 @@ pub fn remembered(
         at: now,
         click_id: String::new(),
     })
+}
+
+/// A click id of another's making in a cookie, with its time if it tells one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NamedClick {
+    /// The click id.
+    pub id: String,
+    /// When the click happened, if the id itself tells.
+    pub at: Option<Timestamp>,
+}
+
+/// The latest click id in the cookies of `header` that is not of our making and may be a click of `advertiser`.
+/// `primary` reads a click id of the primary; one of another advertiser is left alone. Ids that tell no time
+/// count as earlier than those that do.
+pub fn named(
+    header: &str,
+    rules: &[CookieRule],
+    advertiser: &Advertiser<'_>,
+    primary: impl Fn(&str) -> Option<ForeignClickId>,
+) -> Option<NamedClick> {
+    let candidate = |id: Cow<'_, str>| {
+        let at = match primary(&id) {
+            Some(told) if told.advertiser_id != advertiser.primary_id => return None,
+            Some(told) => told.at,
+            None => None,
+        };
+        Some(NamedClick { id: id.into_owned(), at })
+    };
+    let whole = |rule: &CookieRule| matches!(rule.reads, CookieValue::ClickId | CookieValue::JsonMember(_));
+    let found = of_advertiser(header, rules, advertiser).filter(|(rule, _)| whole(rule));
+    let ids = found.flat_map(|(rule, value)| ids(rule, value));
+    let foreign = ids.filter(|id| is_click_id(id) && !Keys::is_token(id));
+    // The first of several that tell the same is kept.
+    foreign.filter_map(candidate).reduce(|best, next| if next.at > best.at { next } else { best })
+}
+
+/// The rules with the values that `header` gives them for `advertiser`, in the rules' order.
+fn of_advertiser<'a>(
+    header: &'a str,
+    rules: &'a [CookieRule],
+    advertiser: &'a Advertiser<'_>,
+) -> impl Iterator<Item = (&'a CookieRule, &'a str)> {
+    rules.iter().filter_map(|rule| Some((rule, name(rule, advertiser)?))).flat_map(move |(rule, name)| {
+        pairs(header).filter(move |(found, _)| *found == name).map(move |(_, value)| (rule, value))
+    })
+}
+
+/// The texts in a cookie's value that may be click ids.
+fn ids<'v>(rule: &CookieRule, value: &'v str) -> Vec<Cow<'v, str>> {
+    match &rule.reads {
+        CookieValue::Nothing => Vec::new(),
+        CookieValue::JsonMember(member) => json_member(value, member).map(Cow::Owned).into_iter().collect(),
+        CookieValue::ClickId | CookieValue::LeadingPublisher | CookieValue::PublisherAndClickId => {
+            value.split('.').map(Cow::Borrowed).collect()
+        }
+    }
+}
+
+/// The text in this member of a JSON object, which scripts write raw or percent-encoded.
+fn json_member(value: &str, member: &str) -> Option<String> {
+    let value = if value.starts_with('{') { Cow::Borrowed(value) } else { query::text(value.as_bytes()) };
+    let object: serde_json::Value = serde_json::from_str(&value).ok()?;
+    object.get(member)?.as_str().map(str::to_owned)
+}
+
+fn is_click_id(id: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b',');
+    !id.is_empty() && id.len() <= limits::CLICK_ID_CHARS_MAX && id.bytes().all(letter)
 }
 
 fn leading_publisher(value: &str) -> Option<u64> {
@@ -65,6 +134,7 @@ fn name(rule: &CookieRule, advertiser: &Advertiser<'_>) -> Option<String> {
     let id = match rule.suffix {
         CookieSuffix::LegacyId => advertiser.legacy_id,
         CookieSuffix::PrimaryId => advertiser.primary_id?,
+        CookieSuffix::Nothing => return Some(rule.prefix.clone()),
     };
     Some(format!("{}{id}", rule.prefix))
 }
@@ -74,134 +144,37 @@ pub fn window(advertiser: &Advertiser<'_>) -> Duration {
     Duration::from_secs(u64::from(advertiser.window_days).saturating_mul(86_400))
 }
 
-/// The `Set-Cookie` values that remember `click`, one for each rule, for `life`. `place` is the host that
-/// sets them and whether it was asked over TLS.
-///
-/// Over TLS they work in pages of other sites (`SameSite=None` needs `Secure`); without TLS a browser keeps
-/// them for our own hosts only.
-pub fn remember(
-    click: &Click,
-    rules: &[CookieRule],
-    advertiser: &Advertiser<'_>,
-    (host, secure): (&str, bool),
-    life: Duration,
-) -> Vec<String> {
-    let domain = registrable(host);
-    let seconds = life.as_secs();
-    let attributes = if secure { "; Secure; SameSite=None" } else { "" };
-    let line = |rule: &CookieRule| {
-        let name = name(rule, advertiser)?;
-        let value = match rule.writes {
-            CookieValue::ClickId => click.click_id.clone(),
-            CookieValue::LeadingPublisher => click.publisher_id.to_string(),
-            CookieValue::PublisherAndClickId => format!("{}.{}", click.publisher_id, click.click_id),
-        };
-        Some(format!("{name}={value}; Domain={domain}; Path=/; Max-Age={seconds}; HttpOnly{attributes}"))
-    };
-    rules.iter().filter_map(line).collect()
+/// Drops every cookie from header lines but those whose names `wanted` takes. What stays is byte for byte what
+/// came, in its order, in one line.
+pub fn keep(headers: &mut Vec<(String, Vec<u8>)>, wanted: impl Fn(&[u8]) -> bool) {
+    let lines = || headers.iter().filter(|(name, _)| name == "cookie");
+    if lines().count() <= 1 && holds_only(headers, &wanted) {
+        return;
+    }
+    let kept: Vec<&[u8]> =
+        lines().flat_map(|(_, line)| written_pairs(line)).filter(|pair| takes(pair, &wanted)).collect();
+    let line = kept.join(&b"; "[..]);
+    let place = headers.iter().position(|(name, _)| name == "cookie");
+    headers.retain(|(name, _)| name != "cookie");
+    if let (false, Some(place)) = (line.is_empty(), place) {
+        headers.insert(place, ("cookie".to_owned(), line));
+    }
 }
 
-/// The domain that all our hosts of one platform share: the last two labels. A dialect whose hosts lie below a
-/// public suffix of two labels would need more, and nothing checks for one.
-fn registrable(host: &str) -> &str {
-    let mut dots = host.rmatch_indices('.').map(|(place, _)| place);
-    dots.nth(1).and_then(|place| host.get(place.saturating_add(1)..)).unwrap_or(host)
+/// True if header lines hold no other cookies than those whose names `wanted` takes.
+pub fn holds_only(headers: &[(String, Vec<u8>)], wanted: impl Fn(&[u8]) -> bool) -> bool {
+    let mut lines = headers.iter().filter(|(name, _)| name == "cookie");
+    lines.all(|(_, line)| written_pairs(line).all(|pair| takes(pair, &wanted)))
+}
+
+fn written_pairs(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(|&byte| byte == b';').map(<[u8]>::trim_ascii)
+}
+
+fn takes(pair: &[u8], wanted: &impl Fn(&[u8]) -> bool) -> bool {
+    let end = memchr::memchr(b'=', pair);
+    end.and_then(|end| pair.get(..end)).is_some_and(|name| wanted(name.trim_ascii()))
 }
 
 #[cfg(test)]
-mod tests {
-    use units::{Currency, Money};
-
-    use super::*;
-    use crate::directory::{Commission, Domains, Programme};
-
-    fn advertiser() -> Advertiser<'static> {
-        Advertiser {
-            legacy_id: 789,
-            primary_id: Some(100_789),
-            name: "Shop".into(),
-            landing_url: "https://example.com/".into(),
-            domains: Domains::new("example.com"),
-            wave: "first".into(),
-            programme: Programme::Online,
-            currency: Currency::USD,
-            window_days: 30,
-            commission: Commission::Flat(Money::from_minor(100, Currency::USD)),
-            deduplicates: false,
-        }
-    }
-
-    fn rules() -> [CookieRule; 2] {
-        let rule = |prefix: &str, suffix, reads, writes| CookieRule {
-            prefix: prefix.to_owned(),
-            suffix,
-            reads,
-            writes,
-            line: 1,
-        };
-        [
-            rule(
-                "OLD",
-                CookieSuffix::LegacyId,
-                CookieValue::LeadingPublisher,
-                CookieValue::PublisherAndClickId,
-            ),
-            rule("new_", CookieSuffix::PrimaryId, CookieValue::ClickId, CookieValue::ClickId),
-        ]
-    }
-
-    fn keys() -> Keys {
-        Keys::new(vec![(1, [3; 32])])
-    }
-
-    fn minted() -> Click {
-        let at = Timestamp::from_seconds(1_795_000_000);
-        let mut click =
-            Click { advertiser_id: 789, publisher_id: 456, creative_id: 0, at, click_id: String::new() };
-        click.click_id = keys().mint(&click, 1);
-        click
-    }
-
-    #[test]
-    fn what_is_written_is_remembered() {
-        let click = minted();
-        let now = Timestamp::from_seconds(1_795_100_000);
-        for line in remember(&click, &rules(), &advertiser(), ("www.old.test", true), window(&advertiser())) {
-            assert!(
-                line.contains("; Domain=old.test; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=None")
-            );
-            let header = format!("other=1; {}", line.split(';').next().unwrap());
-            assert_eq!(
-                remembered(&header, &rules(), &advertiser(), &keys(), now),
-                Some(click.clone()),
-                "{header}"
-            );
-        }
-    }
-
-    #[test]
-    fn an_old_cookie_names_the_publisher_alone() {
-        let now = Timestamp::from_seconds(5);
-        for (header, publisher) in [
-            ("OLD789=456", Some(456)),
-            ("OLD789=456|x", Some(456)),
-            ("OLD788=456", None),
-            ("OLD789=", None),
-            ("OLD789=x", None),
-            ("", None),
-        ] {
-            let click = remembered(header, &rules(), &advertiser(), &keys(), now);
-            assert_eq!(click.as_ref().map(|click| click.publisher_id), publisher, "{header}");
-            assert!(click.is_none_or(|click| click.at == now));
-        }
-    }
-
-    #[test]
-    fn a_click_of_another_programme_is_not_ours() {
-        let mut other = minted();
-        other.advertiser_id = 5;
-        other.click_id = keys().mint(&other, 1);
-        let header = format!("new_100789={}", other.click_id);
-        assert_eq!(remembered(&header, &rules(), &advertiser(), &keys(), Timestamp::default()), None);
-    }
-}
+mod tests;

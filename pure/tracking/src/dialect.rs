@@ -2,14 +2,17 @@
 //!
 //! The file is read once ([`Dialect::load`]); what serves requests are tables looked up by hash.
 
+mod cookie;
 pub mod interface;
 mod load;
-pub(crate) use load::read_cookie;
 mod table;
 mod vendor;
 
 use core::time::Duration;
 use std::sync::Arc;
+
+pub(crate) use self::cookie::read_cookie;
+pub use self::cookie::{CookieForm, CookieRule, CookieSuffix, CookieValue};
 
 use units::{Timestamp, limits};
 
@@ -46,6 +49,8 @@ pub struct Dialect {
     strip_prefixes: Vec<String>,
     placeholders: Vec<Placeholder>,
     hosts: table::Hosts,
+    /// The domains that hosts share for their cookies, by host.
+    cookie_domains: Vec<(String, String)>,
 }
 
 /// One endpoint.
@@ -63,6 +68,8 @@ pub struct Endpoint {
     pub unknown: Unknown,
     /// What becomes of the request.
     pub handling: Handling,
+    /// True if the platform's own cookies belong to it, as where somebody is logged in.
+    pub all_cookies: bool,
     /// What a local reply looks like.
     pub reply: ReplyKind,
     /// How long its answers may be kept; none if they may not.
@@ -232,41 +239,6 @@ pub enum AnswerBody {
     },
 }
 
-/// A cookie on the hosts that are ours, in one of its forms.
-#[derive(Clone, Debug)]
-pub struct CookieRule {
-    /// Its name before the part that tells the advertiser.
-    pub prefix: String,
-    /// Which of the advertiser's ids its name ends with.
-    pub suffix: CookieSuffix,
-    /// What its value holds when it comes in.
-    pub reads: CookieValue,
-    /// What we write into it.
-    pub writes: CookieValue,
-    /// The line it stands at.
-    pub line: usize,
-}
-
-/// Which id of an advertiser ends a cookie's name.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum CookieSuffix {
-    /// Its id on the legacy platform.
-    LegacyId,
-    /// Its id on the primary.
-    PrimaryId,
-}
-
-/// What a cookie's value holds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum CookieValue {
-    /// A click id.
-    ClickId,
-    /// It begins with the publisher's id.
-    LeadingPublisher,
-    /// The publisher's id, a dot and the click id.
-    PublisherAndClickId,
-}
-
 /// How to see whether a platform answers at all.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Probe {
@@ -385,6 +357,11 @@ impl Dialect {
     /// Every public host.
     pub fn hosts(&self) -> impl Iterator<Item = &str> {
         self.hosts.names()
+    }
+
+    /// The domain that cookies of `host` (lower case) are shared on; none if they stay on the host.
+    pub fn cookie_domain(&self, host: &str) -> Option<&str> {
+        self.cookie_domains.iter().find(|(name, _)| name == host).map(|(_, domain)| domain.as_str())
     }
 
     /// The parameter of `endpoint` that `name` spells, if it is one.

@@ -120,7 +120,7 @@ pub enum Origin {
     BasketRows(String),
     /// 1 for a test, 0 for money.
     TestFlag,
-    /// 0 for refused, 1 for given, absent where the visitor said nothing.
+    /// 0 for refused, 1 where the link says that it was given, else absent.
     ConsentFlag,
     /// The primary's own click id.
     PlatformClickId,

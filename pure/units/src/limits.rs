@@ -43,6 +43,19 @@ pub const SHELF_KEY_BYTES_MAX: usize = 2048;
 /// Longest excerpt of a platform's answer kept with an attempt, in bytes.
 pub const EXCERPT_BYTES_MAX: usize = 512;
 
+/// Most cookies of clicks that one browser keeps for us. Browsers keep at least 50 for a site, and twice as many would
+/// fill the room for headers.
+pub const COOKIES_MAX: usize = 50;
+
+/// Most cookies that one reply makes a browser forget; the next click forgets more.
+pub const COOKIES_EVICTED_MAX: usize = 16;
+
+/// Longest cookie, name and value together, in bytes: what every browser keeps.
+pub const COOKIE_BYTES_MAX: usize = 4096;
+
+/// Longest life of a cookie, 400 days: browsers cut what is longer.
+pub const COOKIE_LIFE_MAX: core::time::Duration = core::time::Duration::from_secs(400 * 86_400);
+
 /// Longest click id minted, in characters: the old platform's own consumers keep at most 64.
 pub const CLICK_ID_CHARS_MAX: usize = 64;
 

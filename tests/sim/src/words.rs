@@ -64,10 +64,13 @@ fn advertiser(legacy_id: u64) -> Advertiser<'static> {
 }
 
 fn policy() -> Policy {
-    let wave = |name: &str, phase| Wave { name: name.to_owned(), phase };
     Policy {
         lock: relay::policy::Lock::default(),
-        waves: vec![wave("gone", Phase::Moved), wave("here", Phase::Observe), wave("both", Phase::Shadow)],
+        waves: vec![
+            Wave::new("gone", Phase::Moved),
+            Wave::new("here", Phase::Observe),
+            Wave::new("both", Phase::Shadow),
+        ],
         delivery: DeliveryPolicy {
             evidence_wait: Duration::from_secs(60),
             attempt_deadline: Duration::from_secs(10),

@@ -40,7 +40,7 @@ pub(super) fn policy() -> Policy {
     let second = Duration::from_secs(1);
     Policy {
         lock: relay::policy::Lock::default(),
-        waves: vec![Wave { name: "moved".to_owned(), phase: Phase::Moved }],
+        waves: vec![Wave::new("moved", Phase::Moved)],
         delivery: DeliveryPolicy {
             evidence_wait: second,
             attempt_deadline: second,

@@ -160,7 +160,6 @@ pub(super) fn snapshot() -> Snapshot {
         Some((format!("{name}.toml"), text.to_owned()))
     };
     let migration = Migration::load("join.toml", JOIN, dialect).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
-    let wave = |name: &str, phase| Wave { name: name.to_owned(), phase };
     let site = Publisher { legacy_id: 7, primary_id: Some(2007), name: "Site".into() };
     Snapshot {
         version: "test".to_owned(),
@@ -168,7 +167,7 @@ pub(super) fn snapshot() -> Snapshot {
         directory: Directory::new(vec![advertiser(1, "gone"), advertiser(3, "here")], vec![site], Vec::new()),
         policy: Policy {
             lock: relay::policy::Lock::default(),
-            waves: vec![wave("gone", Phase::Moved), wave("here", Phase::Observe)],
+            waves: vec![Wave::new("gone", Phase::Moved), Wave::new("here", Phase::Observe)],
             delivery: DeliveryPolicy {
                 evidence_wait: second,
                 attempt_deadline: second,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tracking::Home;
-use tracking::cookie;
+use tracking::cookie::{self, Place};
 use tracking::destination;
 use tracking::directory::{Advertiser, Programme};
 use tracking::event::Click;
@@ -71,10 +71,20 @@ impl Exchange {
             return (landing.url.to_string(), Vec::new());
         };
         let page = destination::with_click_id(&landing.url, parameter, &click.click_id).to_string();
-        let window = cookie::window(advertiser);
-        let (rules, inbound) = (&snapshot.migration.cookies, &self.inbound);
-        let cookies = cookie::remember(click, rules, advertiser, (&inbound.host, inbound.secure), window);
+        let (rules, keys) = (&snapshot.migration.cookies, &snapshot.secrets.click_id_keys);
+        let place = self.place(snapshot);
+        let lives = snapshot.policy.cookie_lives(advertiser, self.opened_at, cookie::window(advertiser));
+        let mut cookies = cookie::remember(click, rules, advertiser, place, lives);
+        if let Some(header) = self.inbound.header("cookie") {
+            cookies.extend(cookie::evict(header, rules, keys, place, &cookies));
+        }
         (page, cookies)
+    }
+
+    /// Where our cookies are set.
+    pub(super) fn place<'s>(&self, snapshot: &'s Snapshot) -> Place<'s> {
+        let domain = snapshot.migration.legacy.cookie_domain(&self.inbound.host);
+        Place { domain, secure: self.inbound.secure }
     }
 
     /// The primary's own click URL, if the programme has moved and is online, both ids are mapped, and the

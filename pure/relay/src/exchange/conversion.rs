@@ -1,5 +1,6 @@
 //! A conversion: durable first, then replied to; delivered later, by somebody else.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use tracking::cookie;
@@ -72,10 +73,16 @@ impl Exchange {
 
     /// The envelope of this request, without key and clicks.
     pub(super) fn envelope(&self, snapshot: &Snapshot, reading: &Reading<'_>, purpose: Purpose) -> Envelope {
-        let (inbound, seed) = (&self.inbound, self.seed.fork(0x5e));
+        let seed = self.seed.fork(0x5e);
+        // Sealed is what the legacy platform may be told later: not our own form of cookie, and none of one who refused.
+        let mut inbound = Cow::Borrowed(self.inbound.as_ref());
+        let passes = |name: &[u8]| self.cookies.passes(snapshot, name);
+        if !cookie::holds_only(&inbound.headers, passes) {
+            cookie::keep(&mut inbound.to_mut().headers, passes);
+        }
         let key = snapshot.secrets.seal_keys.first();
         let sealed = key.map_or_else(Vec::new, |(id, key)| {
-            envelope::seal(inbound, inbound.peer, (*id, key), self.event_id, seed)
+            envelope::seal(&inbound, inbound.peer, (*id, key), self.event_id, seed)
         });
         Envelope {
             event_id: self.event_id,
@@ -104,11 +111,12 @@ impl Exchange {
     ) {
         let (Some(click), Some(advertiser)) = (remembered, reading.advertiser.as_ref()) else { return };
         let left = cookie::window(advertiser).saturating_sub(self.opened_at.since(click.at));
-        if click.click_id.is_empty() || left.is_zero() {
+        if click.click_id.is_empty() {
             return;
         }
-        let place = (self.inbound.host.as_str(), self.inbound.secure);
-        let lines = cookie::remember(click, &snapshot.migration.cookies, advertiser, place, left);
+        let lives = snapshot.policy.cookie_lives(advertiser, self.opened_at, left);
+        let place = self.place(snapshot);
+        let lines = cookie::remember(click, &snapshot.migration.cookies, advertiser, place, lives);
         reply.headers.extend(lines.into_iter().map(|line| ("set-cookie".to_owned(), line)));
     }
 
@@ -121,7 +129,8 @@ impl Exchange {
         let advertiser = reading.advertiser.as_ref().filter(|_| is_browser(inbound))?;
         reading.decoded.event.money(Field::Amount)?;
         if reading.phase.owner() == Home::Legacy {
-            let (request, endpoint) = (original(inbound), reading.decoded.endpoint.name.clone());
+            let (request, endpoint) =
+                (original(inbound, self.cookies, snapshot), reading.decoded.endpoint.name.clone());
             return Some(Direct { request, endpoint, event: reading.decoded.event.clone() });
         }
         let event = reading.event_for_primary(snapshot);
@@ -199,14 +208,14 @@ fn is_browser(inbound: &Inbound) -> bool {
 }
 
 /// The request as it came, for the legacy platform.
-pub(super) fn original(inbound: &Inbound) -> Outbound {
+pub(super) fn original(inbound: &Inbound, cookies: headers::Cookies, snapshot: &Snapshot) -> Outbound {
     Outbound {
         home: Home::Legacy,
         method: inbound.method.name().to_owned(),
         secure: inbound.secure,
         host: inbound.host.clone(),
         target: inbound.target.clone(),
-        headers: headers::outgoing(inbound),
+        headers: headers::outgoing(inbound, cookies, snapshot),
         body: inbound.body.clone(),
     }
 }

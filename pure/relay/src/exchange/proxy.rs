@@ -64,7 +64,7 @@ impl Exchange {
         if self.legacy_is_silent() {
             return self.reply(fallback.reply, now);
         }
-        let request = original(&self.inbound);
+        let request = original(&self.inbound, self.cookies, &self.snapshot);
         let within = self.snapshot.policy.proxy_deadline;
         let repeatable = self.inbound.method != Method::Post && self.changes_nothing();
         self.steps.push_back(Step::Send { request, within, repeatable });
@@ -81,12 +81,19 @@ impl Exchange {
         matches!(self.class, Class::Click | Class::Impression | Class::Script | Class::Report)
     }
 
-    pub(super) fn proxy_answered(&mut self, pending: Pending, home: Home, answer: Answer, now: Timestamp) {
+    pub(super) fn proxy_answered(
+        &mut self,
+        pending: Pending,
+        home: Home,
+        mut answer: Answer,
+        now: Timestamp,
+    ) {
         self.report_asked(home, true);
         let failed = answer.status >= 500 || answer.status == 429;
         let reply = if failed && pending.fallback.replaces_errors {
             pending.fallback.reply
         } else {
+            self.cookies.drop_refused(&self.snapshot, &mut answer.headers);
             let headers = headers::incoming(answer.headers);
             Reply { mode: Mode::Proxy, status: answer.status, headers, body: answer.body }
         };

@@ -71,12 +71,14 @@ pub fn read<'a>(
     let decided = consent_of(&decoded.event, inbound, snapshot);
     for field in decided.unreadable {
         let message =
-            format!("{} is not what it should be: it says nothing, and is passed on as it is", field.name());
+            format!("{} cannot be read as what it should be, and is passed on as it is", field.name());
         decoded.problems.push(Problem::new(format!("invalid_{}", field.name()), message));
     }
     let consent = decided.consent;
     let phase = advertiser.as_ref().map_or(Phase::Observe, |row| snapshot.policy.phase(row));
-    Reading { decoded, event_id, received_at, advertiser, publisher, phase, consent }
+    let mut reading = Reading { decoded, event_id, received_at, advertiser, publisher, phase, consent };
+    reading.complete_from_cookies(snapshot, inbound);
+    reading
 }
 
 /// What the visitor behind a request permits.
@@ -173,6 +175,27 @@ impl Reading<'_> {
         let (rules, keys) = (&snapshot.migration.cookies, &snapshot.secrets.click_id_keys);
         let cookie = inbound.header("cookie");
         cookie.and_then(|header| cookie::remembered(header, rules, advertiser, keys, self.received_at))
+    }
+
+    /// A conversion that names no click is given the one that a cookie names, unless a click of ours is remembered
+    /// that is later, or whose time alone is known.
+    fn complete_from_cookies(&mut self, snapshot: &Snapshot, inbound: &Inbound) {
+        let event = &self.decoded.event;
+        let asks = event.class == Class::Conversion && event.get(Field::ClickId).is_none();
+        let (Some(advertiser), Some(header)) = (self.advertiser.as_ref(), inbound.header("cookie")) else {
+            return;
+        };
+        if !asks || !self.consent.permits() {
+            return;
+        }
+        let primary = |id: &str| snapshot.migration.primary_click_id(id);
+        let Some(named) = cookie::named(header, &snapshot.migration.cookies, advertiser, primary) else {
+            return;
+        };
+        let own = self.remembered_click(snapshot, inbound).filter(|click| !click.click_id.is_empty());
+        if own.is_none_or(|click| named.at.is_some_and(|at| at > click.at)) {
+            self.decoded.event.set(Field::ClickId, Value::Text(named.id));
+        }
     }
 
     /// The click of a publisher that a conversion names outright, as merchants' servers do that kept its id

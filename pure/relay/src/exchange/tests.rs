@@ -1,4 +1,5 @@
 mod fixture;
+mod privacy;
 mod statics;
 
 use tracking::Answer;
@@ -13,7 +14,7 @@ use crate::step::AppendFailure;
 const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
 
 /// What stands behind an exchange in a test.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum World {
     /// The outbox takes everything and the platforms answer with an image.
     Well,
@@ -28,14 +29,18 @@ enum World {
 }
 
 fn image(status: u16) -> Answer {
-    let headers =
-        vec![("content-type".to_owned(), b"image/gif".to_vec()), ("upgrade".to_owned(), b"x".to_vec())];
+    let headers = [("content-type", "image/gif"), ("upgrade", "x"), ("set-cookie", "SHOP3=9; Path=/")];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).to_vec();
     Answer { status, headers, body: PIXEL.to_vec() }
 }
 
 /// Everything that an exchange asked for, facts aside.
 fn run(inbound: Inbound, world: World, health: Health) -> Vec<Step> {
-    let mut exchange = Exchange::open(inbound, snapshot(), health, Seed(1), NOW);
+    run_with(snapshot(), inbound, world, health)
+}
+
+fn run_with(snapshot: Arc<Snapshot>, inbound: Inbound, world: World, health: Health) -> Vec<Step> {
+    let mut exchange = Exchange::open(inbound, snapshot, health, Seed(1), NOW);
     let mut steps = Vec::new();
     while let Some(step) = exchange.poll() {
         match (&step, world) {
@@ -201,7 +206,7 @@ fn the_rest_is_passed_on_or_answered_in_its_own_kind() {
 fn what_goes_to_legacy_is_what_came() {
     let raw = "/go?shop=9&&site=%zz\"<x>&=&a;b=+";
     let steps = run(
-        get(raw, &[("cookie", "a=1"), ("connection", "x"), ("x-forwarded-for", "1.2.3.4")]),
+        get(raw, &[("cookie", "SHOP9=1"), ("connection", "x"), ("x-forwarded-for", "1.2.3.4")]),
         World::Well,
         WELL,
     );

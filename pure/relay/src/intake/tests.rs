@@ -41,10 +41,9 @@ fn directory() -> Directory {
 }
 
 fn policy() -> Policy {
-    let wave = |name: &str, phase| Wave { name: name.to_owned(), phase };
     Policy {
         lock: crate::policy::Lock::default(),
-        waves: vec![wave("one", Phase::Moved), wave("two", Phase::Shadow)],
+        waves: vec![Wave::new("one", Phase::Moved), Wave::new("two", Phase::Shadow)],
         delivery: DeliveryPolicy {
             evidence_wait: Duration::from_secs(60),
             attempt_deadline: Duration::from_secs(10),

@@ -6,7 +6,7 @@ use tracking::source::{Mistake, Section, Source};
 use units::limits::DELIVERIES_IN_FLIGHT_MAX;
 use units::time::parse_duration;
 
-use super::{BreakerPolicy, DeliveryPolicy, Lock, Phase, Policy, Wave, consent};
+use super::{BreakerPolicy, DeliveryPolicy, Lock, Phase, Policy, Wave, consent, cookies};
 
 pub(super) fn load(file: &str, text: &str) -> Result<Policy, Vec<Mistake>> {
     let source = Source::new(file, text);
@@ -78,8 +78,8 @@ fn required<T>(
 
 fn read_wave(section: &Section<'_, '_>) -> Wave {
     let names = ["observe", "shadow", "moved", "closed"];
-    let phase = section.choice("phase", &names, Phase::parse);
-    Wave { name: section.required_text("name"), phase: phase.unwrap_or(Phase::Observe) }
+    let phase = section.choice("phase", &names, Phase::parse).unwrap_or(Phase::Observe);
+    Wave { name: section.required_text("name"), phase, cookies: cookies::read(section, phase) }
 }
 
 fn read_delivery(section: &Section<'_, '_>) -> DeliveryPolicy {

@@ -4,12 +4,13 @@ mod statics;
 
 use std::sync::Arc;
 
+use super::cookie::{read_cookie, read_cookie_domain};
 use super::interface::{Operation, Variants, read_interface};
 use super::table::{Hosts, Names, Route};
 use super::vendor;
 use super::{
-    AnswerBody, AnswerRule, ClickIdShape, CookieRule, CookieSuffix, CookieValue, Dialect, Endpoint, Handling,
-    Kind, Meaning, Parameter, Placeholder, Probe, ReplyKind, Unknown, VALUE_CHARS_MAX,
+    AnswerBody, AnswerRule, ClickIdShape, Dialect, Endpoint, Handling, Kind, Meaning, Parameter, Placeholder,
+    Probe, ReplyKind, Unknown, VALUE_CHARS_MAX,
 };
 use crate::event::{Class, Field};
 use crate::source::{Mistake, Section, Source, unknown_word};
@@ -46,7 +47,12 @@ fn read_dialect(file: &str, root: &Section<'_, '_>) -> Dialect {
     let groups: Vec<Group> = root.sections("parameters", |section| {
         (section.required_text("group"), section.sections("list", read_parameter))
     });
-    let host_groups = root.sections("hosts", read_hosts);
+    let mut cookie_domains = Vec::new();
+    let host_groups = root.sections("hosts", |section| {
+        let group = read_hosts(section);
+        cookie_domains.extend(read_cookie_domain(section, &group.1));
+        group
+    });
     let read = root.sections("endpoint", |section| read_endpoint(section, &groups, &host_groups));
     let cookies = root.sections("cookie", read_cookie);
     let routes: Vec<Vec<Route>> = read.iter().map(|read| read.routes.clone()).collect();
@@ -70,6 +76,7 @@ fn read_dialect(file: &str, root: &Section<'_, '_>) -> Dialect {
         strip_prefixes: head.strip_prefixes,
         placeholders: head.placeholders,
         hosts,
+        cookie_domains,
     }
 }
 
@@ -234,6 +241,7 @@ fn read_endpoint(section: &Section<'_, '_>, groups: &[Group], host_groups: &[(St
         parameters,
         unknown: read_unknown(section),
         handling: read_handling(section),
+        all_cookies: read_all_cookies(section),
         reply: read_reply(section),
         keep: statics::read_keep(section),
         replacement: statics::read_replacement(section),
@@ -329,6 +337,20 @@ fn read_handling(section: &Section<'_, '_>) -> Handling {
     choice.unwrap_or(Handling::Translate)
 }
 
+fn read_all_cookies(section: &Section<'_, '_>) -> bool {
+    let choice = section.choice("cookies", &["declared", "all"], |name| match name {
+        "declared" => Some(false),
+        "all" => Some(true),
+        _ => None,
+    });
+    let all = choice.unwrap_or(false);
+    if all && section.text("handling").as_deref() != Some("proxy") {
+        let message = "`cookies = \"all\"` is for `handling = \"proxy\"`: what we read ourselves needs declared cookies alone";
+        section.mistake_at("cookies", message);
+    }
+    all
+}
+
 fn read_reply(section: &Section<'_, '_>) -> ReplyKind {
     let choice = section.choice("reply", &["pixel", "script", "page"], |name| match name {
         "pixel" => Some(ReplyKind::Pixel),
@@ -414,38 +436,4 @@ fn read_kind(section: &Section<'_, '_>, meaning: &Meaning) -> Kind {
         section.mistake("`type` is missing: a field's value has one");
     }
     kind.unwrap_or(Kind::Text)
-}
-
-/// Reads a cookie rule, of a dialect or of a migration.
-pub(crate) fn read_cookie(section: &Section<'_, '_>) -> CookieRule {
-    section.text("source");
-    section.text("why");
-    section.choice("domain", &["registrable"], |name| (name == "registrable").then_some(()));
-    let name = section.required_text("name");
-    let (prefix, suffix) = if let Some(prefix) = name.strip_suffix("{advertiser_id}") {
-        (prefix, CookieSuffix::LegacyId)
-    } else if let Some(prefix) = name.strip_suffix("{advertiser primary id}") {
-        (prefix, CookieSuffix::PrimaryId)
-    } else {
-        section.mistake_at("name", "a cookie's name ends with {advertiser_id} or {advertiser primary id}");
-        (name.as_str(), CookieSuffix::LegacyId)
-    };
-    CookieRule {
-        prefix: prefix.to_owned(),
-        suffix,
-        reads: read_cookie_value(section, "reads"),
-        writes: read_cookie_value(section, "writes"),
-        line: section.line(),
-    }
-}
-
-fn read_cookie_value(section: &Section<'_, '_>, key: &'static str) -> CookieValue {
-    let names = ["click id", "leading publisher id", "publisher id and click id"];
-    let value = section.choice(key, &names, |name| match name {
-        "click id" => Some(CookieValue::ClickId),
-        "leading publisher id" => Some(CookieValue::LeadingPublisher),
-        "publisher id and click id" => Some(CookieValue::PublisherAndClickId),
-        _ => None,
-    });
-    value.unwrap_or(CookieValue::ClickId)
 }

@@ -8,7 +8,7 @@ use units::Timestamp;
 
 use super::{ClickOrder, ConversionOrder, Dispatch, EncodeError, Evidence, Format, Migration, Origin, Send};
 use super::{EvidenceKind, SendParameter};
-use crate::consent::Consent;
+use crate::consent::{Consent, ConsentReason};
 use crate::event::{Class, Event, Field, Value};
 use crate::query;
 use crate::wire::{Home, Outbound};
@@ -187,9 +187,10 @@ fn value<'a>(parameter: &'a SendParameter, material: &'a Material<'_>) -> Option
         Origin::FirstVoucher => first_voucher(material).map(Cow::Borrowed),
         Origin::TestFlag => Some(test_flag(material.event).into()),
         Origin::ConsentFlag => match material.consent {
-            Consent::Granted(_) => Some("1".into()),
+            // A consent string speaks for itself: a flag beside it would be a consent of our own making.
+            Consent::Granted(ConsentReason::Link) => Some("1".into()),
             Consent::Refused(_) => Some("0".into()),
-            Consent::NoSignal => None,
+            Consent::Granted(_) | Consent::NoSignal => None,
         },
         Origin::PlatformClickId => match material.evidence {
             Evidence::PlatformClickId(id) => Some(id.as_str().into()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{EvidenceKind, Format, JsonKind, Keep, Migration, Origin, Send, SendParameter};
 use crate::dialect::interface::Operation;
-use crate::dialect::{CookieRule, Dialect, Handling, Meaning, read_cookie};
+use crate::dialect::{CookieForm, CookieRule, Dialect, Handling, Meaning, read_cookie};
 use crate::event::{Class, Field};
 use crate::source::{Mistake, Section, Source, unknown_word};
 
@@ -45,7 +45,8 @@ pub(super) fn load(
 }
 
 fn finish(file: &str, join: Join, legacy: Dialect, primary: Dialect) -> Migration {
-    let cookies = legacy.cookies.iter().cloned().chain(join.cookies).collect();
+    let of_join = join.cookies.into_iter().map(|rule| CookieRule { form: CookieForm::New, ..rule });
+    let cookies = legacy.cookies.iter().cloned().chain(of_join).collect();
     Migration {
         name: join.name,
         file: Arc::from(file),

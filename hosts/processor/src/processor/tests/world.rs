@@ -57,8 +57,7 @@ pub(crate) fn snapshot() -> Snapshot {
     let advertisers = [MOVED, DEDUPLICATES, OBSERVED, UNMAPPED].map(advertiser).to_vec();
     let publisher = |legacy_id| Publisher { legacy_id, primary_id: Some(legacy_id + 1000), name: "".into() };
     snapshot.directory = Directory::new(advertisers, vec![publisher(456), publisher(457)], Vec::new());
-    let wave = |name: &str, phase| Wave { name: name.to_owned(), phase };
-    snapshot.policy.waves = vec![wave("moves", Phase::Moved), wave("stays", Phase::Observe)];
+    snapshot.policy.waves = vec![Wave::new("moves", Phase::Moved), Wave::new("stays", Phase::Observe)];
     snapshot.policy.delivery.backoff_first = Duration::from_secs(1);
     snapshot.policy.delivery.backoff_max = Duration::from_secs(60);
     snapshot.policy.delivery.attempts_max = 5;

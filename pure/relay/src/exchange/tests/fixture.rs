@@ -22,6 +22,7 @@ parameter = "oid"
 [[hosts]]
 group = "main"
 names = ["old.test"]
+cookie_domain = "old.test"
 [[endpoint]]
 name = "click"
 class = "click"
@@ -85,6 +86,15 @@ methods = ["GET", "POST"]
 unknown = "pass"
 handling = "record"
 reply = "pixel"
+parameters = []
+[[endpoint]]
+name = "account"
+hosts = ["main"]
+paths = ["/account"]
+methods = ["GET"]
+unknown = "pass"
+handling = "proxy"
+cookies = "all"
 parameters = []
 [[cookie]]
 name = "SHOP{advertiser_id}"
@@ -160,6 +170,8 @@ class = "conversion"
 fields = ["click_id", "consent"]
 in = "evidence"
 why = "for a test"
+[[cookie]]
+name = "new_{advertiser primary id}"
 "#;
 
 fn migration() -> Migration {
@@ -199,14 +211,13 @@ pub(super) fn snapshot() -> Arc<Snapshot> {
         advertiser(3, "here", Programme::Online),
     ];
     let sites = vec![Publisher { legacy_id: 7, primary_id: Some(2007), name: "Site".into() }];
-    let wave = |name: &str, phase| Wave { name: name.to_owned(), phase };
     Arc::new(Snapshot {
         version: "test".to_owned(),
         migration: migration(),
         directory: Directory::new(rows, sites, Vec::new()),
         policy: Policy {
             lock: crate::policy::Lock::default(),
-            waves: vec![wave("gone", Phase::Moved), wave("here", Phase::Observe)],
+            waves: vec![Wave::new("gone", Phase::Moved), Wave::new("here", Phase::Observe)],
             delivery: DeliveryPolicy {
                 evidence_wait: second,
                 attempt_deadline: second,

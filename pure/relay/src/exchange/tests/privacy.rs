@@ -1,0 +1,178 @@
+//! What a visitor's choice and a browser's cookies lead to, in every way that a reply can come about.
+
+use tracking::Field;
+use tracking::consent::{Consent, ConsentReason};
+
+use super::*;
+use crate::policy::CookiePolicy;
+
+/// Every way a reply comes about: target, world, health, and the steps.
+const WAYS: [(&str, World, Health, &str); 14] = [
+    ("/go?shop=1&site=7", World::Well, WELL, "record reply:redirect:302"),
+    ("/go?shop=1&site=7", World::Well, PRIMARY_DOWN, "record reply:direct:302"),
+    ("/go?shop=2&site=7", World::Well, WELL, "record reply:direct:302"),
+    ("/go?shop=1&site=8", World::Well, WELL, "record reply:direct:302"),
+    ("/go?shop=1&x=1", World::Well, WELL, "reply:direct:302"),
+    ("/go?shop=3&site=7", World::Well, WELL, "record send:legacy reply:proxy:200"),
+    ("/go?shop=3&site=7", World::PlatformsDead, WELL, "record send:legacy reply:direct:302"),
+    ("/go?shop=9&site=7", World::PlatformsDead, WELL, "send:legacy reply:local:404"),
+    ("/buy?shop=1&sum=1.00&order=A", World::Well, WELL, "append reply:accept:200"),
+    ("/buy?shop=3&sum=1.00&order=A", World::Well, WELL, "append reply:accept:200"),
+    ("/buy?shop=1&sum=1.00&order=A", World::OutboxFull, WELL, "append send:primary reply:proxy:200"),
+    ("/buy?shop=3&sum=1.00&order=A", World::OutboxFull, WELL, "append send:legacy reply:proxy:200"),
+    ("/buy?shop=3&sum=1.00&order=A", World::AllDead, WELL, "append send:legacy reply:refuse:503"),
+    ("/copy?x=1", World::Well, WELL, "record reply:accept:200"),
+];
+
+/// The cookies that permitted clicks on shops 1 and 3 have set, as a browser sends them, beside one of others.
+fn cookies() -> String {
+    let line = |target| {
+        let steps = run(get(target, &[]), World::PlatformsDead, PRIMARY_DOWN);
+        let set = reply(&steps).headers.iter().find(|(name, _)| name == "set-cookie");
+        set.and_then(|(_, line)| line.split(';').next()).unwrap().to_owned()
+    };
+    format!("{}; stranger=secret; {}", line("/go?shop=1&site=7"), line("/go?shop=3&site=7"))
+}
+
+fn reply(steps: &[Step]) -> &Reply {
+    let Some(Step::Reply(reply)) = steps.last() else { panic!("no reply") };
+    reply
+}
+
+fn header<'a>(steps: &'a [Step], wanted: &'a str) -> impl Iterator<Item = &'a str> {
+    let found = reply(steps).headers.iter().filter(move |(name, _)| name == wanted);
+    found.map(|(_, value)| value.as_str())
+}
+
+/// Everything that leaves the exchange, opened, as one text.
+fn everything(steps: &[Step]) -> String {
+    let part = |step: &Step| match step {
+        Step::Append(entry) | Step::Record(entry) => {
+            let envelope = Envelope::decode(&entry.bytes).unwrap();
+            let keys = &snapshot().secrets.seal_keys;
+            let opened = Sealed::open(&envelope.sealed, keys, envelope.event_id).unwrap();
+            format!("{envelope:?} {:?}", as_text(&opened.original.headers))
+        }
+        Step::Send { request, .. } => format!("{} {:?}", request.url(), as_text(&request.headers)),
+        Step::Reply(reply) => format!("{:?}", reply.headers),
+        _ => format!("{step:?}"),
+    };
+    steps.iter().map(part).collect()
+}
+
+fn as_text(headers: &[(String, Vec<u8>)]) -> Vec<(&str, String)> {
+    let text = |(name, value): &'_ (String, Vec<u8>)| String::from_utf8_lossy(value).into_owned() + name;
+    headers.iter().map(|line| (line.0.as_str(), text(line))).collect()
+}
+
+#[test]
+fn i10_a_refusal_holds_in_every_way_that_a_reply_comes_about() {
+    let cookies = cookies();
+    for (target, world, health, expected) in WAYS {
+        let by_link = format!("{target}&ok=0");
+        let browser = [("user-agent", "Mozilla/5.0"), ("cookie", cookies.as_str()), ("sec-gpc", "1")];
+        // Where a request is not read, the browser's own word is the only one.
+        let link = if target.starts_with("/copy") { &browser[..] } else { &browser[..2] };
+        for (target, headers) in [(by_link.as_str(), link), (target, &browser[..])] {
+            let steps = run(get(target, headers), world, health);
+            assert_eq!(short(&steps), expected, "{target}: a refusal changes no way");
+            assert_eq!(header(&steps, "set-cookie").count(), 0, "{target} {world:?}");
+            let all = everything(&steps);
+            assert!(!all.contains("t1_"), "a click id leaves {target} {world:?}: {all}");
+            assert!(!all.contains("SHOP") && !all.contains("secret"), "a cookie leaves {target}: {all}");
+            for step in &steps {
+                let (Step::Append(entry) | Step::Record(entry)) = step else { continue };
+                let envelope = Envelope::decode(&entry.bytes).unwrap();
+                assert!(matches!(envelope.consent, Consent::Refused(_)), "{target}: {:?}", envelope.consent);
+                assert_eq!((envelope.click, envelope.cookie_click), (None, None), "{target}");
+            }
+        }
+        let permitted = run(get(target, &browser[..2]), world, health);
+        let all = everything(&permitted);
+        assert!(!all.contains("secret"), "{target}: a stranger's cookie leaves it: {all}");
+    }
+}
+
+#[test]
+fn i10_a_refused_order_is_still_booked_and_names_no_click() {
+    let id = cookies().split(['.', ';']).nth(1).unwrap().to_owned();
+    assert!(id.starts_with("t1_"), "{id}");
+    let target = format!("/buy?shop=1&sum=12.00&order=A-1&oid={id}");
+    let steps = run(get(&target, &[("sec-gpc", "1")]), World::Well, WELL);
+    let Some(Step::Append(entry)) = steps.first() else { panic!() };
+    let envelope = Envelope::decode(&entry.bytes).unwrap();
+    assert_eq!(envelope.consent, Consent::Refused(ConsentReason::GlobalOptOut));
+    assert_eq!(envelope.event.money(Field::Amount).map(|money| money.minor), Some(1200));
+    assert_eq!(envelope.event.text(Field::OrderReference), Some("A-1"));
+    assert!(envelope.key.is_some() && envelope.event.get(Field::ClickId).is_none());
+}
+
+/// Which cookies go to the legacy platform, and which of its own come back.
+#[test]
+fn cookies_between_a_browser_and_the_legacy_platform() {
+    let sent = [("cookie", "a=1; SHOP3=7; new_1003=x; b=2")];
+    for (target, gpc, goes, comes) in [
+        ("/go?shop=3&site=7", false, Some("SHOP3=7"), true),
+        ("/go?shop=3&site=7", true, None, false),
+        ("/img/a.gif", false, Some("SHOP3=7"), true),
+        ("/img/a.gif", true, None, false),
+        ("/account", false, Some("a=1; SHOP3=7; b=2"), true),
+        ("/account", true, Some("a=1; b=2"), false),
+        ("/nothing", false, Some("a=1; SHOP3=7; b=2"), true),
+    ] {
+        let headers = [sent[0], ("sec-gpc", if gpc { "1" } else { "0" })];
+        let steps = run(get(target, &headers), World::Well, WELL);
+        let asked = steps.iter().find_map(|step| match step {
+            Step::Send { request, .. } => Some(request),
+            _ => None,
+        });
+        let line = asked.unwrap().headers.iter().find(|(name, _)| name == "cookie");
+        let line = line.map(|(_, value)| String::from_utf8_lossy(value).into_owned());
+        assert_eq!(line.as_deref(), goes, "{target} gpc {gpc}");
+        assert_eq!(header(&steps, "set-cookie").next().is_some(), comes, "{target} gpc {gpc}");
+    }
+}
+
+#[test]
+fn a_wave_says_which_forms_its_clicks_set() {
+    let set = |cookies: CookiePolicy, world, target: &str| -> Vec<String> {
+        let mut snapshot = snapshot();
+        for wave in &mut Arc::get_mut(&mut snapshot).unwrap().policy.waves {
+            wave.cookies = cookies;
+        }
+        let steps = run_with(snapshot, get(target, &[]), world, WELL);
+        let names = header(&steps, "set-cookie").map(|line| line.split('=').next().unwrap().to_owned());
+        names.collect()
+    };
+    let forms = |phase| CookiePolicy::of(phase);
+    use crate::policy::Phase;
+    for (cookies, expected) in [
+        (forms(Phase::Observe), &["SHOP1"][..]),
+        (forms(Phase::Moved), &["SHOP1", "new_1001"]),
+        (forms(Phase::Closed), &["new_1001"]),
+        (CookiePolicy { old_until: Some(NOW), ..forms(Phase::Moved) }, &["new_1001"]),
+    ] {
+        assert_eq!(set(cookies, World::Well, "/go?shop=1&site=7"), expected, "{cookies:?}");
+    }
+    let dead = World::PlatformsDead;
+    assert_eq!(set(forms(Phase::Observe), dead, "/go?shop=3&site=7"), ["SHOP3"], "sent on by ourselves");
+}
+
+#[test]
+fn a_click_id_in_a_cookie_is_evidence_where_the_request_names_none() {
+    let click_id = |target: &str, cookie: &str| {
+        let steps = run(get(target, &[("cookie", cookie)]), World::Well, WELL);
+        let Some(Step::Append(entry)) = steps.first() else { panic!() };
+        let envelope = Envelope::decode(&entry.bytes).unwrap();
+        envelope.event.text(Field::ClickId).map(str::to_owned)
+    };
+    let buy = "/buy?shop=1&sum=1.00&order=A";
+    let own = cookies();
+    let later = format!("1001_{}_a", NOW.as_seconds() + 5);
+    let earlier = format!("1001_{}_a", NOW.as_seconds() - 5);
+    assert_eq!(click_id(buy, &format!("new_1001={earlier}")).as_deref(), Some(earlier.as_str()));
+    assert_eq!(click_id(buy, "new_1001=1002_1795000000_a"), None, "another programme's");
+    assert_eq!(click_id(buy, &format!("{own}; new_1001={earlier}")), None, "our own click came later");
+    assert_eq!(click_id(buy, &format!("{own}; new_1001={later}")).as_deref(), Some(later.as_str()));
+    assert_eq!(click_id(&format!("{buy}&oid=abc"), &format!("new_1001={later}")).as_deref(), Some("abc"));
+}
