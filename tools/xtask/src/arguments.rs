@@ -9,6 +9,9 @@ Chores of this repository.
 
   cargo xtask tidy [--write]             what a machine can check; --write rewrites the generated blocks
   cargo xtask test                       everything built, every test, a closing summary
+  cargo xtask wasm                       the pure layer's tests as wasm32, and its bytes compared with the native ones
+  cargo xtask fuzz TARGET [--for SECONDS]
+                                         one target of fuzz/ with coverage-guided inputs; `all` for each in turn
   cargo xtask sim [--seeds N] [--from S] the simulation with virtual time, one run a seed
   cargo xtask bench [--only PART] [--seconds N] [--rounds N]
                                          the numbers we are held to, as ratios; writes benches/RESULTS.md
@@ -18,6 +21,7 @@ Chores of this repository.
 Example: cargo xtask sim --seeds 1000 --from 42";
 
 const SEEDS: u64 = 200;
+const FUZZ_SECONDS: u64 = 60;
 
 /// One chore with its options.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,6 +30,8 @@ pub(crate) enum Chore {
     Tidy { write: bool },
     Test,
     Sim { seeds: u64, from: u64 },
+    Wasm,
+    Fuzz { target: String, seconds: u64 },
     Bench(bench::Options),
 }
 
@@ -39,6 +45,8 @@ pub(crate) fn parse(words: &[String]) -> Result<Chore, Failure> {
         "test" => Chore::Test,
         "sim" => parse_sim(&mut options)?,
         "bench" => parse_bench(&mut options)?,
+        "wasm" => Chore::Wasm,
+        "fuzz" => parse_fuzz(&mut options)?,
         other => return Err(Failure::new(format!("no chore is called `{other}`"))),
     };
     match options.next() {
@@ -86,6 +94,18 @@ fn parse_bench(options: &mut Options<'_>) -> Result<Chore, Failure> {
     Ok(Chore::Bench(wanted))
 }
 
+fn parse_fuzz(options: &mut Options<'_>) -> Result<Chore, Failure> {
+    let target = options.value("fuzz")?.to_owned();
+    let mut seconds = FUZZ_SECONDS;
+    while let Some(word) = options.next() {
+        match word {
+            "--for" => seconds = options.seconds(word)?,
+            other => return Err(unknown("fuzz", other)),
+        }
+    }
+    Ok(Chore::Fuzz { target, seconds })
+}
+
 fn unknown(chore: &str, word: &str) -> Failure {
     Failure::new(format!("{chore}: `{word}` is not one of its options"))
 }
@@ -104,6 +124,13 @@ impl<'a> Options<'a> {
 
     fn value(&mut self, option: &str) -> Result<&'a str, Failure> {
         self.next().ok_or_else(|| Failure::new(format!("{option} needs a value")))
+    }
+
+    /// A number of seconds, with an `s` behind it or without.
+    fn seconds(&mut self, option: &str) -> Result<u64, Failure> {
+        let word = self.value(option)?;
+        let number = word.strip_suffix('s').unwrap_or(word);
+        number.parse().map_err(|_| Failure::new(format!("{option} needs a number of seconds, not `{word}`")))
     }
 
     fn number(&mut self, option: &str) -> Result<u64, Failure> {
@@ -128,6 +155,9 @@ mod tests {
         assert_eq!(parsed("tidy --write").unwrap(), Chore::Tidy { write: true });
         assert_eq!(parsed("test").unwrap(), Chore::Test);
         assert_eq!(parsed("sim --seeds 7 --from 3").unwrap(), Chore::Sim { seeds: 7, from: 3 });
+        assert_eq!(parsed("wasm").unwrap(), Chore::Wasm);
+        let wanted = Chore::Fuzz { target: "gate".to_owned(), seconds: 90 };
+        assert_eq!(parsed("fuzz gate --for 90s").unwrap(), wanted);
         let wanted = bench::Options { seconds: 2, rounds: 1, only: Some(bench::Part::Edge) };
         assert_eq!(parsed("bench --only edge --seconds 2 --rounds 1").unwrap(), Chore::Bench(wanted));
     }
@@ -142,6 +172,9 @@ mod tests {
             ("sim --seeds many", "many"),
             ("bench --only speed", "speed"),
             ("bench --rounds 0", "--rounds"),
+            ("wasm now", "now"),
+            ("fuzz", "fuzz"),
+            ("fuzz gate --for ever", "ever"),
         ] {
             let failure = parsed(line).unwrap_err().to_string();
             assert!(failure.contains(named), "{line}: {failure}");

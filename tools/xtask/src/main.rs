@@ -7,12 +7,14 @@
 mod arguments;
 mod bench;
 mod failure;
+mod fuzz;
 mod process;
 mod repository;
 mod services;
 mod sim;
 mod test_run;
 mod tidy;
+mod wasm;
 
 use std::process::ExitCode;
 
@@ -50,5 +52,7 @@ fn run(chore: &Chore) -> Result<(), Failure> {
         Chore::Test => test_run::run(&repository),
         Chore::Sim { seeds, from } => sim::run(&repository, *seeds, *from),
         Chore::Bench(options) => bench::run(&repository, options),
+        Chore::Wasm => wasm::run(&repository).map(|summary| println!("wasm32: {summary}")),
+        Chore::Fuzz { target, seconds } => fuzz::run(&repository, target, *seconds),
     }
 }

@@ -11,17 +11,19 @@ use crate::process;
 
 /// A program and the Debian package that brings it.
 #[derive(Debug)]
-pub(crate) struct Debian {
-    pub(crate) program: &'static str,
-    pub(crate) package: &'static str,
+pub(crate) struct Debian<'a> {
+    /// Its name, or the path of a file that the package brings.
+    pub(crate) program: &'a str,
+    pub(crate) package: &'a str,
 }
 
-pub(crate) const NGINX: Debian = Debian { program: "nginx", package: "nginx-light" };
-pub(crate) const WRK: Debian = Debian { program: "wrk", package: "wrk" };
-pub(crate) const CHROMIUM: Debian = Debian { program: "chromium", package: "chromium" };
-pub(crate) const CHROMEDRIVER: Debian = Debian { program: "chromedriver", package: "chromium-driver" };
+pub(crate) const NGINX: Debian<'_> = Debian { program: "nginx", package: "nginx-light" };
+pub(crate) const WRK: Debian<'_> = Debian { program: "wrk", package: "wrk" };
+pub(crate) const CHROMIUM: Debian<'_> = Debian { program: "chromium", package: "chromium" };
+pub(crate) const CHROMEDRIVER: Debian<'_> = Debian { program: "chromedriver", package: "chromium-driver" };
+pub(crate) const NODE: Debian<'_> = Debian { program: "node", package: "nodejs" };
 
-impl Debian {
+impl Debian<'_> {
     /// Where the program is, after installing its package if that was needed and allowed.
     pub(crate) fn ensure(&self) -> Result<PathBuf, Failure> {
         if let Some(path) = process::which(self.program) {

@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::process;
 use crate::repository::Repository;
 use crate::services;
+use crate::wasm;
 use summary::Tally;
 
 /// Builds the binary, runs all tests and doc tests, and closes with a summary.
@@ -21,11 +22,13 @@ pub(crate) fn run(repository: &Repository) -> Result<(), Failure> {
     let binary = repository.target().join("release").join("turnout");
     let tests = run_tests(repository, &binary)?;
     let docs = run_doc_tests(repository)?;
+    let as_wasm = wasm::run(repository);
     println!("\nbuilt: turnout, release profile");
     println!("doc tests: {}", docs.summary);
+    println!("wasm32: {}", as_wasm.as_ref().map_or_else(ToString::to_string, Clone::clone));
     println!("tests: {}", tests.summary);
     match (tests.success, docs.success) {
-        (true, true) => Ok(()),
+        (true, true) => as_wasm.map(drop),
         (false, _) => Err(Failure::new("tests failed; their output is above")),
         (true, false) => Err(Failure::new("doc tests failed; their output is above")),
     }

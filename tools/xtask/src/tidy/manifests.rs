@@ -25,8 +25,17 @@ pub(crate) fn members(tree: &Tree) -> Vec<Manifest> {
     manifests(tree).filter_map(|(path, text)| Manifest::read(path, text).ok()).collect()
 }
 
+/// Those of the workspace; what the root excludes is a workspace of its own.
 fn manifests(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
-    tree.files().filter(|(path, _)| path.ends_with("/Cargo.toml"))
+    let excluded = excluded(tree);
+    let is_excluded = move |path: &str| excluded.iter().any(|folder| path == format!("{folder}/Cargo.toml"));
+    tree.files().filter(move |(path, _)| path.ends_with("/Cargo.toml") && !is_excluded(path))
+}
+
+fn excluded(tree: &Tree) -> Vec<String> {
+    let root: Table = tree.text(ROOT).and_then(|text| toml::from_str(text).ok()).unwrap_or_default();
+    let listed = root.get("workspace").and_then(|workspace| workspace.get("exclude")?.as_array());
+    listed.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 pub(crate) fn check(tree: &Tree, _house: &House) -> Vec<Finding> {
@@ -109,6 +118,14 @@ mod tests {
         let versioned = GOOD.replace("serde.workspace = true", "serde = \"1\"");
         assert_eq!(found(WORKSPACE, &versioned), [(member.clone(), 11)]);
         assert_eq!(found(WORKSPACE, "[package"), [(member, 1)]);
+    }
+
+    #[test]
+    fn only_what_the_root_excludes_stands_alone() {
+        let alone = "[workspace]\n[package]\nname = \"units\"\n";
+        let excluding = format!("{WORKSPACE}[workspace]\nexclude = [\"pure/units\"]\n");
+        assert_eq!(found(&excluding, alone), []);
+        assert!(!found(WORKSPACE, alone).is_empty());
     }
 
     #[test]
