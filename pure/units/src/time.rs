@@ -23,19 +23,6 @@ impl Timestamp {
         Self(seconds.saturating_mul(1000))
     }
 
-    /// The start (UTC) of the day that `text` writes as `2026-11-23`; none if there is no such day.
-    pub fn from_date(text: &str) -> Option<Self> {
-        let mut parts = text.split('-');
-        let mut part = |digits: usize| {
-            let part = parts.next().filter(|part| part.len() == digits)?;
-            part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse::<i64>().ok()).flatten()
-        };
-        let date = (part(4)?, part(2)?, part(2)?);
-        let days = days_from_civil(date)?;
-        let whole = parts.next().is_none() && civil_from_days(days) == date;
-        whole.then(|| Self::from_seconds(days.saturating_mul(86_400)))
-    }
-
     /// Milliseconds since the epoch.
     pub const fn as_millis(self) -> i64 {
         self.0
@@ -124,40 +111,9 @@ pub(crate) fn civil_from_days(days: i64) -> (i64, i64, i64) {
     (year, month, day)
 }
 
-/// The day number of a date; for a date that does not exist, the number of another.
-fn days_from_civil((year, month, day): (i64, i64, i64)) -> Option<i64> {
-    let year = if month <= 2 { year.checked_sub(1)? } else { year };
-    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let shifted_month = month.checked_add(9)?.rem_euclid(12);
-    let day_of_year =
-        shifted_month.checked_mul(153)?.checked_add(2)?.div_euclid(5).checked_add(day)?.checked_sub(1)?;
-    let leap_days = year_of_era.div_euclid(4).checked_sub(year_of_era.div_euclid(100))?;
-    let day_of_era = year_of_era.checked_mul(365)?.checked_add(leap_days)?.checked_add(day_of_year)?;
-    era.checked_mul(146_097)?.checked_add(day_of_era)?.checked_sub(719_468)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn dates_are_read() {
-        for (text, millis) in [
-            ("1970-01-01", Some(0)),
-            ("2000-02-29", Some(951_782_400_000)),
-            ("2026-11-23", Some(1_795_392_000_000)),
-            ("1969-12-31", Some(-86_400_000)),
-            ("2027-02-29", None),
-            ("2027-13-01", None),
-            ("2027-00-10", None),
-            ("2027-1-1", None),
-            ("2027-01-01-01", None),
-            ("+027-01-01", None),
-            ("soon", None),
-        ] {
-            assert_eq!(Timestamp::from_date(text).map(Timestamp::as_millis), millis, "{text}");
-        }
-    }
 
     #[test]
     fn times_are_written_as_rfc_3339() {

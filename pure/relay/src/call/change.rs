@@ -88,7 +88,7 @@ impl Change {
     /// The rule of the commission after the change, where the programme's is `usual`.
     pub(super) fn commission(&self, usual: &Commission, currency: Currency) -> Option<Commission> {
         Some(match &self.commission {
-            None => usual.clone(),
+            None => *usual,
             Some(Override::Percent { basis_points }) => Commission::Percent { basis_points: *basis_points },
             Some(Override::Amount(text)) => Commission::Flat(Money::parse(text, currency).ok()?),
         })

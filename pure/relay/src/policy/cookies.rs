@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use tracking::cookie::Lives;
 use tracking::source::Section;
-use units::Timestamp;
+use units::{Day, Timestamp};
 
 use super::Phase;
 
@@ -61,9 +61,10 @@ pub(super) fn read(section: &Section<'_, '_>, phase: Phase) -> CookiePolicy {
         _ => None,
     });
     let until = section.text("cookies_until");
+    let is_iso = |text: &&str| text.as_bytes().get(4) == Some(&b'-');
+    let last = until.as_deref().filter(is_iso).and_then(Day::parse);
     // The day that is named is the last one.
-    let end =
-        until.as_deref().and_then(Timestamp::from_date).map(|day| day.plus(Duration::from_secs(86_400)));
+    let end = last.map(|day| day.plus(1).start());
     if let (Some(text), None) = (&until, end) {
         let message =
             format!("`{text}` is no day: write it as `2027-06-30`, the last day of the old form (UTC)");
@@ -93,7 +94,7 @@ mod tests {
 
     #[test]
     fn forms_and_their_end() {
-        let now = Timestamp::from_date("2027-06-28").unwrap();
+        let now = Day::parse("2027-06-28").unwrap().start();
         let none = Duration::ZERO;
         for (text, phase, old, new) in [
             ("", Phase::Observe, DAY * 30, none),
@@ -119,6 +120,7 @@ mod tests {
         for (text, wanted) in [
             ("cookies = \"old\"", "`old` is not a known cookies"),
             ("cookies_until = \"2027-02-30\"", "no day"),
+            ("cookies_until = \"06/30/2027\"", "no day"),
             (
                 "cookies = \"new\"\ncookies_until = \"2027-02-03\"",
                 "policy.toml:2: the wave sets the new form alone",
