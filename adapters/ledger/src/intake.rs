@@ -2,6 +2,7 @@
 
 mod correct;
 mod known;
+mod sent;
 
 use attribution::{Credit, Posting};
 use relay::delivery::State;
@@ -169,8 +170,16 @@ impl Transaction<'_> {
         };
         self.insert(&place, advertiser(envelope), &claims, envelope.received_at)?;
         match decision {
-            Decision::Book(booking) => self.post(event_id, "booking", event_id, &booking.postings),
-            Decision::Merge { into, correction: Some(better) } => self.correct(*into, envelope, better),
+            Decision::Book(booking) => {
+                self.post(event_id, "booking", event_id, &booking.postings)?;
+                self.sent_already(event_id, envelope)
+            }
+            Decision::Merge { into, correction } => {
+                if let Some(better) = correction {
+                    self.correct(*into, envelope, better)?;
+                }
+                self.sent_already(*into, envelope)
+            }
             _ => Ok(()),
         }
     }

@@ -89,7 +89,7 @@ impl Hands {
             }
             Step::Find { key, within } => Done::Happened(self.shelf.find(&key, within).await),
             Step::Reply(reply) => Done::Reply(reply),
-            Step::Keep { .. } | Step::Record(_) | Step::Report(_) => {
+            Step::Keep { .. } | Step::Record(_) | Step::Remember(_) | Step::Report(_) => {
                 self.perform_at_once(step);
                 Done::Nothing
             }
@@ -100,6 +100,7 @@ impl Hands {
     fn perform_at_once(&self, step: Step) -> Option<Step> {
         match step {
             Step::Record(entry) => self.journal.record(entry),
+            Step::Remember(entry) => self.journal.remember(entry),
             Step::Report(fact) => self.telemetry.record(&fact),
             Step::Keep { key, kept } => self.shelf.keep(&key, kept),
             Step::Append(_)

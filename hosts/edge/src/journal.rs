@@ -3,26 +3,33 @@
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use outbox::{AppendError, Appender};
 use relay::step::{AppendFailure, Entry, Happened};
+use tokio::sync::Semaphore;
+use units::limits::REMEMBERED_MAX;
 
 use crate::stats::Stats;
 
 /// Records are dropped while this many appends wait for the disk: what waits then is money.
 const WAITING_RECORDS_MAX: usize = 4096;
 
+/// How often the outbox is asked again to take what was sent without it.
+const REMEMBERED_EVERY: Duration = Duration::from_secs(1);
+
 /// The appending half of the outbox.
 #[derive(Clone, Debug)]
 pub(crate) struct Journal {
     appender: Appender,
     stats: Arc<Stats>,
+    remembered: Arc<Semaphore>,
 }
 
 impl Journal {
-    pub(crate) const fn new(appender: Appender, stats: Arc<Stats>) -> Self {
-        Self { appender, stats }
+    pub(crate) fn new(appender: Appender, stats: Arc<Stats>) -> Self {
+        Self { appender, stats, remembered: Arc::new(Semaphore::new(REMEMBERED_MAX)) }
     }
 
     /// Makes an entry durable.
@@ -44,6 +51,23 @@ impl Journal {
         let append = pin!(self.appender.append(Bytes::from(entry.bytes)));
         let polled = append.poll(&mut Context::from_waker(Waker::noop()));
         self.stats.recorded(!matches!(polled, Poll::Ready(Err(_))));
+    }
+
+    /// Keeps an entry until the outbox takes it. What is kept is lost if the process ends first, and more than
+    /// [`REMEMBERED_MAX`] is not kept.
+    pub(crate) fn remember(&self, entry: Entry) {
+        let Ok(place) = Arc::clone(&self.remembered).try_acquire_owned() else {
+            return self.stats.recorded(false);
+        };
+        let (appender, stats) = (self.appender.clone(), Arc::clone(&self.stats));
+        let bytes = Bytes::from(entry.bytes);
+        tokio::spawn(async move {
+            while appender.append(bytes.clone()).await.is_err() {
+                tokio::time::sleep(REMEMBERED_EVERY).await;
+            }
+            stats.recorded(true);
+            drop(place);
+        });
     }
 
     pub(crate) fn status(&self) -> outbox::Status {

@@ -18,7 +18,7 @@ use core::net::IpAddr;
 
 use tracking::consent::Consent;
 use tracking::event::Click;
-use tracking::{Event, Inbound};
+use tracking::{Event, Home, Inbound, Verdict};
 use units::{EventId, Timestamp};
 
 pub use batch::Batch;
@@ -54,6 +54,19 @@ impl Purpose {
     }
 }
 
+/// What an edge has sent to a platform by itself, because its outbox could not write.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sent {
+    /// The platform.
+    pub home: Home,
+    /// The endpoint's name in the platform's dialect.
+    pub endpoint: String,
+    /// What came of it: taken, confirmed, or unknown.
+    pub verdict: Verdict,
+    /// Why it counts as that.
+    pub reason: String,
+}
+
 /// An event on its way.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Envelope {
@@ -83,6 +96,8 @@ pub struct Envelope {
     pub trace_parent: Option<String>,
     /// The sealed part, encrypted; empty once it has been erased.
     pub sealed: Vec<u8>,
+    /// What the edge has sent already; none where delivering it is the processor's part.
+    pub sent: Option<Sent>,
 }
 
 /// Why bytes are no envelope, or none that can be read completely.

@@ -124,8 +124,8 @@ impl Exchange {
             (State::Direct(pending), Happened::Answered { home, answer }) => {
                 self.direct_answered(*pending, home, &answer, now);
             }
-            (State::Direct(pending), Happened::Unanswered { home, .. }) => {
-                self.direct_unanswered(*pending, home, now);
+            (State::Direct(pending), Happened::Unanswered { home, failure }) => {
+                self.direct_unanswered(*pending, home, &failure, now);
             }
             (State::Proxy(pending), Happened::Answered { home, answer }) => {
                 self.proxy_answered(*pending, home, answer, now);

@@ -17,6 +17,9 @@ pub enum Step {
     Append(Entry),
     /// Hand the entry to the outbox without waiting: losing it loses a record, never money.
     Record(Entry),
+    /// Hand the entry to the outbox as soon as it takes it again, and keep it until then: it tells of money that
+    /// has left already, so that nobody sends it once more.
+    Remember(Entry),
     /// Call a platform and say what it said. `within` is the whole time that may be spent.
     Send {
         /// The request.

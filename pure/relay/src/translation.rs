@@ -284,7 +284,11 @@ fn rehearse(inbound: &Inbound, snapshot: &Arc<Snapshot>, seed: Seed, now: Timest
             Step::Reply(reply) if served => return (Mode::Serve, reply),
             Step::Reply(reply) => return (if asked { Mode::Proxy } else { reply.mode }, reply),
             Step::Find { .. } => exchange.handle(Happened::Found { kept: None, claimed: true }, now),
-            Step::Keep { .. } | Step::Record(_) | Step::WaitUntil(_) | Step::Report(_) => {}
+            Step::Keep { .. }
+            | Step::Record(_)
+            | Step::Remember(_)
+            | Step::WaitUntil(_)
+            | Step::Report(_) => {}
         }
     }
     (Mode::Refuse, foreign_host())

@@ -78,6 +78,10 @@ pub const BATCH_ENTRIES_MAX: usize = 512;
 /// Most bytes in one batch from the outbox to the processor.
 pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Most conversions that an edge has sent by itself and keeps until its outbox takes them: about 4 MB. Beyond it
+/// a later copy of the same order may be sent a second time.
+pub const REMEMBERED_MAX: usize = 4096;
+
 /// Most connections of one edge process. Beyond it a new connection waits in the kernel's queue.
 pub const CONNECTIONS_MAX: usize = 16_384;
 

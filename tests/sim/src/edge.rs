@@ -37,6 +37,8 @@ pub(crate) struct Edge {
     log: Option<Log<Disk>>,
     pub(crate) waiting: Vec<Waiting>,
     records: Vec<Vec<u8>>,
+    /// Kept until the outbox takes them.
+    remembered: Vec<Vec<u8>>,
     /// The events in its outbox, as far as an observer can tell.
     pub(crate) holds: BTreeSet<EventId>,
 }
@@ -61,8 +63,8 @@ const fn settings() -> Settings {
 
 impl Edge {
     pub(crate) fn new(disk: Disk) -> Result<Self, Violation> {
-        let (waiting, records) = (Vec::new(), Vec::new());
-        let mut edge = Self { disk, log: None, waiting, records, holds: BTreeSet::new() };
+        let (waiting, records, remembered) = (Vec::new(), Vec::new(), Vec::new());
+        let mut edge = Self { disk, log: None, waiting, records, remembered, holds: BTreeSet::new() };
         edge.open()?;
         Ok(edge)
     }
@@ -72,13 +74,19 @@ impl Edge {
         self.records.push(entry.bytes);
     }
 
+    /// An entry that is kept until the outbox takes it.
+    pub(crate) fn remember(&mut self, entry: Entry) {
+        self.remembered.push(entry.bytes);
+    }
+
     /// Makes everything durable that waits for it, with one append; gives back who waited.
     pub(crate) fn commit(&mut self) -> (Committed, Vec<Waiting>) {
         let waiting = std::mem::take(&mut self.waiting);
         let records = std::mem::take(&mut self.records);
         let Some(log) = &mut self.log else { return (Committed::Stopped, waiting) };
         let own = waiting.iter().map(|each| each.entry.bytes.as_slice());
-        let batch: Vec<&[u8]> = own.chain(records.iter().map(Vec::as_slice)).collect();
+        let further = self.remembered.iter().chain(&records).map(Vec::as_slice);
+        let batch: Vec<&[u8]> = own.chain(further).collect();
         let committed = match log.append_batch(&batch) {
             Ok(_) => Committed::Durable,
             Err(_) if self.disk.inner.is_down() => Committed::Stopped,
@@ -86,6 +94,7 @@ impl Edge {
             Err(_) => Committed::Failed(AppendFailure::Full),
         };
         if matches!(committed, Committed::Durable) {
+            self.remembered.clear();
             self.holds.extend(waiting.iter().map(|each| each.entry.event_id));
         }
         (committed, waiting)
@@ -137,6 +146,7 @@ impl Edge {
     pub(crate) fn restart(&mut self, loss: Loss) -> Result<(), Violation> {
         self.waiting.clear();
         self.records.clear();
+        self.remembered.clear();
         self.log = None;
         self.disk.inner.restart(loss);
         self.open()

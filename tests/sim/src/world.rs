@@ -129,6 +129,7 @@ impl World {
                     return Ok(());
                 }
                 Step::Record(entry) => self.edges[edge].record(entry),
+                Step::Remember(entry) => self.edges[edge].remember(entry),
                 Step::Send { request, .. } if is_sale && stage != Stage::Refused => {
                     return violation("I5", format!("sale {number} waits for the {} platform", request.home));
                 }

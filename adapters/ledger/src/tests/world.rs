@@ -97,6 +97,7 @@ impl Sale {
             country: None,
             trace_parent: None,
             sealed: Vec::new(),
+            sent: None,
         }
     }
 }

@@ -3,5 +3,6 @@ mod clicks;
 mod delivering;
 mod histories;
 mod receiving;
+mod sent;
 mod together;
 pub(crate) mod world;

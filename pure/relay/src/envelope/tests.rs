@@ -29,6 +29,7 @@ pub(crate) fn sale(event_id: u128) -> Envelope {
         country: Some("DE".to_owned()),
         trace_parent: None,
         sealed: vec![1, 2, 3],
+        sent: None,
     }
 }
 

@@ -7,11 +7,11 @@
 use prost::Message as _;
 use tracking::consent::{Consent, ConsentReason};
 use tracking::event::Click;
-use tracking::{Class, Event, Field, Value};
+use tracking::{Class, Event, Field, Home, Value, Verdict};
 use units::{Currency, EventId, Money, Timestamp};
 
 use super::write::Writer;
-use super::{Envelope, EnvelopeError, Purpose};
+use super::{Envelope, EnvelopeError, Purpose, Sent};
 
 const VERSION: u32 = 1;
 
@@ -49,6 +49,20 @@ struct EnvelopeV1 {
     trace_parent: Option<String>,
     #[prost(bytes = "vec", tag = "16")]
     sealed: Vec<u8>,
+    #[prost(message, optional, tag = "17")]
+    sent: Option<SentV1>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct SentV1 {
+    #[prost(string, tag = "1")]
+    home: String,
+    #[prost(string, tag = "2")]
+    endpoint: String,
+    #[prost(string, tag = "3")]
+    verdict: String,
+    #[prost(string, tag = "4")]
+    reason: String,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -134,6 +148,9 @@ pub(super) fn encode(envelope: &Envelope) -> Vec<u8> {
     text(&envelope.country, 14, &mut writer);
     text(&envelope.trace_parent, 15, &mut writer);
     writer.bytes(16, &envelope.sealed);
+    if let Some(sent) = &envelope.sent {
+        writer.message(17, |writer| sent_out(writer, sent));
+    }
     writer.into_bytes()
 }
 
@@ -162,6 +179,23 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Envelope, EnvelopeError> {
         country: message.country,
         trace_parent: message.trace_parent,
         sealed: message.sealed,
+        sent: message.sent.map(sent_in).transpose()?,
+    })
+}
+
+fn sent_out(writer: &mut Writer, sent: &Sent) {
+    let texts = [sent.home.name(), &sent.endpoint, sent.verdict.name(), &sent.reason];
+    for (tag, text) in (1..).zip(texts) {
+        writer.bytes(tag, text.as_bytes());
+    }
+}
+
+fn sent_in(sent: SentV1) -> Result<Sent, EnvelopeError> {
+    Ok(Sent {
+        home: known("platform", &sent.home, Home::parse)?,
+        endpoint: sent.endpoint,
+        verdict: known("verdict", &sent.verdict, Verdict::parse)?,
+        reason: sent.reason,
     })
 }
 

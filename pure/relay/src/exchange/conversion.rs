@@ -7,12 +7,12 @@ use tracking::cookie;
 use tracking::dialect::ReplyKind;
 use tracking::event::{Click, Event};
 use tracking::migration::{ConversionOrder, Evidence};
-use tracking::{Answer, Field, Home, Inbound, Outbound, Verdict};
+use tracking::{Answer, Field, Home, Inbound, Outbound, SendFailure, Verdict};
 use units::Timestamp;
 
 use super::reading::Reading;
 use super::{Exchange, State, codes, headers, local};
-use crate::envelope::{self, Envelope, Purpose};
+use crate::envelope::{self, Envelope, Purpose, Sent};
 use crate::fact::Fact;
 use crate::policy::Snapshot;
 use crate::reply::{Mode, Reply};
@@ -42,19 +42,23 @@ impl Exchange {
         if self.only_looks() {
             return self.reply(reply, now);
         }
-        let proven = reading.proven_click(&snapshot);
-        let remembered = reading.remembered_click(&snapshot, &self.inbound);
-        self.renew(&snapshot, reading, remembered.as_ref(), &mut reply);
-        let mut envelope = self.envelope(&snapshot, reading, purpose(&reading.decoded.event));
-        envelope.key = reading.key(&snapshot);
-        envelope.click = proven;
-        envelope.cookie_click = remembered;
-        if !reading.consent.permits() {
-            envelope.event.remove(Field::ClickId);
-        }
+        let envelope = self.told(&snapshot, reading);
+        self.renew(&snapshot, reading, envelope.cookie_click.as_ref(), &mut reply);
         let entry = self.entry(envelope.encode());
         self.state = State::Append(Box::new(Pending { reply, kind, direct: None }));
         self.steps.push_back(Step::Append(entry));
+    }
+
+    /// The whole envelope of a conversion.
+    fn told(&self, snapshot: &Snapshot, reading: &Reading<'_>) -> Envelope {
+        let mut envelope = self.envelope(snapshot, reading, purpose(&reading.decoded.event));
+        envelope.key = reading.key(snapshot);
+        envelope.click = reading.proven_click(snapshot);
+        envelope.cookie_click = reading.remembered_click(snapshot, &self.inbound);
+        if !reading.consent.permits() {
+            envelope.event.remove(Field::ClickId);
+        }
+        envelope
     }
 
     /// A request that is recorded and answered and never booked: a copy of one that goes elsewhere.
@@ -98,6 +102,7 @@ impl Exchange {
             country: self.inbound.country().map(str::to_owned),
             trace_parent: self.inbound.header("traceparent").map(str::to_owned),
             sealed,
+            sent: None,
         }
     }
 
@@ -171,18 +176,49 @@ impl Exchange {
     /// Acknowledged only on an answer that we recognise; never a false yes (I1).
     pub(super) fn direct_answered(&mut self, pending: Pending, home: Home, answer: &Answer, now: Timestamp) {
         self.report_asked(home, true);
-        let verdict = pending.direct.as_ref().map(|direct| {
-            self.snapshot.migration.judge(home, &direct.endpoint, &direct.event, answer).verdict
-        });
+        let Some(direct) = &pending.direct else { return self.reply(local::not_durable(pending.kind), now) };
+        let judged = self.snapshot.migration.judge(home, &direct.endpoint, &direct.event, answer);
+        let endpoint = direct.endpoint.clone();
+        let verdict = judged.verdict;
+        if matches!(verdict, Verdict::Taken | Verdict::Confirmed | Verdict::Unknown) {
+            self.remember(Sent { home, endpoint, verdict, reason: judged.reason });
+        }
         let reply = match verdict {
-            Some(Verdict::Taken | Verdict::Confirmed) => pending.reply,
+            Verdict::Taken | Verdict::Confirmed => pending.reply,
             _ => local::not_durable(pending.kind),
         };
         self.reply(reply, now);
     }
 
-    pub(super) fn direct_unanswered(&mut self, pending: Pending, home: Home, now: Timestamp) {
+    /// The processor is told as soon as that is possible: what has left, or may have, is not sent again.
+    fn remember(&mut self, sent: Sent) {
+        let (snapshot, inbound) = (Arc::clone(&self.snapshot), Arc::clone(&self.inbound));
+        let Some(endpoint) = snapshot.migration.legacy.recognise(&inbound.host, inbound.path()) else {
+            return;
+        };
+        let reading = super::read(&snapshot, endpoint, &inbound, self.event_id, self.opened_at);
+        let envelope = Envelope { sent: Some(sent), ..self.told(&snapshot, &reading) };
+        let entry = self.entry(envelope.encode());
+        self.steps.push_back(Step::Remember(entry));
+    }
+
+    pub(super) fn direct_unanswered(
+        &mut self,
+        pending: Pending,
+        home: Home,
+        failure: &SendFailure,
+        now: Timestamp,
+    ) {
         self.report_asked(home, false);
+        if let (SendFailure::Ambiguous(why), Some(direct)) = (failure, &pending.direct) {
+            let (endpoint, verdict) = (direct.endpoint.clone(), Verdict::Unknown);
+            self.remember(Sent {
+                home,
+                endpoint,
+                verdict,
+                reason: format!("may have been processed: {why}"),
+            });
+        }
         self.reply(local::not_durable(pending.kind), now);
     }
 }

@@ -9,7 +9,7 @@ use self::fixture::{get, snapshot};
 use super::*;
 use crate::envelope::{Envelope, Purpose, Sealed};
 use crate::reply::PIXEL;
-use crate::step::AppendFailure;
+use crate::step::{AppendFailure, Entry};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
 
@@ -76,6 +76,7 @@ fn short(steps: &[Step]) -> String {
     let word = |step: &Step| match step {
         Step::Append(_) => "append".to_owned(),
         Step::Record(_) => "record".to_owned(),
+        Step::Remember(_) => "remember".to_owned(),
         Step::Send { request, .. } => format!("send:{}", request.home),
         Step::Reply(reply) => format!("reply:{}:{}", reply.mode.name(), reply.status),
         Step::WaitUntil(_) => "wait".to_owned(),
@@ -169,12 +170,28 @@ fn i1_i5_a_conversion_is_durable_and_waits_for_no_platform() {
 fn i1_never_a_false_yes() {
     let sale = "/buy?shop=1&sum=10.00&order=A-1";
     check(sale, &[], World::OutboxFull, WELL, "append reply:refuse:503");
-    check(sale, BROWSER, World::OutboxFull, WELL, "append send:primary reply:proxy:200");
-    check(sale, BROWSER, World::AllDead, WELL, "append send:primary reply:refuse:503");
+    check(sale, BROWSER, World::OutboxFull, WELL, "append send:primary remember reply:proxy:200");
+    check(sale, BROWSER, World::AllDead, WELL, "append send:primary remember reply:refuse:503");
     let observed = "/buy?shop=3&sum=10.00&order=A-1";
-    check(observed, BROWSER, World::OutboxFull, WELL, "append send:legacy reply:proxy:200");
-    check(observed, BROWSER, World::AllDead, WELL, "append send:legacy reply:refuse:503");
+    check(observed, BROWSER, World::OutboxFull, WELL, "append send:legacy remember reply:proxy:200");
+    check(observed, BROWSER, World::AllDead, WELL, "append send:legacy remember reply:refuse:503");
     check("/buy?shop=9&sum=1&order=1", BROWSER, World::OutboxFull, WELL, "append reply:refuse:503");
+}
+
+#[test]
+fn i2_what_an_edge_sends_itself_is_told_afterwards_as_the_same_event() {
+    let sale = "/buy?shop=1&sum=10.00&order=A-1";
+    for (world, verdict) in [(World::OutboxFull, "taken"), (World::AllDead, "unknown")] {
+        let steps = run(get(sale, BROWSER), world, WELL);
+        let envelope = |wanted: fn(&Step) -> Option<&Entry>| {
+            Envelope::decode(&steps.iter().find_map(wanted).unwrap().bytes).unwrap()
+        };
+        let asked = envelope(|step| if let Step::Append(entry) = step { Some(entry) } else { None });
+        let told = envelope(|step| if let Step::Remember(entry) = step { Some(entry) } else { None });
+        let sent = told.sent.clone().unwrap();
+        assert_eq!((sent.home, sent.verdict.name()), (Home::Primary, verdict));
+        assert_eq!(Envelope { sent: None, ..told }, asked, "everything else is the same");
+    }
 }
 
 #[test]

@@ -35,11 +35,16 @@ pub(super) fn booking(arrival: &Arrival<'_>) -> Result<Booking, Vec<Reason>> {
     let found = attribute(arrival, &claims, advertiser);
     let policy = arrival.ground.policy;
     let owner = owner(policy.legacy_lives, policy.phase(advertiser), found.click_home);
+    // What an edge has sent already has its home, and needs no map any more.
+    let sent = arrival.envelope.sent.as_ref();
+    let owner = sent.map_or(owner, |sent| sent.home);
     let due_at = due_at(arrival, found.proven);
     let Attribution { evidence, credit, considered, wanted_click, .. } = found;
     let publisher = credited_publisher(arrival, &credit);
     let told = matches!(evidence, Evidence::Click(_));
-    reasons.extend(validate::mapping(owner, advertiser, told.then_some(&credit), publisher.as_ref()));
+    if sent.is_none() {
+        reasons.extend(validate::mapping(owner, advertiser, told.then_some(&credit), publisher.as_ref()));
+    }
     let commission = match earned(advertiser, &credit, amount) {
         Ok(commission) => commission,
         Err(reason) => {

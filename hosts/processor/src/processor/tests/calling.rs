@@ -90,6 +90,7 @@ fn envelope(
         country: None,
         trace_parent: None,
         sealed: sealed.seal(&SealKey([7; 32]), 1, event_id(id), Seed(u128::from(id))),
+        sent: None,
     }
 }
 

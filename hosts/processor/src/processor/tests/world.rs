@@ -113,6 +113,7 @@ impl Sale {
             country: None,
             trace_parent: None,
             sealed: self.sealed().seal(&SealKey([7; 32]), 1, event_id, Seed(u128::from(self.id))),
+            sent: None,
         }
     }
 

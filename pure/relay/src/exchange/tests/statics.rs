@@ -68,7 +68,11 @@ impl Files {
                 }
                 Step::Reply(reply) => replied = Some(reply),
                 Step::Report(_) => {}
-                Step::Ask { .. } | Step::Append(_) | Step::Record(_) | Step::WaitUntil(_) => {
+                Step::Ask { .. }
+                | Step::Append(_)
+                | Step::Record(_)
+                | Step::Remember(_)
+                | Step::WaitUntil(_) => {
                     panic!("a file books nothing")
                 }
             }

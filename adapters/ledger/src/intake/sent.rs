@@ -1,0 +1,42 @@
+//! What an edge has sent by itself, while its outbox could not write.
+
+use relay::Envelope;
+use relay::delivery::State;
+use rusqlite::named_params;
+use tracking::Verdict;
+use units::EventId;
+
+use crate::{LedgerError, Transaction, sql};
+
+impl Transaction<'_> {
+    /// Puts the conversion where the edge's own attempt has put it, as far as nothing else was sent of it: the
+    /// same order may have arrived by the outbox before.
+    pub(super) fn sent_already(&mut self, event_id: EventId, arrival: &Envelope) -> Result<(), LedgerError> {
+        let Some(sent) = &arrival.sent else { return Ok(()) };
+        let state = match sent.verdict {
+            Verdict::Confirmed => State::Confirmed,
+            Verdict::Taken => State::Taken,
+            _ => State::Unknown,
+        };
+        let update = "UPDATE conversions SET state = :state, reason = :reason, detail = :detail, active = 0,
+            attention = :attention, fresh = 0, tries = 1, counted = 1, ambiguous = :ambiguous, due_at = NULL,
+            changed_at = :now WHERE event_id = :event_id AND state = 'queued' AND tries = 0 AND owner = :home
+            RETURNING advertiser_id";
+        let (verdict, home, now) = (sent.verdict.name(), sent.home.name(), self.now.as_millis());
+        let row = named_params! {
+            ":state": state.name(), ":reason": verdict, ":detail": sent.reason,
+            ":attention": state.needs_a_person(), ":ambiguous": state == State::Unknown, ":now": now,
+            ":event_id": sql::id(event_id), ":home": home,
+        };
+        let moved = sql::one(&self.inner, update, row, |row| row.get::<_, i64>(0))?;
+        let Some(advertiser_id) = moved else { return Ok(()) };
+        self.tally.left(advertiser_id, State::Queued);
+        self.tally.entered(advertiser_id, state);
+        let insert = "INSERT INTO attempts (event_id, number, home, endpoint, line, probe, started_at,
+            finished_at, verdict, reason) VALUES (?1, 1, ?2, ?3, 'sent by the edge itself', 0, ?4, ?5, ?6, ?7)";
+        let began = arrival.received_at.as_millis();
+        let row = (sql::id(event_id), home, &sent.endpoint, began, now, verdict, &sent.reason);
+        sql::run(&self.inner, insert, row, "write down an edge's attempt")?;
+        if state.is_closed() { self.erase(event_id) } else { Ok(()) }
+    }
+}
