@@ -1,5 +1,7 @@
 //! What a request says: its query, and what is made of it.
 
+use relay::exchange::{Exchange, Health};
+use relay::step::Step;
 use relay::translation::{Translation, translate as explain};
 use tracking::query as words;
 use tracking::{Inbound, Method};
@@ -56,6 +58,7 @@ pub fn translate(input: &[u8]) {
     every_parameter_has_a_fate(&inbound, &told);
     passes_through(rest);
     is_decoded_once(rest);
+    reaches_the_legacy_platform_as_it_is(rest);
 }
 
 /// The first byte picks host, path and method; what follows is the query, then a cookie, then a body.
@@ -116,6 +119,23 @@ fn passes_through(input: &[u8]) {
     assert!(found || wanted.is_empty(), "{:?} is not in {}", String::from_utf8_lossy(&wanted), request.url());
 }
 
+/// What is not translated goes to the legacy platform with every byte of its path and query as it came: the clicks of
+/// programmes that have not moved, and whatever no endpoint takes.
+fn reaches_the_legacy_platform_as_it_is(input: &[u8]) {
+    let target: Vec<u8> = input.iter().copied().filter(|byte| !byte.is_ascii_control()).collect();
+    for start in ["/r.cfm?b=123&u=456&m=44911&", "/no-such-page.cfm?"] {
+        let inbound = world::get("www.shareasale.com", [start.as_bytes(), &target].concat());
+        let sent = inbound.target.clone();
+        let mut exchange = Exchange::open(inbound, world::snapshot(), Health::default(), Seed(3), world::NOW);
+        let asked = core::iter::from_fn(|| exchange.poll()).find_map(|step| match step {
+            Step::Send { request, .. } => Some(request.target),
+            _ => None,
+        });
+        let asked = asked.unwrap_or_else(|| panic!("{}: nobody is asked", String::from_utf8_lossy(&sent)));
+        assert_eq!(asked, sent, "{}", String::from_utf8_lossy(&sent));
+    }
+}
+
 /// A link in a value is for the destination's rules, and a byte that no head lets in never comes.
 fn is_plain(value: &[u8]) -> bool {
     let has = |part: &[u8]| value.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part));
@@ -133,7 +153,8 @@ fn is_decoded_once(input: &[u8]) {
     let is_taken = |byte: &u8| byte.is_ascii_alphanumeric() || b"%+ -._~;,'\"<>|".contains(byte);
     let reference: Vec<u8> = input.iter().copied().filter(is_taken).take(40).collect();
     let reference = reference.trim_ascii();
-    if reference.is_empty() {
+    // A template's quotes around nothing are nothing.
+    if matches!(reference, b"" | b"''" | b"\"\"") {
         return;
     }
     let mut target = b"/r.cfm?b=123&u=456&m=789&afftrack=".to_vec();
