@@ -4,9 +4,10 @@
 //! what an exchange still wants after its reply goes on in a task of its own, so that the client's next
 //! request does not wait for it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use relay::shapes::Shapes;
 use relay::step::{Happened, Step};
 use relay::{Exchange, Fact, Reply};
 use telemetry::Telemetry;
@@ -30,6 +31,7 @@ pub(crate) struct Hands {
     pub(crate) shelf: SharedShelf,
     /// Asks the processor; none where no processor is set.
     pub(crate) asker: Option<Asker>,
+    pub(crate) shapes: Mutex<Shapes>,
 }
 
 /// Drives an exchange up to its reply. None if it ended without one.
@@ -89,7 +91,7 @@ impl Hands {
             }
             Step::Find { key, within } => Done::Happened(self.shelf.find(&key, within).await),
             Step::Reply(reply) => Done::Reply(reply),
-            Step::Keep { .. } | Step::Record(_) | Step::Remember(_) | Step::Report(_) => {
+            Step::Tally(_) | Step::Keep { .. } | Step::Record(_) | Step::Remember(_) | Step::Report(_) => {
                 self.perform_at_once(step);
                 Done::Nothing
             }
@@ -102,6 +104,11 @@ impl Hands {
             Step::Record(entry) => self.journal.record(entry),
             Step::Remember(entry) => self.journal.remember(entry),
             Step::Report(fact) => self.telemetry.record(&fact),
+            Step::Tally(shape) => {
+                // Counting cannot be half done, so a holder that panicked spoiled nothing.
+                let mut shapes = self.shapes.lock().unwrap_or_else(PoisonError::into_inner);
+                shapes.count(&shape, clock::now());
+            }
             Step::Keep { key, kept } => self.shelf.keep(&key, kept),
             Step::Append(_)
             | Step::Send { .. }

@@ -1,9 +1,9 @@
 //! The operators' own listener: is it alive, how does it stand, what does it count?
 //!
 //! `GET /healthz` needs no token and says nothing but that the process answers. `GET /metrics` (Prometheus
-//! text) and `GET /status` (JSON) need the bearer token.
+//! text), `GET /status` and `GET /unrecognised` (JSON) need the bearer token.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use admission::Refusal;
@@ -34,7 +34,7 @@ impl Service for Operator {
         }
         match inbound.path() {
             b"/healthz" => http::text(200, "ok"),
-            b"/metrics" | b"/status" if !self.is_allowed(&inbound) => {
+            b"/metrics" | b"/status" | b"/unrecognised" if !self.is_allowed(&inbound) => {
                 http::text(401, "show the operator's token: `authorization: Bearer ...`")
             }
             b"/metrics" => {
@@ -42,7 +42,8 @@ impl Service for Operator {
                 body("text/plain; version=0.0.4", self.public.hands.telemetry.encode())
             }
             b"/status" => body("application/json", self.status().to_string()),
-            _ => http::text(404, "there are /healthz, /metrics and /status"),
+            b"/unrecognised" => body("application/json", self.unrecognised().to_string()),
+            _ => http::text(404, "there are /healthz, /metrics, /status and /unrecognised"),
         }
     }
 
@@ -66,6 +67,20 @@ impl Operator {
         telemetry.gauge(telemetry::Gauge::OutboxBytes, outbox.backlog_bytes);
         telemetry.gauge(telemetry::Gauge::OutboxWaiting, outbox.waiting as u64);
         telemetry.gauge(telemetry::Gauge::OutboxRefuses, u64::from(outbox.full || outbox.poisoned.is_some()));
+    }
+
+    /// What came in and was not recognised, by shape.
+    fn unrecognised(&self) -> serde_json::Value {
+        let shapes = self.public.hands.shapes.lock().unwrap_or_else(PoisonError::into_inner);
+        let rows: Vec<serde_json::Value> = shapes
+            .rows()
+            .into_iter()
+            .map(|(shape, row)| {
+                let (first, last) = (row.first.to_string(), row.last.to_string());
+                json!({ "shape": shape, "times": row.times, "first": first, "last": last })
+            })
+            .collect();
+        json!({ "total": shapes.total(), "beyond": shapes.beyond(), "shapes": rows })
     }
 
     fn status(&self) -> serde_json::Value {
@@ -93,6 +108,7 @@ impl Operator {
             "p50_us": micros(50),
             "p99_us": micros(99),
             "breakers": { "legacy": breaker(Home::Legacy), "primary": breaker(Home::Primary) },
+            "unrecognised": public.hands.shapes.lock().unwrap_or_else(PoisonError::into_inner).total(),
             "shelf": {
                 "entries": shelf.entries,
                 "bytes": shelf.bytes,

@@ -9,6 +9,7 @@ mod click;
 mod conversion;
 mod headers;
 mod local;
+mod page;
 mod proxy;
 mod reading;
 mod serve;
@@ -26,6 +27,7 @@ pub use self::reading::{Reading, read};
 use crate::fact::Fact;
 use crate::policy::Snapshot;
 use crate::reply::{Mode, Reply};
+use crate::shapes;
 use crate::step::{Entry, Happened, Step};
 
 /// What an edge knows of the platforms' health when a request comes in.
@@ -157,6 +159,7 @@ impl Exchange {
         let snapshot = Arc::clone(&self.snapshot);
         let inbound = Arc::clone(&self.inbound);
         let Some(endpoint) = snapshot.migration.legacy.recognise_request(&inbound) else {
+            self.steps.push_back(Step::Tally(shapes::shape(&snapshot.migration.legacy, &inbound)));
             return self.proxy(proxy::Fallback::unrecognised(), now);
         };
         self.class = endpoint.class;

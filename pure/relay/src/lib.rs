@@ -15,6 +15,7 @@ pub mod intake;
 pub mod owner;
 pub mod policy;
 pub mod reply;
+pub mod shapes;
 pub mod shelf;
 pub mod signature;
 pub mod step;

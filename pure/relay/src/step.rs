@@ -54,6 +54,8 @@ pub enum Step {
         /// The answer; none leaves what is there.
         kept: Option<Kept>,
     },
+    /// Count a request that was not recognised, by its shape.
+    Tally(String),
     /// Nothing to do before this time, unless something happens: then tell [`Happened::TimePassed`].
     WaitUntil(Timestamp),
     /// Something worth knowing has happened.

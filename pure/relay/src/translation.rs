@@ -284,7 +284,8 @@ fn rehearse(inbound: &Inbound, snapshot: &Arc<Snapshot>, seed: Seed, now: Timest
             Step::Reply(reply) if served => return (Mode::Serve, reply),
             Step::Reply(reply) => return (if asked { Mode::Proxy } else { reply.mode }, reply),
             Step::Find { .. } => exchange.handle(Happened::Found { kept: None, claimed: true }, now),
-            Step::Keep { .. }
+            Step::Tally(_)
+            | Step::Keep { .. }
             | Step::Record(_)
             | Step::Remember(_)
             | Step::WaitUntil(_)

@@ -42,6 +42,8 @@ pub struct Dialect {
     pub cookies: Vec<CookieRule>,
     /// What the platform needs a visitor's consent string to say.
     pub vendor: Option<Vendor>,
+    /// The page that sends a shopper on by its script: what stands before the address, and what behind.
+    pub script_page: Option<(String, String)>,
     /// How to see whether the platform answers at all.
     pub probe: Option<Probe>,
     /// True if parameter names are matched with regard to letter case.
@@ -72,6 +74,8 @@ pub struct Endpoint {
     pub all_cookies: bool,
     /// What a local reply looks like.
     pub reply: ReplyKind,
+    /// How a shopper is sent on.
+    pub sends_on: SendsOn,
     /// How long its answers may be kept; none if they may not.
     pub keep: Option<KeepRule>,
     /// What is replied where the platform does not answer, or is gone.
@@ -171,6 +175,15 @@ pub enum Handling {
     Record,
     /// Our processor answers it, once its programme has moved.
     Serve,
+}
+
+/// How a shopper is sent on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SendsOn {
+    /// By a redirect.
+    Redirect,
+    /// By a page whose script goes there, because clients read the address out of it.
+    ScriptPage,
 }
 
 /// How long the answers of an endpoint may be kept: they are the same for everybody.
@@ -352,6 +365,11 @@ impl Dialect {
     /// True if `host` (lower case) is one of the platform's public hosts.
     pub fn has_host(&self, host: &str) -> bool {
         self.hosts.contains(host)
+    }
+
+    /// The group that `host` (lower case) is listed in.
+    pub fn host_group(&self, host: &str) -> Option<&str> {
+        self.hosts.group_name(host)
     }
 
     /// Every public host.

@@ -40,6 +40,15 @@ pub const SHELF_ENTRIES_MAX: usize = 4096;
 /// Longest URL that an answer is kept for, in bytes. What is longer names no file.
 pub const SHELF_KEY_BYTES_MAX: usize = 2048;
 
+/// Most shapes of unrecognised requests that an edge counts apart. A person reads the first dozen.
+pub const SHAPES_MAX: usize = 512;
+
+/// Most parts of a path, and most names of a query, that a shape shows.
+pub const SHAPE_PARTS_MAX: usize = 8;
+
+/// Longest word that a shape shows, in characters. What is longer is a code.
+pub const SHAPE_WORD_CHARS_MAX: usize = 24;
+
 /// Longest excerpt of a platform's answer kept with an attempt, in bytes.
 pub const EXCERPT_BYTES_MAX: usize = 512;
 

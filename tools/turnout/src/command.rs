@@ -17,6 +17,7 @@ pub(crate) mod queue;
 pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod translate;
+pub(crate) mod unrecognised;
 pub(crate) mod up;
 pub(crate) mod vouchers;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tracking::Home;
 use tracking::cookie::{self, Place};
 use tracking::destination;
+use tracking::dialect::SendsOn;
 use tracking::directory::{Advertiser, Programme};
 use tracking::event::Click;
 use tracking::migration::ClickOrder;
@@ -12,7 +13,7 @@ use units::{Chance, Timestamp};
 
 use super::proxy::Fallback;
 use super::reading::{Landing, Reading};
-use super::{Exchange, redirect};
+use super::{Exchange, page, redirect};
 use crate::envelope::Purpose;
 use crate::fact::Fact;
 use crate::policy::Snapshot;
@@ -28,6 +29,11 @@ impl Exchange {
             self.report_refusal(landing);
         }
         let moved = reading.phase.owner() == Home::Primary;
+        let written = |reply: Reply| match reading.decoded.endpoint.sends_on {
+            SendsOn::Redirect => reply,
+            SendsOn::ScriptPage => page::script_page(&snapshot.migration.legacy, reply),
+        };
+        let local = local.map(|(reply, click, landing)| (written(reply), click, landing));
         match local {
             Some((reply, ..)) if moved => self.reply(reply, now),
             // Not moved or not mapped: legacy answers, and the primary never.

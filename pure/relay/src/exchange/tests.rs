@@ -1,4 +1,5 @@
 mod fixture;
+mod pages;
 mod privacy;
 mod statics;
 
@@ -83,6 +84,7 @@ fn short(steps: &[Step]) -> String {
         Step::Find { .. } => "find".to_owned(),
         Step::Keep { .. } => "keep".to_owned(),
         Step::Ask { .. } => "ask".to_owned(),
+        Step::Tally(shape) => format!("tally:{shape}"),
         Step::Report(_) => "report".to_owned(),
     };
     steps.iter().map(word).collect::<Vec<_>>().join(" ")
@@ -210,8 +212,8 @@ fn looking_never_books() {
 fn the_rest_is_passed_on_or_answered_in_its_own_kind() {
     check("/img/a.gif", &[], World::Well, WELL, "send:legacy reply:proxy:200");
     check("/img/a.gif", &[], World::PlatformsFail, WELL, "send:legacy reply:local:200");
-    check("/nothing", &[], World::PlatformsFail, WELL, "send:legacy reply:proxy:500");
-    check("/nothing", &[], World::PlatformsDead, WELL, "send:legacy reply:local:503");
+    check("/nothing", &[], World::PlatformsFail, WELL, "tally:GET main /nothing send:legacy reply:proxy:500");
+    check("/nothing", &[], World::PlatformsDead, WELL, "tally:GET main /nothing send:legacy reply:local:503");
     check("/copy?x=1", &[], World::PlatformsDead, WELL, "record reply:accept:200");
     check("/go", &[("x-turnout-hop", "1")], World::Well, WELL, "reply:refuse:508");
     let mut post = get("/img/a.gif", &[]);

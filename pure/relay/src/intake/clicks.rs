@@ -81,7 +81,10 @@ pub(super) fn keep(ground: &Ground<'_>, envelope: &Envelope) -> Vec<KeptClick> {
     };
     // Where nothing has moved, our own id reaches a landing page only if legacy did not answer: legacy does not
     // know that click.
-    let own = kept(click.clone(), moved.then_some(Home::Primary), Origin::Edge, None);
+    // A second hop is not another click: the first one was counted, by an edge or before the move.
+    let hop = envelope.event.get(Field::HopClickId).is_some();
+    let origin = if hop { Origin::Hop } else { Origin::Edge };
+    let own = kept(click.clone(), moved.then_some(Home::Primary), origin, None);
     let mut clicks = vec![own];
     for field in [Field::HopClickId, Field::HopSessionId] {
         let id = envelope.event.text(field).filter(|id| is_foreign(id));

@@ -1,5 +1,6 @@
 //! From a dialect file to a [`Dialect`].
 
+mod pages;
 mod statics;
 
 use std::sync::Arc;
@@ -44,6 +45,7 @@ fn read_dialect(file: &str, root: &Section<'_, '_>) -> Dialect {
     let click_id_shape = root.section("click_id", read_shape).flatten();
     let vendor = root.section("consent", vendor::read).flatten();
     let probe = root.section("probe", read_probe);
+    let script_page = root.section("script_page", pages::read_script_page).flatten();
     let groups: Vec<Group> = root.sections("parameters", |section| {
         (section.required_text("group"), section.sections("list", read_parameter))
     });
@@ -61,6 +63,7 @@ fn read_dialect(file: &str, root: &Section<'_, '_>) -> Dialect {
     let mut endpoints: Vec<Endpoint> = read.into_iter().map(|read| read.endpoint).collect();
     join_variants(root, &mut endpoints, &variants);
     note_double_names(root, &endpoints);
+    pages::note_missing(root, &endpoints, script_page.is_some());
     Dialect {
         name: head.name,
         title: head.title,
@@ -72,6 +75,7 @@ fn read_dialect(file: &str, root: &Section<'_, '_>) -> Dialect {
         cookies,
         vendor,
         probe,
+        script_page,
         exact_names: head.exact_names,
         strip_prefixes: head.strip_prefixes,
         placeholders: head.placeholders,
@@ -151,7 +155,8 @@ fn hosts_table(groups: &[(String, Vec<String>)], endpoints: &[Vec<Route>]) -> Ho
             }
         }
     }
-    Hosts::new(names, exact, prefixes)
+    let groups = groups.iter().map(|(group, _)| group.clone()).collect();
+    Hosts::new(groups, names, exact, prefixes)
 }
 
 fn note_double_names(root: &Section<'_, '_>, endpoints: &[Endpoint]) {
@@ -243,6 +248,7 @@ fn read_endpoint(section: &Section<'_, '_>, groups: &[Group], host_groups: &[(St
         handling: read_handling(section),
         all_cookies: read_all_cookies(section),
         reply: read_reply(section),
+        sends_on: pages::read_sends_on(section),
         keep: statics::read_keep(section),
         replacement: statics::read_replacement(section),
         form_body: section.choice("body", &["form"], |name| (name == "form").then_some(())).is_some(),

@@ -8,6 +8,8 @@
 pub(super) struct Hosts {
     /// Host names in order, each with its group.
     names: Vec<(String, usize)>,
+    /// The names of the groups.
+    groups: Vec<String>,
     /// By group and hash of a whole path.
     paths: Vec<(u64, Route)>,
     /// Beginnings of paths, longest first.
@@ -23,18 +25,27 @@ pub(super) struct Route {
 }
 
 impl Hosts {
-    pub(super) fn new(mut names: Vec<(String, usize)>, exact: Vec<Route>, mut prefixes: Vec<Route>) -> Self {
+    pub(super) fn new(
+        groups: Vec<String>,
+        mut names: Vec<(String, usize)>,
+        exact: Vec<Route>,
+        mut prefixes: Vec<Route>,
+    ) -> Self {
         names.sort();
         prefixes.sort_by_key(|route| core::cmp::Reverse(route.path.len()));
         let key = |route: Route| (hash(route.group, route.path.as_bytes()), route);
         let mut paths: Vec<_> = exact.into_iter().map(key).collect();
         paths.sort_by_key(|(hash, _)| *hash);
-        Self { names, paths, prefixes }
+        Self { names, groups, paths, prefixes }
     }
 
     fn group(&self, host: &str) -> Option<usize> {
         let place = self.names.binary_search_by(|(name, _)| name.as_str().cmp(host)).ok()?;
         self.names.get(place).map(|(_, group)| *group)
+    }
+
+    pub(super) fn group_name(&self, host: &str) -> Option<&str> {
+        self.groups.get(self.group(host)?).map(String::as_str)
     }
 
     pub(super) fn contains(&self, host: &str) -> bool {

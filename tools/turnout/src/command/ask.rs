@@ -61,9 +61,14 @@ impl Where {
 
     /// Asks the edge how it stands.
     pub(crate) fn edge(&self) -> Result<Value, NoAnswer> {
+        self.edge_at("/status")
+    }
+
+    /// Asks the edge for what stands at `path` of its operators' interface.
+    pub(crate) fn edge_at(&self, path: &str) -> Result<Value, NoAnswer> {
         let run = self.running()?;
         let address = run.edge_operator.ok_or_else(|| NoAnswer::Role("edge", self.data.clone()))?;
-        Ok(client::ask(&address, &run.token, "GET", "/status", None)?)
+        Ok(client::ask(&address, &run.token, "GET", path, None)?)
     }
 }
 

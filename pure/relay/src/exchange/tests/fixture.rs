@@ -64,6 +64,22 @@ unknown = "pass"
 handling = "proxy"
 reply = "pixel"
 parameters = []
+[script_page]
+template = "<script>go('{address}');</script>"
+[[endpoint]]
+name = "hop"
+class = "click"
+hosts = ["main"]
+paths = ["/hop"]
+methods = ["GET", "HEAD"]
+unknown = "pass"
+sends_on = "script page"
+parameters = [
+    { name = "shop", field = "advertiser_id", type = "id", required = true },
+    { name = "site", field = "publisher_id", type = "id", required = true },
+    { name = "to", field = "destination_url", type = "url", absorbs = true },
+    { name = "ok", field = "consent", type = "text" },
+]
 [[endpoint]]
 name = "file"
 class = "script"

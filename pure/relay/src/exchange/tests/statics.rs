@@ -69,6 +69,7 @@ impl Files {
                 Step::Reply(reply) => replied = Some(reply),
                 Step::Report(_) => {}
                 Step::Ask { .. }
+                | Step::Tally(_)
                 | Step::Append(_)
                 | Step::Record(_)
                 | Step::Remember(_)

@@ -1,0 +1,84 @@
+//! Pages of our own: the one that sends on by its script.
+
+use super::*;
+
+fn page(target: &str, world: World) -> Reply {
+    let mut steps = run(get(target, &[]), world, WELL);
+    match steps.pop() {
+        Some(Step::Reply(reply)) => reply,
+        other => panic!("{target}: {other:?}"),
+    }
+}
+
+/// The address as a reader takes it out of the page: between the quotes, without backslashes.
+fn read(reply: &Reply) -> String {
+    let text = String::from_utf8(reply.body.clone()).unwrap();
+    let rest = text.strip_prefix("<script>go('").unwrap_or_else(|| panic!("{text}"));
+    let inside = rest.strip_suffix("');</script>").unwrap_or_else(|| panic!("{text}"));
+    assert!(!inside.contains(['\'', '"', '<', '>']), "{text}");
+    inside.replace('\\', "")
+}
+
+#[test]
+fn a_second_hop_leads_where_the_redirect_leads_with_the_same_cookies() {
+    let reply = page("/hop?shop=1&site=7&to=shop1.test/a?b=c", World::Well);
+    assert_eq!((reply.mode, reply.status), (Mode::Redirect, 200));
+    let redirect = run(get("/go?shop=1&site=7&to=shop1.test/a?b=c", &[]), World::Well, WELL);
+    assert_eq!(read(&reply), location(&redirect));
+    let cookies = |headers: &[(String, String)]| -> Vec<String> {
+        headers.iter().filter(|(name, _)| name == "set-cookie").map(|(_, value)| value.clone()).collect()
+    };
+    let Some(Step::Reply(other)) = redirect.last() else { panic!("no reply") };
+    assert_eq!(cookies(&reply.headers), cookies(&other.headers));
+    assert!(!cookies(&reply.headers).is_empty());
+    assert!(reply.headers.iter().all(|(name, _)| name != "location"));
+}
+
+#[test]
+fn a_second_hop_of_an_observed_shop_is_passed_on_and_answered_by_us_if_nobody_else_does() {
+    let target = "/hop?shop=3&site=7&to=shop3.test/a&hop=x1";
+    let steps = run(get(target, &[]), World::Well, WELL);
+    assert_eq!(short(&steps), "record send:legacy reply:proxy:200");
+    let reply = page(target, World::PlatformsDead);
+    assert!(read(&reply).starts_with("https://shop3.test/a?oid=t1_"));
+}
+
+#[test]
+fn nothing_in_a_link_breaks_out_of_the_page() {
+    for hostile in [
+        "shop2.test/%27%29%3Balert(1)//",
+        "shop2.test/');alert(1)//",
+        "shop2.test/?q=</script><script>alert(1)</script>",
+        "shop2.test/#'</script>",
+        "shop2.test/?q=\\\\u0027%5C%27",
+        "shop2.test/%E2%80%A8%0d%0a",
+        "javascript:alert(1)//shop2.test",
+        "data:text/html,x",
+        "shop2.test@evil.test/",
+        "evil.test/?shop2.test",
+        "//evil.test\\@shop2.test/",
+    ] {
+        let there = read(&page(&format!("/hop?shop=2&site=7&to={hostile}"), World::Well));
+        let parsed = url::Url::parse(&there).unwrap();
+        assert_eq!((parsed.scheme(), parsed.host_str()), ("https", Some("shop2.test")), "{hostile}: {there}");
+    }
+}
+
+#[test]
+fn a_refusal_leaves_no_identifier_in_the_page() {
+    let reply = page("/hop?shop=2&site=7&ok=0&hop=x1", World::Well);
+    assert_eq!(read(&reply), "https://shop2.test/home");
+    assert!(reply.headers.iter().all(|(name, _)| name != "set-cookie"));
+}
+
+#[test]
+fn what_is_not_recognised_is_counted_by_its_shape_and_passed_on() {
+    check(
+        "/odd/123/page?b=1&a=jane",
+        &[],
+        World::Well,
+        WELL,
+        "tally:GET main /odd/*/page ?a&b send:legacy reply:proxy:200",
+    );
+    check("/odd", &[], World::Well, LEGACY_DOWN, "tally:GET main /odd reply:local:503");
+}
