@@ -9,6 +9,7 @@ mod click;
 mod conversion;
 mod headers;
 mod local;
+mod opt_out;
 mod page;
 mod proxy;
 mod reading;
@@ -172,6 +173,7 @@ impl Exchange {
                 Some(rule) => self.file(endpoint, rule),
                 None => self.proxy(proxy::Fallback::endpoint(endpoint), now),
             },
+            (_, Handling::OptOut) => self.opt_out(now),
             (_, Handling::Record) => self.record_only(now),
             (_, Handling::Serve) => {
                 let reading = read(&snapshot, endpoint, &inbound, self.event_id, self.opened_at);

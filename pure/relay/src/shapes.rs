@@ -11,7 +11,7 @@ use tracking::dialect::Dialect;
 use units::Timestamp;
 use units::limits::{SHAPE_PARTS_MAX, SHAPE_WORD_CHARS_MAX, SHAPES_MAX};
 
-/// The shape of a request to a host of `dialect`, as `GET main /old/*.cfm ?a&b`.
+/// The shape of a request to a host of `dialect`, as `GET main /old/*.html ?a&b`.
 pub fn shape(dialect: &Dialect, inbound: &Inbound) -> String {
     let group = dialect.host_group(&inbound.host).unwrap_or("other");
     let mut shape = format!("{} {group} ", inbound.method.name());
@@ -158,7 +158,7 @@ mod tests {
         let dialect = dialect();
         for (target, wanted) in [
             ("/", "GET main /"),
-            ("/old/Page.cfm?b=1&A=2&b=3", "GET main /old/page.cfm ?a&b"),
+            ("/old/Page.html?b=1&A=2&b=3", "GET main /old/page.html ?a&b"),
             ("/shop/12345/edit", "GET main /shop/*/edit"),
             ("/a1b2/deadbeef/cafe/x.jpg", "GET main /*/*/cafe/x.jpg"),
             ("/mail/jane@doe.test?jane@doe.test=1", "GET main /mail/* ?*"),

@@ -70,7 +70,7 @@ pub fn translate(inbound: &Inbound, snapshot: &Arc<Snapshot>, seed: Seed, now: T
         translation.endpoint = Some(place(endpoint, &migration.legacy.file));
         match endpoint.handling {
             Handling::Translate => fill(&mut translation, &reading, snapshot, inbound),
-            Handling::Proxy => {
+            Handling::Proxy | Handling::OptOut => {
                 let why = format!("{}:{}: passed on untouched", migration.legacy.file, endpoint.line);
                 translation.parameters = account::all_passed(inbound, &why);
             }

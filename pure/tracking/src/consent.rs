@@ -33,6 +33,7 @@ macro_rules! reasons {
 reasons! {
     Link "link" "A parameter of the link said so.",
     GlobalOptOut "global_opt_out" "The browser sent a global opt-out.",
+    OptOutCookie "opt_out_cookie" "The visitor opted out on our own page.",
     UsPrivacy "us_privacy" "The link's US privacy string said so.",
     Gpp "gpp" "A section of the United States in the link's privacy platform string said so.",
     ConsentString "consent_string" "The consent string of the link said so.",
@@ -92,6 +93,8 @@ impl Consent {
 pub struct Signals<'a> {
     /// The browser's global opt-out header, as sent.
     pub global_opt_out: Option<&'a str>,
+    /// True if the visitor opted out on our own page, whose cookie came along.
+    pub opted_out: bool,
     /// Why the operator's table refuses this visitor where nothing else says anything; none if it permits.
     pub refused_without_signal: Option<ConsentReason>,
     /// Whose legal basis a consent string is read for; without one it can give none.
@@ -123,7 +126,7 @@ enum Says {
 /// The consent that an event and its surroundings show.
 ///
 /// 1. A stated refusal wins, whatever else is said: a consent parameter of `0` or `false`, the browser's global
-///    opt-out, an opt-out in a US privacy string or in a section of the United States, a consent string
+///    opt-out, our own opt-out cookie, an opt-out in a US privacy string or in a section of the United States, a consent string
 ///    without a legal basis for the vendor.
 /// 2. Then a stated consent: a consent parameter of `1` or `true`, a consent string with a legal basis.
 /// 3. Then a consent that is missing where European rules are said to apply: no string, or an unreadable one.
@@ -139,6 +142,7 @@ pub fn decide(event: &Event, signals: Signals<'_>) -> Decided {
     let said = [
         (ConsentReason::Link, link(event)),
         (ConsentReason::GlobalOptOut, if opted_out { Says::Refuses } else { Says::Nothing }),
+        (ConsentReason::OptOutCookie, if signals.opted_out { Says::Refuses } else { Says::Nothing }),
         (ConsentReason::UsPrivacy, us_privacy),
         (ConsentReason::Gpp, us_sections),
         consent_string(event, signals.vendor, &mut unreadable),

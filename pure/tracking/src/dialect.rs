@@ -42,6 +42,8 @@ pub struct Dialect {
     pub cookies: Vec<CookieRule>,
     /// What the platform needs a visitor's consent string to say.
     pub vendor: Option<Vendor>,
+    /// How a visitor opts out.
+    pub opt_out: Option<OptOut>,
     /// The page that sends a shopper on by its script: what stands before the address, and what behind.
     pub script_page: Option<(String, String)>,
     /// How to see whether the platform answers at all.
@@ -78,6 +80,8 @@ pub struct Endpoint {
     pub sends_on: SendsOn,
     /// How long its answers may be kept; none if they may not.
     pub keep: Option<KeepRule>,
+    /// Where a visitor is sent instead, where the platform does not answer, or is gone. A migration says it.
+    pub instead: Option<String>,
     /// What is replied where the platform does not answer, or is gone.
     pub replacement: Option<Replacement>,
     /// True if a form in the body counts as parameters.
@@ -175,6 +179,19 @@ pub enum Handling {
     Record,
     /// Our processor answers it, once its programme has moved.
     Serve,
+    /// It is our own page on which a visitor opts out.
+    OptOut,
+}
+
+/// How a visitor opts out: a cookie on our hosts, and the two pages that set and clear it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OptOut {
+    /// The cookie's name.
+    pub cookie: String,
+    /// What a visitor sees who has not opted out.
+    pub page: Replacement,
+    /// What a visitor sees who has.
+    pub done: Replacement,
 }
 
 /// How a shopper is sent on.
@@ -329,7 +346,9 @@ impl Dialect {
     /// Every file that is not there.
     pub fn furnish(&mut self, read: impl Fn(&str) -> Option<String>) -> Result<(), Vec<Mistake>> {
         let mut mistakes = Vec::new();
-        for replacement in self.endpoints.iter_mut().filter_map(|endpoint| endpoint.replacement.as_mut()) {
+        let pages = self.opt_out.iter_mut().flat_map(|opt_out| [&mut opt_out.page, &mut opt_out.done]);
+        let files = self.endpoints.iter_mut().filter_map(|endpoint| endpoint.replacement.as_mut());
+        for replacement in files.chain(pages) {
             match read(&replacement.file) {
                 Some(text) => replacement.text = Arc::from(text),
                 None => mistakes.push(Mistake {

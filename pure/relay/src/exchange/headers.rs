@@ -54,7 +54,11 @@ impl Cookies {
     /// Drops what nobody declared, before anything is kept, logged or passed on.
     pub(super) fn drop_foreign(self, snapshot: &Snapshot, inbound: &mut Inbound) {
         if !self.all {
-            cookie::keep(&mut inbound.headers, |name| declared(snapshot, name).is_some());
+            cookie::keep(&mut inbound.headers, |name| {
+                let opt_out = snapshot.migration.legacy.opt_out.as_ref();
+                let chosen = opt_out.is_some_and(|opt_out| opt_out.cookie.as_bytes() == name);
+                chosen || declared(snapshot, name).is_some()
+            });
         }
     }
 

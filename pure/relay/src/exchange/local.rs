@@ -2,6 +2,7 @@
 
 use tracking::dialect::{Endpoint, ReplyKind};
 
+use super::redirect;
 use super::statics::SHORTLY;
 use crate::reply::{Mode, PIXEL, Reply};
 
@@ -41,6 +42,9 @@ pub(super) fn page(status: u16) -> Reply {
 
 /// The reply of an endpoint where no platform could be asked: the file that stands in, else one of its kind.
 pub(super) fn of_endpoint(endpoint: &Endpoint) -> Reply {
+    if let Some(address) = &endpoint.instead {
+        return redirect(Mode::Local, address.clone(), Vec::new());
+    }
     let Some(replacement) = endpoint.replacement.as_ref().filter(|replacement| !replacement.text.is_empty())
     else {
         return of_kind(endpoint.reply);

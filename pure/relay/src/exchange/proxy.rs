@@ -42,7 +42,8 @@ impl Fallback {
         match (endpoint.class, endpoint.reply) {
             (Class::Click, _) => Self::shopper(),
             (_, kind) => {
-                let replaces_errors = kind != ReplyKind::Page || endpoint.replacement.is_some();
+                let replaces_errors =
+                    kind != ReplyKind::Page || endpoint.replacement.is_some() || endpoint.instead.is_some();
                 Self { reply: local::of_endpoint(endpoint), replaces_errors }
             }
         }

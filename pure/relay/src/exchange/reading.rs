@@ -85,6 +85,7 @@ pub fn read<'a>(
 pub(super) fn consent_of(event: &Event, inbound: &Inbound, snapshot: &Snapshot) -> Decided {
     let signals = Signals {
         global_opt_out: inbound.header("sec-gpc"),
+        opted_out: super::opt_out::has_opted_out(&snapshot.migration.legacy, inbound),
         refused_without_signal: snapshot.policy.consent.refusal(inbound.country()),
         vendor: snapshot.migration.primary.vendor.as_ref(),
     };

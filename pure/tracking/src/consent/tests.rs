@@ -24,7 +24,12 @@ fn event(fields: &[(Field, &str)]) -> Event {
 #[track_caller]
 fn check(fields: &[(Field, &str)], gpc: Option<&str>, table: Option<ConsentReason>, expected: Consent) {
     let vendor = vendor();
-    let signals = Signals { global_opt_out: gpc, refused_without_signal: table, vendor: Some(&vendor) };
+    let signals = Signals {
+        global_opt_out: gpc,
+        opted_out: false,
+        refused_without_signal: table,
+        vendor: Some(&vendor),
+    };
     assert_eq!(decide(&event(fields), signals).consent, expected, "{fields:?} {gpc:?} {table:?}");
 }
 
@@ -149,7 +154,8 @@ fn precedence() {
 #[test]
 fn without_a_declared_vendor_a_string_gives_no_basis() {
     let yes = Core::granting(907).text();
-    let signals = Signals { global_opt_out: None, refused_without_signal: None, vendor: None };
+    let signals =
+        Signals { global_opt_out: None, opted_out: false, refused_without_signal: None, vendor: None };
     let with = event(&[(Field::GdprApplies, "1"), (Field::GdprConsent, &yes)]);
     assert_eq!(decide(&with, signals).consent, refused(Why::ConsentString));
     assert_eq!(decide(&event(&[(Field::GdprConsent, &yes)]), signals).consent, Consent::NoSignal);
@@ -160,7 +166,12 @@ fn what_cannot_be_read_is_named() {
     let all =
         event(&[(Field::GdprConsent, "nonsense"), (Field::UsPrivacy, "nonsense"), (Field::Gpp, "nonsense")]);
     let vendor = vendor();
-    let signals = Signals { global_opt_out: None, refused_without_signal: None, vendor: Some(&vendor) };
+    let signals = Signals {
+        global_opt_out: None,
+        opted_out: false,
+        refused_without_signal: None,
+        vendor: Some(&vendor),
+    };
     let decided = decide(&all, signals);
     assert_eq!(decided.consent, Consent::NoSignal);
     assert_eq!(decided.unreadable, [Field::UsPrivacy, Field::Gpp, Field::GdprConsent]);
@@ -173,4 +184,12 @@ fn every_reason_is_found_again() {
         assert_eq!(ConsentReason::parse(reason.name()), Some(*reason));
     }
     assert_eq!(ConsentReason::parse("because"), None);
+}
+
+#[test]
+fn our_own_opt_out_beats_a_consent() {
+    let granted = event(&[(Field::Consent, "1")]);
+    let signals =
+        Signals { global_opt_out: None, opted_out: true, refused_without_signal: None, vendor: None };
+    assert_eq!(decide(&granted, signals).consent, refused(Why::OptOutCookie));
 }

@@ -64,6 +64,22 @@ pub fn remember(
     rules.iter().filter_map(line).collect()
 }
 
+/// The `Set-Cookie` values with which a visitor opts out, or in again. Opting out also ends the cookies of
+/// `rules` that the browser has shown in `shown`.
+pub fn opt_out(cookie: &str, out: bool, shown: &str, rules: &[CookieRule], place: Place<'_>) -> Vec<String> {
+    let life = if out { limits::COOKIE_LIFE_MAX } else { Duration::ZERO };
+    let domain = place.domain.map(|domain| format!("; Domain={domain}")).unwrap_or_default();
+    let attributes = if place.secure { "; Secure; SameSite=None" } else { "; SameSite=Lax" };
+    let seconds = life.as_secs();
+    let value = if out { "1" } else { "" };
+    let own = format!("{cookie}={value}{domain}; Path=/; Max-Age={seconds}; HttpOnly{attributes}");
+    let ended = pairs(shown).filter(|_| out).filter_map(|(name, _)| {
+        let rule = rules.iter().find(|rule| rule.declares(name.as_bytes()))?;
+        Some(written(name, "", rule, place, Duration::ZERO))
+    });
+    core::iter::once(own).chain(ended.take(limits::COOKIES_MAX)).collect()
+}
+
 fn written(name: &str, value: &str, rule: &CookieRule, place: Place<'_>, life: Duration) -> String {
     let mut line = format!("{name}={value}");
     if let Some(domain) = place.domain.filter(|_| rule.site_wide) {

@@ -45,6 +45,7 @@ fn read_dialect(file: &str, root: &Section<'_, '_>) -> Dialect {
     let click_id_shape = root.section("click_id", read_shape).flatten();
     let vendor = root.section("consent", vendor::read).flatten();
     let probe = root.section("probe", read_probe);
+    let opt_out = root.section("opt_out", pages::read_opt_out).flatten();
     let script_page = root.section("script_page", pages::read_script_page).flatten();
     let groups: Vec<Group> = root.sections("parameters", |section| {
         (section.required_text("group"), section.sections("list", read_parameter))
@@ -63,7 +64,7 @@ fn read_dialect(file: &str, root: &Section<'_, '_>) -> Dialect {
     let mut endpoints: Vec<Endpoint> = read.into_iter().map(|read| read.endpoint).collect();
     join_variants(root, &mut endpoints, &variants);
     note_double_names(root, &endpoints);
-    pages::note_missing(root, &endpoints, script_page.is_some());
+    pages::note_missing(root, &endpoints, (script_page.is_some(), opt_out.is_some()));
     Dialect {
         name: head.name,
         title: head.title,
@@ -75,6 +76,7 @@ fn read_dialect(file: &str, root: &Section<'_, '_>) -> Dialect {
         cookies,
         vendor,
         probe,
+        opt_out,
         script_page,
         exact_names: head.exact_names,
         strip_prefixes: head.strip_prefixes,
@@ -250,7 +252,8 @@ fn read_endpoint(section: &Section<'_, '_>, groups: &[Group], host_groups: &[(St
         reply: read_reply(section),
         sends_on: pages::read_sends_on(section),
         keep: statics::read_keep(section),
-        replacement: statics::read_replacement(section),
+        instead: None,
+        replacement: statics::read_replacement(section, "replacement"),
         form_body: section.choice("body", &["form"], |name| (name == "form").then_some(())).is_some(),
         answers: section.sections("answers", read_answer),
         interface: section.section("interface", read_interface).flatten(),
@@ -332,12 +335,13 @@ fn read_unknown(section: &Section<'_, '_>) -> Unknown {
 }
 
 fn read_handling(section: &Section<'_, '_>) -> Handling {
-    let names = ["translate", "proxy", "record", "serve"];
+    let names = ["translate", "proxy", "record", "serve", "opt out"];
     let choice = section.choice("handling", &names, |name| match name {
         "serve" => Some(Handling::Serve),
         "translate" => Some(Handling::Translate),
         "proxy" => Some(Handling::Proxy),
         "record" => Some(Handling::Record),
+        "opt out" => Some(Handling::OptOut),
         _ => None,
     });
     choice.unwrap_or(Handling::Translate)

@@ -1,8 +1,11 @@
 //! From a migration's file to a [`Migration`].
 
+mod instead;
+
 use core::time::Duration;
 use std::sync::Arc;
 
+use self::instead::Instead;
 use super::{EvidenceKind, Format, JsonKind, Keep, Migration, Origin, Send, SendParameter};
 use crate::dialect::interface::Operation;
 use crate::dialect::{CookieForm, CookieRule, Dialect, Handling, Meaning, read_cookie};
@@ -17,6 +20,7 @@ struct Join {
     sends: Vec<Send>,
     keeps: Vec<Keep>,
     cookies: Vec<CookieRule>,
+    insteads: Vec<Instead>,
 }
 
 pub(super) fn load(
@@ -36,7 +40,8 @@ pub(super) fn load(
         Dialect::load(&dialect_file, &dialect_text).map_err(|found| mistakes.extend(found)).ok()
     };
     let dialects = (read(&join.legacy), read(&join.primary));
-    let (Some(legacy), Some(primary)) = dialects else { return Err(mistakes) };
+    let (Some(mut legacy), Some(primary)) = dialects else { return Err(mistakes) };
+    instead::furnish(file, &join.insteads, &mut legacy, &mut mistakes);
     let migration = finish(file, join, legacy, primary);
     check(&migration, &mut mistakes);
     mistakes.sort();
@@ -72,6 +77,7 @@ fn read_join(root: &Section<'_, '_>) -> Join {
         sends: root.sections("send", read_send),
         keeps: root.sections("keep", read_keep),
         cookies: root.sections("cookie", read_cookie),
+        insteads: root.sections("instead", instead::read),
     }
 }
 

@@ -64,6 +64,28 @@ unknown = "pass"
 handling = "proxy"
 reply = "pixel"
 parameters = []
+[opt_out]
+cookie = "out"
+page = "old/out.html"
+done = "old/in.html"
+[[endpoint]]
+name = "privacy"
+class = "other"
+hosts = ["main"]
+paths = ["/privacy"]
+methods = ["GET", "HEAD", "POST"]
+unknown = "pass"
+handling = "opt out"
+parameters = []
+[[endpoint]]
+name = "join"
+class = "other"
+hosts = ["main"]
+paths = ["/join"]
+methods = ["GET"]
+unknown = "pass"
+handling = "proxy"
+parameters = []
 [script_page]
 template = "<script>go('{address}');</script>"
 [[endpoint]]
@@ -181,6 +203,9 @@ parameters = [
     { name = "cur", from = "currency" },
     { name = "order", from = "order reference" },
 ]
+[[instead]]
+endpoint = "join"
+url = "https://new.test/join"
 [[keep]]
 class = "conversion"
 fields = ["click_id", "consent"]
@@ -197,7 +222,17 @@ fn migration() -> Migration {
     };
     let migration = Migration::load("join.toml", JOIN, dialect);
     let mut migration = migration.unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
-    migration.legacy.furnish(|name| (name == "old/stand-in.js").then(|| "standIn()".to_owned())).unwrap();
+    migration
+        .legacy
+        .furnish(|name| {
+            let text = match name {
+                "old/stand-in.js" => "standIn()",
+                "old/out.html" => "out?",
+                _ => "in?",
+            };
+            Some(text.to_owned())
+        })
+        .unwrap();
     migration
 }
 

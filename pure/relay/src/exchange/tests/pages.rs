@@ -82,3 +82,69 @@ fn what_is_not_recognised_is_counted_by_its_shape_and_passed_on() {
     );
     check("/odd", &[], World::Well, LEGACY_DOWN, "tally:GET main /odd reply:local:503");
 }
+
+const OPTED_OUT: (&str, &str) = ("cookie", "a=b; out=1; SHOP1=7.t1_x; SHOP=9");
+
+fn post(body: &str, headers: &[(&str, &str)]) -> Reply {
+    let inbound =
+        Inbound { method: Method::Post, body: body.as_bytes().to_vec(), ..get("/privacy", headers) };
+    match run(inbound, World::AllDead, LEGACY_DOWN).pop() {
+        Some(Step::Reply(reply)) => reply,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn cookies(reply: &Reply) -> Vec<&str> {
+    let lines = reply.headers.iter().filter(|(name, _)| name == "set-cookie");
+    lines.map(|(_, value)| value.as_str()).collect()
+}
+
+#[test]
+fn a_visitor_opts_out_and_in_again_without_any_platform() {
+    for (headers, body) in [(&[][..], "out?"), (&[OPTED_OUT], "in?")] {
+        let steps = run(get("/privacy", headers), World::AllDead, LEGACY_DOWN);
+        let Some(Step::Reply(reply)) = steps.last() else { panic!("{steps:?}") };
+        assert_eq!((reply.status, reply.body.as_slice()), (200, body.as_bytes()));
+    }
+    let own = [("sec-fetch-site", "same-origin"), ("origin", "https://old.test"), OPTED_OUT];
+    let reply = post("choice=out", &own);
+    assert_eq!(reply.status, 303);
+    let ending = "Domain=old.test; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=None";
+    assert_eq!(
+        cookies(&reply),
+        [
+            "out=1; Domain=old.test; Path=/; Max-Age=34560000; HttpOnly; Secure; SameSite=None",
+            &format!("SHOP1=; {ending}"),
+            &format!("SHOP=; {ending}"),
+        ]
+    );
+    assert_eq!(cookies(&post("choice=in", &own)), [format!("out=; {ending}")]);
+}
+
+#[test]
+fn nobody_elses_page_opts_a_visitor_out() {
+    for headers in [
+        [("sec-fetch-site", "cross-site")],
+        [("sec-fetch-site", "same-site")],
+        [("origin", "https://evil.test")],
+        [("origin", "null")],
+    ] {
+        let reply = post("choice=out", &headers);
+        assert_eq!((reply.status, cookies(&reply).len()), (403, 0), "{headers:?}");
+    }
+}
+
+#[test]
+fn i10_who_has_opted_out_is_sent_on_without_an_identifier() {
+    let steps = run(get("/go?shop=2&site=7&ok=1", &[OPTED_OUT]), World::Well, WELL);
+    assert_eq!(location(&steps), "https://shop2.test/home");
+    let Some(Step::Reply(reply)) = steps.last() else { panic!("no reply") };
+    assert!(cookies(reply).is_empty());
+}
+
+#[test]
+fn who_wants_to_join_is_sent_to_the_new_platform_once_the_old_one_is_silent() {
+    assert_eq!(location(&run(get("/join?x=1", &[]), World::PlatformsFail, WELL)), "https://new.test/join");
+    assert_eq!(location(&run(get("/join?x=1", &[]), World::Well, LEGACY_DOWN)), "https://new.test/join");
+    check("/join?x=1", &[], World::Well, WELL, "send:legacy reply:proxy:200");
+}

@@ -1,6 +1,7 @@
 //! What a dialect says about pages that send a shopper on.
 
-use crate::dialect::{Endpoint, SendsOn};
+use super::statics::read_replacement;
+use crate::dialect::{Endpoint, Handling, OptOut, SendsOn};
 use crate::source::Section;
 
 /// Where the address stands in the page.
@@ -33,9 +34,37 @@ pub(super) fn read_script_page(section: &Section<'_, '_>) -> Option<(String, Str
     }
 }
 
-pub(super) fn note_missing(root: &Section<'_, '_>, endpoints: &[Endpoint], has_page: bool) {
-    let wanting = endpoints.iter().find(|endpoint| endpoint.sends_on == SendsOn::ScriptPage);
-    if let Some(endpoint) = wanting.filter(|_| !has_page) {
-        root.mistake(format!("endpoint `{}` sends on by a script page: add `[script_page]`", endpoint.name));
+pub(super) fn read_opt_out(section: &Section<'_, '_>) -> Option<OptOut> {
+    section.text("source");
+    let cookie = section.required_text("cookie");
+    if !cookie.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        section.mistake_at("cookie", "a cookie's name is made of letters, digits and underscores");
+    }
+    let page = |key| {
+        let page = read_replacement(section, key);
+        if page.is_none() {
+            section.mistake(format!("`{key}` is missing: the page's file"));
+        }
+        page
+    };
+    Some(OptOut { cookie, page: page("page")?, done: page("done")? })
+}
+
+/// Notes endpoints that need a table which is not there.
+pub(super) fn note_missing(
+    root: &Section<'_, '_>,
+    endpoints: &[Endpoint],
+    (has_page, has_opt_out): (bool, bool),
+) {
+    for endpoint in endpoints {
+        if endpoint.sends_on == SendsOn::ScriptPage && !has_page {
+            root.mistake(format!(
+                "endpoint `{}` sends on by a script page: add `[script_page]`",
+                endpoint.name
+            ));
+        }
+        if endpoint.handling == Handling::OptOut && !has_opt_out {
+            root.mistake(format!("endpoint `{}` is for opting out: add `[opt_out]`", endpoint.name));
+        }
     }
 }

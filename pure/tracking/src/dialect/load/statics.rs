@@ -24,11 +24,11 @@ pub(super) fn read_keep(section: &Section<'_, '_>) -> Option<KeepRule> {
     fresh.map(|fresh| KeepRule { fresh, stale: stale.unwrap_or(STALE) })
 }
 
-pub(super) fn read_replacement(section: &Section<'_, '_>) -> Option<Replacement> {
-    let file = section.text("replacement")?;
+pub(super) fn read_replacement(section: &Section<'_, '_>, key: &'static str) -> Option<Replacement> {
+    let file = section.text(key)?;
     let kind = KINDS.iter().find(|(ending, _)| file.ends_with(ending));
     let Some((_, content_type)) = kind else {
-        section.mistake_at("replacement", format!("`{file}` must end with `.js` or `.html`"));
+        section.mistake_at(key, format!("`{file}` must end with `.js` or `.html`"));
         return None;
     };
     if file.starts_with('/') || file.split('/').any(|part| part == "..") {
