@@ -10,7 +10,7 @@ mod conversion;
 mod headers;
 mod local;
 mod opt_out;
-mod page;
+pub(crate) mod page;
 mod proxy;
 mod reading;
 mod serve;

@@ -7,14 +7,14 @@ mod account;
 
 use std::sync::Arc;
 
-use tracking::dialect::{Endpoint, Handling};
+use tracking::dialect::{Dialect, Endpoint, Handling};
 use tracking::migration::{ConversionOrder, Evidence, EvidenceKind};
 use tracking::wire::SendFailure;
 use tracking::{Class, Event, Field, Home, Inbound, Method, Outbound};
 use units::{EventId, Seed, Timestamp};
 
 pub use self::account::{Fate, ParameterAccount};
-use crate::exchange::{Exchange, Health, Reading, read};
+use crate::exchange::{Exchange, Health, Reading, page, read};
 use crate::policy::{Phase, Snapshot};
 use crate::reply::{Mode, Reply};
 use crate::step::{Happened, Step};
@@ -176,7 +176,7 @@ fn fill(translation: &mut Translation, reading: &Reading<'_>, snapshot: &Snapsho
         translation.primary = conversion(reading, snapshot, &evidence).filter(|_| booked);
     } else {
         note_destination(translation, reading, snapshot);
-        translation.primary = click(&translation.reply);
+        translation.primary = click(&snapshot.migration.legacy, &translation.reply);
     }
     translation.parameters = account::of_reading(reading, snapshot, kind);
     translation.event = Some(with_destination(event, reading, snapshot));
@@ -247,11 +247,11 @@ fn conversion(reading: &Reading<'_>, snapshot: &Snapshot, evidence: &Evidence) -
 }
 
 /// The request that the shopper's browser makes when it follows a redirect to the primary.
-fn click(reply: &Reply) -> Option<Outbound> {
+fn click(dialect: &Dialect, reply: &Reply) -> Option<Outbound> {
     if reply.mode != Mode::Redirect {
         return None;
     }
-    let (_, location) = reply.headers.iter().find(|(name, _)| name == "location")?;
+    let location = page::address(dialect, reply)?;
     let rest = location.strip_prefix("https://")?;
     let (host, target) = rest.split_at_checked(rest.find('/')?)?;
     Some(Outbound {

@@ -15,6 +15,17 @@ pub(super) fn script_page(dialect: &Dialect, mut reply: Reply) -> Reply {
     reply
 }
 
+/// Where a reply sends the shopper: by its header, or by the script of its page.
+pub(crate) fn address(dialect: &Dialect, reply: &Reply) -> Option<String> {
+    let header = reply.headers.iter().find(|(name, _)| name == "location");
+    header.map(|(_, location)| location.clone()).or_else(|| {
+        let (before, behind) = dialect.script_page.as_ref()?;
+        let text = core::str::from_utf8(&reply.body).ok()?;
+        let quoted = text.strip_prefix(before.as_str())?.strip_suffix(behind.as_str())?;
+        Some(quoted.replace('\\', ""))
+    })
+}
+
 /// An address inside a script's text in single quotes, inside a page.
 ///
 /// Readers take what stands between the quotes and strip the backslashes, so slashes are escaped as ever. What
