@@ -11,7 +11,7 @@ use std::borrow::Cow;
 
 use units::{Timestamp, limits};
 
-pub use self::write::{Lives, Place, evict, remember};
+pub use self::write::{Lives, Place, evict, opt_out, remember};
 use crate::click_id::Keys;
 use crate::dialect::{CookieRule, CookieSuffix, CookieValue, ForeignClickId};
 use crate::directory::Advertiser;

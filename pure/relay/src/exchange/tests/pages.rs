@@ -115,7 +115,6 @@ fn a_visitor_opts_out_and_in_again_without_any_platform() {
         [
             "out=1; Domain=old.test; Path=/; Max-Age=34560000; HttpOnly; Secure; SameSite=None",
             &format!("SHOP1=; {ending}"),
-            &format!("SHOP=; {ending}"),
         ]
     );
     assert_eq!(cookies(&post("choice=in", &own)), [format!("out=; {ending}")]);
