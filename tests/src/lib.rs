@@ -29,7 +29,7 @@ pub mod wait;
 pub use books::{Ledger, Row};
 pub use data::Data;
 pub use http::{Answer, Client};
-pub use process::{Finished, Process, turnout};
+pub use process::{Finished, Process, binary, turnout};
 pub use sales::{Acknowledged, Sale};
 pub use system::System;
 pub use wait::wait_for;

@@ -4,10 +4,12 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use system_tests::turnout;
+use system_tests::{binary, turnout};
 use tempfile::TempDir;
 
 const CLICK: &str = "https://shareasale.com/r.cfm?b=123&u=456&m=789&urllink=example.com&afftrack=news";
@@ -312,6 +314,26 @@ fn a_long_translation_keeps_the_order_of_its_lines() {
     }
     let again = turnout(&["translate", "--now", "0"], input.as_bytes());
     assert_eq!(again.out, ended.out, "the same input gives the same bytes, however threads are scheduled");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let requests = file(&folder, "requests", format!("{SALE}\n").repeat(20_000));
+    let mut child = Command::new(binary())
+        .args(["translate", "--now", "0"])
+        .stdin(fs::File::open(requests).unwrap())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = String::new();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut first).unwrap();
+    drop(out);
+    let ended = child.wait_with_output().unwrap();
+    assert!(first.starts_with("{\"input\""), "{first}");
+    assert_eq!((ended.status.code(), ended.stderr.as_slice()), (Some(0), &b""[..]));
 }
 
 #[test]

@@ -93,10 +93,20 @@ impl<'m> Coverage<'m> {
     /// What becomes of a parameter of a request to `known`, and where it goes or why.
     pub(super) fn fate(&self, known: Option<Known<'m>>, name: &[u8]) -> (Fate, String) {
         let Some(known) = known else { return (Fate::Unrecognised, String::new()) };
-        if !known.is_legacy || known.endpoint.handling == Handling::Proxy {
+        let variants = &known.endpoint.variants;
+        let is_proxied = known.endpoint.handling == Handling::Proxy && variants.by_value.is_empty();
+        if !known.is_legacy || is_proxied {
             return (Fate::Passed, String::new());
         }
-        let Some((_, parameter)) = known.dialect.parameter(known.endpoint, name) else {
+        if name.eq_ignore_ascii_case(variants.parameter.as_bytes()) {
+            return (Fate::Kept, "picks what the request asks for".to_owned());
+        }
+        // Where a parameter's value picks what is asked for, each of those endpoints lists parameters of its own.
+        let picked = variants.by_value.iter().filter_map(|(_, place)| known.dialect.endpoints.get(*place));
+        let mut endpoints = std::iter::once(known.endpoint).chain(picked);
+        let listed = endpoints
+            .find_map(|one| known.dialect.parameter(one, name).map(|(_, parameter)| (one, parameter)));
+        let Some((endpoint, parameter)) = listed else {
             let why = match &known.endpoint.unknown {
                 Unknown::Pass => "passed on byte for byte".to_owned(),
                 Unknown::Keep(why) => format!("stays in the original request: {why}"),
@@ -107,7 +117,7 @@ impl<'m> Coverage<'m> {
             Meaning::Field(field) => *field,
             Meaning::Dropped(why) => return (Fate::Dropped, why.clone()),
         };
-        let class = known.endpoint.class;
+        let class = endpoint.class;
         let sends: Vec<&Send> = self.migration.sends.iter().filter(|send| send.class == class).collect();
         let mut names: Vec<&str> =
             sends.iter().flat_map(|send| send.carriers(field)).map(|one| one.name.as_str()).collect();

@@ -142,7 +142,7 @@ impl Rules {
 }
 
 fn understood(dialect: &Dialect, inbound: &Inbound) -> Found {
-    let Some(endpoint) = dialect.recognise(&inbound.host, inbound.path()) else {
+    let Some(endpoint) = dialect.recognise_request(inbound) else {
         return Found { class: Class::Unrecognised.name(), ..Found::default() };
     };
     let decoded = decode::decode(dialect, endpoint, inbound, &|_| None);
