@@ -1,6 +1,7 @@
 mod fixture;
 mod pages;
 mod privacy;
+mod serve;
 mod statics;
 
 use tracking::Answer;

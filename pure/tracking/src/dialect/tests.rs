@@ -141,3 +141,96 @@ fn what_is_said_of_files_is_checked() {
     let mut dialect = dialect("replacement = \"a.js\"").unwrap();
     assert!(dialect.furnish(|_| None).unwrap_err()[0].message.contains("no file `a.js`"));
 }
+
+const CALLS: &str = r###"
+[[endpoint]]
+name = "calls"
+hosts = ["main"]
+paths = ["/api"]
+picked_by = "Do"
+handling = "proxy"
+[endpoint.interface]
+formats = [{ parameter = "as", equals = "XML", format = "xml" }]
+says = [
+    { outcome = "done", content_type = "text/plain", body = "yes" },
+    { outcome = "done", format = "xml", content_type = "text/xml", body = "<yes/>" },
+    { outcome = "not found", content_type = "text/plain", body = "none" },
+    { outcome = "ambiguous", content_type = "text/plain", body = "many" },
+    { outcome = "locked", content_type = "text/plain", body = "late" },
+    { outcome = "incomplete", content_type = "text/plain", body = "what" },
+    { outcome = "unsigned", content_type = "text/plain", body = "who" },
+    { outcome = "wrong address", content_type = "text/plain", body = "where" },
+]
+[endpoint.interface.signature]
+transform = "sha256 of token:date:action:secret"
+token = "token"
+action = "do"
+date_header = "X-Date"
+signature_header = "X-Signature"
+window_s = 900
+[[endpoint]]
+name = "calls: void"
+variant_of = "calls"
+when = ["Void", "undo"]
+handling = "serve"
+operation = "void"
+"###;
+
+fn asked(target: &str) -> Inbound {
+    Inbound {
+        method: Method::Get,
+        secure: true,
+        host: "small.test".to_owned(),
+        target: target.as_bytes().to_vec(),
+        headers: Vec::new(),
+        body: Vec::new(),
+        peer: None,
+    }
+}
+
+#[test]
+fn a_parameter_picks_among_the_endpoints_of_one_address() {
+    let dialect = Dialect::load("small.toml", &format!("{SMALL}{CALLS}")).unwrap();
+    for (target, name) in [
+        ("/api?do=void", "calls: void"),
+        ("/api?x=1&DO=Undo+", "calls: void"),
+        ("/api?d%6f=%76oid", "calls: void"),
+        ("/api?do=&do=void", "calls"),
+        ("/api?do=report", "calls"),
+        ("/api", "calls"),
+        ("/c?do=void", "click"),
+    ] {
+        let found = dialect.recognise_request(&asked(target)).unwrap();
+        assert_eq!(found.name, name, "{target}");
+    }
+}
+
+#[test]
+fn an_answer_is_told_in_the_format_that_is_wanted_where_there_is_one() {
+    use interface::{AnswerFormat, CallOutcome};
+    let dialect = Dialect::load("small.toml", &format!("{SMALL}{CALLS}")).unwrap();
+    let interface = dialect.endpoint("calls: void").unwrap().interface.clone().unwrap();
+    let body = |outcome, format| interface.says(outcome, format).unwrap().body.clone();
+    assert_eq!(interface.format(&asked("/api?as=xml")), AnswerFormat::Xml);
+    assert_eq!(interface.format(&asked("/api?as=pipe")), AnswerFormat::Text);
+    assert_eq!(body(CallOutcome::Done, AnswerFormat::Xml), "<yes/>");
+    assert_eq!(body(CallOutcome::Locked, AnswerFormat::Xml), "late");
+}
+
+#[test]
+fn mistakes_of_an_interface_are_reported_together() {
+    let broken = CALLS
+        .replace("window_s = 900\n", "")
+        .replace("    { outcome = \"locked\", content_type = \"text/plain\", body = \"late\" },\n", "")
+        .replace("sha256 of token:date", "sha255 of token:date")
+        .replace("operation = \"void\"", "operation = \"avoid\"");
+    let mistakes = Dialect::load("small.toml", &format!("{SMALL}{broken}")).unwrap_err();
+    let text: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    let text = text.join("\n");
+    for wanted in ["sha256 of token", "did you mean `void`", "needs an `interface` and an `operation`"] {
+        assert!(text.contains(wanted), "{wanted} is not in:\n{text}");
+    }
+    let lost = CALLS.replace("variant_of = \"calls\"", "variant_of = \"other\"");
+    let lost = Dialect::load("small.toml", &format!("{SMALL}{lost}")).unwrap_err();
+    assert!(lost.iter().any(|mistake| mistake.message.contains("picked_by")), "{lost:?}");
+}

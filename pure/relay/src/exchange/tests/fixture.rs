@@ -134,6 +134,47 @@ unknown = "pass"
 handling = "proxy"
 cookies = "all"
 parameters = []
+[[endpoint]]
+name = "calls"
+class = "adjustment"
+hosts = ["main"]
+paths = ["/call"]
+methods = ["GET", "HEAD"]
+unknown = "pass"
+handling = "proxy"
+picked_by = "do"
+parameters = []
+[endpoint.interface]
+says = [
+    { outcome = "done", content_type = "text/plain", body = "yes {transaction}" },
+    { outcome = "not found", content_type = "text/plain", body = "none" },
+    { outcome = "ambiguous", content_type = "text/plain", body = "many" },
+    { outcome = "locked", content_type = "text/plain", body = "late" },
+    { outcome = "incomplete", content_type = "text/plain", body = "what" },
+    { outcome = "unsigned", content_type = "text/plain", body = "who" },
+    { outcome = "wrong address", content_type = "text/plain", body = "where" },
+]
+[endpoint.interface.signature]
+transform = "sha256 of token:date:action:secret"
+token = "token"
+action = "do"
+date_header = "x-date"
+signature_header = "x-signature"
+window_s = 900
+[[endpoint]]
+name = "calls: void"
+variant_of = "calls"
+when = ["void", "undo"]
+class = "adjustment"
+methods = ["GET"]
+unknown = "keep"
+unknown_why = "not needed"
+handling = "serve"
+operation = "void"
+parameters = [
+    { name = "shop", field = "advertiser_id", type = "id", required = true },
+    { name = "order", field = "order_reference", type = "text", required = true },
+]
 [[cookie]]
 name = "SHOP{advertiser_id}"
 domain = "registrable"
