@@ -135,6 +135,15 @@ fn compile(tables: &[(String, String)]) -> Result<Directory, Vec<Mistake>> {
     if mistakes.total() == 0 { Ok(built.into()) } else { Err(mistakes.into_kept()) }
 }
 
+/// What is wrong with an imported map for the migration of the folder `migration`, or for the embedded default.
+pub fn check_map(migration: Option<&Path>, directory: &Directory) -> Vec<Mistake> {
+    let policy = files_of(migration).text("policy.toml").map_err(|mistake| vec![mistake]);
+    match policy.and_then(|(file, text)| Policy::load(&file, &text)) {
+        Ok(policy) => cross_check(&policy, directory, "advertisers"),
+        Err(mistakes) => mistakes,
+    }
+}
+
 /// What can only be seen with the policy and the rows at hand.
 fn cross_check(policy: &Policy, directory: &Directory, file: &str) -> Vec<Mistake> {
     let mut mistakes = Vec::new();

@@ -23,6 +23,7 @@ mod schema;
 mod show;
 mod sql;
 mod tally;
+mod unmapped;
 
 use std::path::Path;
 use std::time::Duration;
@@ -38,6 +39,7 @@ pub use lists::{AtRisk, ConversionRow, Page, QueueStatus};
 pub use people::{By, Redriven};
 pub use show::{AttemptRow, JournalRow, PostingRow, Shown};
 use tally::Tally;
+pub use unmapped::{Missing, Unmapped};
 
 /// Compiled statements kept; there are fewer than this many.
 const STATEMENTS_KEPT: usize = 96;

@@ -10,10 +10,11 @@ use sha2::{Digest as _, Sha256};
 use crate::{LedgerError, store};
 
 /// Every change, in order. The number is the place in this list, counted from 1.
-const CHANGES: [(&str, &str); 3] = [
+const CHANGES: [(&str, &str); 4] = [
     ("0001_ledger", include_str!("../migrations/0001_ledger.sql")),
     ("0002_clicks", include_str!("../migrations/0002_clicks.sql")),
     ("0003_adjustments", include_str!("../migrations/0003_adjustments.sql")),
+    ("0004_held", include_str!("../migrations/0004_held.sql")),
 ];
 
 /// How many changes there are.

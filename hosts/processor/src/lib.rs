@@ -19,6 +19,7 @@ pub use desk::{Desk, DeskClosed};
 pub use drive::{Sending, Upstream};
 pub use processor::{
     Delivery, DeliveryId, Ended, Imported, ImportedClick, ImportedVoucher, Processor, ProcessorError,
-    ReceiveError, Received, Redrive, Status, import_clicks, import_vouchers, journal_import, show_click,
+    ReceiveError, Received, Redrive, Released, Status, import_clicks, import_vouchers, journal_import,
+    show_click,
 };
 pub use serve::{FactSink, Running, Settings, serve};

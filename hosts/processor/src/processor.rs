@@ -8,6 +8,7 @@ mod deliver;
 mod lane;
 mod people;
 mod receive;
+mod release;
 mod request;
 mod settle;
 mod status;
@@ -29,6 +30,7 @@ pub use clicks::{
 pub use deliver::{Delivery, DeliveryId};
 pub use people::Redrive;
 pub use receive::{ReceiveError, Received};
+pub use release::Released;
 pub use settle::Ended;
 pub use status::Status;
 

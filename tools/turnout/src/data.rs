@@ -205,20 +205,44 @@ impl DataDir {
     }
 }
 
-/// Where the processes of the directory `path` listen, taken together over their roles.
-pub(crate) fn running(path: &Path) -> Result<RunFile, DataError> {
-    let mut all: Option<RunFile> = None;
+/// The imported id maps of the directory `path`.
+pub(crate) fn maps(path: &Path) -> directory::Maps {
+    directory::Maps::at(&path.join("directory"))
+}
+
+/// Asks every process of the directory `path` to read its migration and maps again; gives their roles.
+pub(crate) fn hang_up(path: &Path) -> Vec<String> {
+    let mut told = Vec::new();
+    // The simulated platforms read neither, and a hang-up would end them.
+    let serves = |run: &RunFile| run.edge.is_some() || run.edge_tls.is_some() || run.processor.is_some();
+    for (role, run) in notes(path).into_iter().filter(|(_, run)| serves(run)) {
+        let pid = i32::try_from(run.pid).ok().and_then(rustix::process::Pid::from_raw);
+        // One that ended meanwhile reads them at its next start.
+        if pid.is_some_and(|pid| rustix::process::kill_process(pid, rustix::process::Signal::HUP).is_ok()) {
+            told.push(role);
+        }
+    }
+    told
+}
+
+/// The notes of the processes that run, with their roles.
+fn notes(path: &Path) -> Vec<(String, RunFile)> {
+    let mut notes = Vec::new();
     for entry in fs::read_dir(path.join("run")).into_iter().flatten().flatten() {
         let text = fs::read_to_string(entry.path()).unwrap_or_default();
         let Ok(run) = serde_json::from_str::<RunFile>(&text) else { continue };
         // A killed process leaves its note behind.
         if Path::new("/proc").join(run.pid.to_string()).exists() {
-            all = Some(match all {
-                Some(known) => known.or(run),
-                None => run,
-            });
+            let role = entry.path().file_stem().map(|name| name.to_string_lossy().into_owned());
+            notes.push((role.unwrap_or_default(), run));
         }
     }
+    notes
+}
+
+/// Where the processes of the directory `path` listen, taken together over their roles.
+pub(crate) fn running(path: &Path) -> Result<RunFile, DataError> {
+    let all = notes(path).into_iter().map(|(_, run)| run).reduce(RunFile::or);
     all.ok_or_else(|| DataError::NotRunning(path.to_path_buf()))
 }
 

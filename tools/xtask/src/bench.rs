@@ -40,15 +40,17 @@ pub(crate) enum Part {
     Lines,
     Census,
     Outbox,
+    Directory,
     Edge,
 }
 
 impl Part {
-    const ALL: [(&'static str, Self); 5] = [
+    const ALL: [(&'static str, Self); 6] = [
         ("translate", Self::Translate),
         ("lines", Self::Lines),
         ("census", Self::Census),
         ("outbox", Self::Outbox),
+        ("directory", Self::Directory),
         ("edge", Self::Edge),
     ];
 
@@ -63,6 +65,7 @@ impl Part {
             Self::Lines => commands::lines(repository),
             Self::Census => commands::census(repository),
             Self::Outbox => examples::outbox(repository),
+            Self::Directory => examples::directory(repository),
             Self::Edge => edge::measure(repository, options),
         }
     }

@@ -37,6 +37,7 @@ pub(super) fn router(hall: &Hall) -> Router<Hall> {
         .route("/dead/{event_id}/discard", post(discard_one))
         .route("/conversions/{event_id}", get(conversion))
         .route("/transactions", get(transactions))
+        .route("/unmapped", get(unmapped))
         .route("/audit", get(audit))
         .merge(super::evidence::router())
         .layer(from_fn_with_state(hall.clone(), only_operators))
@@ -127,6 +128,11 @@ async fn conversion(State(hall): State<Hall>, Path(text): Path<String>) -> Resul
     let shown = hall.desk.ask(move |processor| processor.ledger().show(event_id)).await??;
     let missing = || Refusal::not_found(&format!("no conversion has event id {event_id}"));
     Ok(Json(shapes::shown(&shown.ok_or_else(missing)?)))
+}
+
+async fn unmapped(State(hall): State<Hall>, Query(wanted): Query<Wanted>) -> Result<Json<Value>, Refusal> {
+    let limit = wanted.page().limit;
+    ask(&hall, move |processor| Ok(shapes::unmapped(&processor.ledger().unmapped(limit)?))).await
 }
 
 async fn audit(State(hall): State<Hall>) -> Result<Json<Value>, Refusal> {

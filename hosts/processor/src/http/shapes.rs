@@ -1,7 +1,7 @@
 //! The JSON of the operator's interface. Times are RFC 3339, money is decimal text with its currency, ids of
 //! the platforms are numbers, and nothing is personal (I9).
 
-use ledger::{AdjustmentRow, AtRisk, Audit, AuditRow, ConversionRow, PostingRow, Redriven, Shown};
+use ledger::{AdjustmentRow, AtRisk, Audit, AuditRow, ConversionRow, PostingRow, Redriven, Shown, Unmapped};
 use relay::Envelope;
 use relay::delivery::{GateStatus, State};
 use relay::intake::{BoundVoucher, Considered, KeptClick};
@@ -57,6 +57,19 @@ pub(super) fn status(status: &Status, now: Timestamp) -> Value {
         "changes": states(&status.changes),
         "changes_at_risk": status.changes_at_risk.iter().map(change).collect::<Vec<_>>(),
     })
+}
+
+pub(super) fn unmapped(rows: &[Unmapped]) -> Value {
+    let row = |row: &Unmapped| {
+        json!({
+            "kind": row.missing.name(),
+            "legacy_id": row.legacy_id,
+            "held": row.held,
+            "first_at": time(Some(row.first_at)),
+            "last_at": time(Some(row.last_at)),
+        })
+    };
+    json!({ "unmapped": rows.iter().map(row).collect::<Vec<_>>() })
 }
 
 fn at_risk(row: &AtRisk) -> Value {

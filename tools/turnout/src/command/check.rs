@@ -35,7 +35,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         .and_then(|file| settings::read(file).map_err(|found| mistakes.extend(found)).ok());
     let of_settings = settings.as_ref().and_then(|settings| settings.migration.clone());
     let folder = arguments.migration.clone().or(of_settings);
-    let snapshot = snapshot::load(folder.as_deref()).map_err(|error| mistakes.extend(error.mistakes)).ok();
+    let snapshot = match &settings {
+        Some(settings) => snapshot::load_served(folder.as_deref(), &settings.data),
+        None => snapshot::load(folder.as_deref()),
+    };
+    let snapshot = snapshot.map_err(|error| mistakes.extend(error.mistakes)).ok();
     if let (Some(settings), Some(snapshot), Some(file)) = (&settings, &snapshot, &arguments.config) {
         let file = file.display().to_string();
         let is_public = |host: &str| snapshot.migration.is_public_host(host);

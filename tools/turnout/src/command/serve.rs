@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use telemetry::Telemetry;
+use tokio::signal::unix::Signal;
 
 use crate::cli::Outcome;
-use crate::data::{DataDir, KeyRing, RunFile};
-use crate::reload::Readers;
+use crate::data::{self, DataDir, KeyRing, RunFile};
+use crate::reload::{self, Readers};
 use crate::roles::{self, ANY, Credentials, Ground};
 use crate::settings::{self, Settings};
 
@@ -69,6 +70,7 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Outcome {
         lab.stop().await;
         return Ok(ExitCode::SUCCESS);
     }
+    let hang_up = reload::listen()?;
     let ground = ground(arguments, &settings, &data, &keys)?;
     run.token.clone_from(&keys.token);
     match arguments.role {
@@ -80,7 +82,7 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Outcome {
             run.edge_tls = addresses.tls.map(|address| address.to_string());
             run.edge_operator = addresses.operator.map(|address| address.to_string());
             announce(arguments, &data, &run)?;
-            let readers = readers(&settings, &data, &keys);
+            let readers = readers(&settings, &data, &keys, hang_up);
             until_stopped(Readers { edge: Some(snapshot), ..readers }).await?;
             data.remove_run_file(role);
             edge.stop().await;
@@ -91,7 +93,7 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Outcome {
             let processor = roles::processor(&ground, &keys, listen, credentials).await?;
             run.processor = Some(processor.address.to_string());
             announce(arguments, &data, &run)?;
-            let readers = readers(&settings, &data, &keys);
+            let readers = readers(&settings, &data, &keys, hang_up);
             until_stopped(Readers { processor: Some(processor.desk.clone()), ..readers }).await?;
             data.remove_run_file(role);
             processor.stop().await;
@@ -100,9 +102,10 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn readers(settings: &Settings, data: &DataDir, keys: &KeyRing) -> Readers {
+fn readers(settings: &Settings, data: &DataDir, keys: &KeyRing, hang_up: Signal) -> Readers {
     let (migration, secrets) = (settings.migration.clone(), keys.secrets.clone());
-    Readers { migration, secrets, data: data.clone(), edge: None, processor: None }
+    let maps = data::maps(&settings.data);
+    Readers { migration, maps, hang_up, secrets, data: data.clone(), edge: None, processor: None }
 }
 
 /// Serves, reloading when asked to, until the process is told to stop.
@@ -120,7 +123,8 @@ fn ground(
     data: &DataDir,
     keys: &KeyRing,
 ) -> Result<Ground, Box<dyn std::error::Error + Send + Sync>> {
-    let snapshot = directory::load(settings.migration.as_deref(), keys.secrets.clone())?;
+    let maps = data::maps(&settings.data);
+    let snapshot = directory::load_with(settings.migration.as_deref(), &maps, keys.secrets.clone())?;
     let file = arguments.config.display().to_string();
     let is_public = |host: &str| snapshot.migration.is_public_host(host);
     let wrong = settings::check_origins(settings, is_public, !snapshot.policy.legacy_lives, &file);

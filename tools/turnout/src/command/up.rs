@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use crate::cli::Outcome;
 use crate::clock::parse_duration;
 use crate::data::{DataDir, RunFile};
-use crate::reload::Readers;
+use crate::reload::{self, Readers};
 use crate::roles::{self, ANY, Ground};
 use crate::settings::Edge as EdgeFile;
 use crate::tls::{self, TlsFront};
@@ -84,6 +84,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 async fn serve(arguments: &Arguments) -> Outcome {
     let data = DataDir::open(&arguments.data)?;
     let keys = data.keys()?;
+    let hang_up = reload::listen()?;
     let system = start(arguments, &data, &keys).await?;
     let run = run_file(&system, &keys.token);
     data.write_run_file("up", &run)?;
@@ -93,6 +94,8 @@ async fn serve(arguments: &Arguments) -> Outcome {
     let traffic = start_traffic(arguments, &system, &stats, stopped.clone());
     let readers = Readers {
         migration: Some(data.path("migration")),
+        maps: data::maps(&arguments.data),
+        hang_up,
         secrets: keys.secrets.clone(),
         data: data.clone(),
         edge: Some(Arc::clone(&system.edge_snapshot)),
@@ -122,7 +125,8 @@ async fn start(
     let migration = data.path("migration");
     world::write(&migration, &settings.world, arguments.seed)?;
     data.write_callers(&world::callers(&settings.world, arguments.seed))?;
-    let snapshot = Arc::new(directory::load(Some(&migration), keys.secrets.clone())?);
+    let snapshot =
+        Arc::new(directory::load_with(Some(&migration), &data::maps(&arguments.data), keys.secrets.clone())?);
     let credentials = roles::lab_credentials(&settings.world, &snapshot);
     let lab = roles::lab(settings).await?;
     let origins = roles::lab_origins(&lab);

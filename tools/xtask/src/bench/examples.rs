@@ -10,6 +10,7 @@ use crate::repository::Repository;
 
 const TRANSLATE_NS_MAX: f64 = 2_000.0;
 const ALLOCATIONS_MAX: f64 = 8.0;
+const LOOKUP_NS_MAX: f64 = 1_000.0;
 const TIMES_SERIAL_MIN: f64 = 10.0;
 const TIMES_BARE_MIN: f64 = 0.5;
 
@@ -19,6 +20,21 @@ pub(crate) struct Translation {
     pub(crate) sale_ns: f64,
     click_allocations: f64,
     sale_allocations: f64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Lookups {
+    sizes: Vec<Size>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Size {
+    rows: u64,
+    lookup_ns: f64,
+    missed_ns: f64,
+    open_ms: f64,
+    import_s: f64,
+    bytes_per_row: f64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -85,6 +101,42 @@ fn appends_table(measured: &Appends) -> String {
     ])
 }
 
+/// Find a row among few and among many.
+pub(crate) fn directory(repository: &Repository) -> Section {
+    let about = "Find a product with its landing page in an imported map, in random order over all of its rows: at most \
+                 1 µs. A map is checked whole when it is opened, beside serving.";
+    let section = Section { title: "Id maps", about: about.to_owned(), ..Section::default() };
+    section.finish(json_of(repository, "directory", "directory_bench").map(|line| lookups_table(&line)))
+}
+
+fn lookups_table(measured: &Lookups) -> String {
+    let head = [
+        "rows",
+        "ns a look-up",
+        "ns without a row",
+        "of the 1 µs",
+        "bytes a row",
+        "open, ms",
+        "import, s",
+        "promise",
+    ];
+    let row = |size: &Size| {
+        vec![
+            size.rows.to_string(),
+            format!("{:.0}", size.lookup_ns),
+            format!("{:.0}", size.missed_ns),
+            format!("{:.2}", size.lookup_ns / LOOKUP_NS_MAX),
+            format!("{:.0}", size.bytes_per_row),
+            format!("{:.1}", size.open_ms),
+            format!("{:.1}", size.import_s),
+            verdict(size.lookup_ns <= LOOKUP_NS_MAX && size.missed_ns <= LOOKUP_NS_MAX),
+        ]
+    };
+    let rows: Vec<Vec<String>> =
+        std::iter::once(head.map(str::to_owned).to_vec()).chain(measured.sizes.iter().map(row)).collect();
+    table(&rows)
+}
+
 /// What an example of a crate prints, built for release.
 pub(crate) fn json_of<T: DeserializeOwned>(
     repository: &Repository,
@@ -115,6 +167,15 @@ mod tests {
         assert!(text.contains("| click | 900 | 0.45 | 3 | met |"), "{text}");
         assert!(text.contains("| sale | 2500 | 1.25 | 4 | **missed** |"), "{text}");
         assert!(json_line::<Translation>("nothing\n").is_none());
+    }
+
+    #[test]
+    fn a_look_up_is_held_to_a_microsecond_at_every_size() {
+        let printed = "{\"sizes\":[{\"rows\":10,\"lookup_ns\":30,\"missed_ns\":9,\"open_ms\":0.1,\"import_s\":0.1,\"bytes_per_row\":150},\
+                        {\"rows\":1000,\"lookup_ns\":1300,\"missed_ns\":9,\"open_ms\":0.1,\"import_s\":0.1,\"bytes_per_row\":80}]}";
+        let text = lookups_table(&json_line(printed).unwrap());
+        assert!(text.contains("| 10 | 30 | 9 | 0.03 | 150 | 0.1 | 0.1 | met |"), "{text}");
+        assert!(text.contains("| 1000 | 1300 | 9 | 1.30 | 80 | 0.1 | 0.1 | **missed** |"), "{text}");
     }
 
     #[test]
