@@ -18,9 +18,9 @@ const WAYS: [(&str, World, Health, &str); 14] = [
     ("/go?shop=9&site=7", World::PlatformsDead, WELL, "send:legacy reply:local:404"),
     ("/buy?shop=1&sum=1.00&order=A", World::Well, WELL, "append reply:accept:200"),
     ("/buy?shop=3&sum=1.00&order=A", World::Well, WELL, "append reply:accept:200"),
-    ("/buy?shop=1&sum=1.00&order=A", World::OutboxFull, WELL, "append send:primary reply:proxy:200"),
-    ("/buy?shop=3&sum=1.00&order=A", World::OutboxFull, WELL, "append send:legacy reply:proxy:200"),
-    ("/buy?shop=3&sum=1.00&order=A", World::AllDead, WELL, "append send:legacy reply:refuse:503"),
+    ("/buy?shop=1&sum=1.00&order=A", World::OutboxFull, WELL, "append send:primary remember reply:proxy:200"),
+    ("/buy?shop=3&sum=1.00&order=A", World::OutboxFull, WELL, "append send:legacy remember reply:proxy:200"),
+    ("/buy?shop=3&sum=1.00&order=A", World::AllDead, WELL, "append send:legacy remember reply:refuse:503"),
     ("/copy?x=1", World::Well, WELL, "record reply:accept:200"),
 ];
 
@@ -81,7 +81,9 @@ fn i10_a_refusal_holds_in_every_way_that_a_reply_comes_about() {
             assert!(!all.contains("t1_"), "a click id leaves {target} {world:?}: {all}");
             assert!(!all.contains("SHOP") && !all.contains("secret"), "a cookie leaves {target}: {all}");
             for step in &steps {
-                let (Step::Append(entry) | Step::Record(entry)) = step else { continue };
+                let (Step::Append(entry) | Step::Record(entry) | Step::Remember(entry)) = step else {
+                    continue;
+                };
                 let envelope = Envelope::decode(&entry.bytes).unwrap();
                 assert!(matches!(envelope.consent, Consent::Refused(_)), "{target}: {:?}", envelope.consent);
                 assert_eq!((envelope.click, envelope.cookie_click), (None, None), "{target}");
