@@ -201,17 +201,16 @@ fn hosts_that_are_not_ours_are_told_so() {
         let answer = edge.get(host, "/r.cfm?b=1&u=456&m=789", &[]).unwrap();
         assert_eq!(answer.status, 421, "{host}: {answer:?}");
     }
-    for host in [
-        "shareasale.com",
-        "WWW.ShareASale.com",
-        "shareasale.com:80",
-        "shareasale.com.",
-    ] {
+    for host in ["shareasale.com", "WWW.ShareASale.com", "shareasale.com:80", "shareasale.com."] {
         let answer = edge.get(host, "/r.cfm?b=1&u=456&m=789", &[]).unwrap();
         assert_eq!(answer.status, 302, "{host}: {answer:?}");
     }
     // The twin's click address is the second hop, which has always been a page with a script (reference 2.4).
     let page = edge.get("www.shareasale-analytics.com", "/r.cfm?b=1&u=456&m=789", &[]).unwrap();
-    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")), "{page:?}");
+    assert_eq!(
+        (page.status, page.header("content-type")),
+        (200, Some("text/html; charset=utf-8")),
+        "{page:?}"
+    );
     assert!(page.text().contains("window.location.replace"), "{page:?}");
 }
