@@ -84,7 +84,9 @@
     if (settings.cd === "false" || !source) {
       return;
     }
-    var ours = /sas|shareasale/i.test(source) || /ppc|display|google|adwords|googleads/i.test(source);
+    // `aw` is what the new platform adds to the landing page of its clicks: without it here, the shop's own rule
+    // would take every click of a moved shop for somebody else's.
+    var ours = /^aw(in)?$|sas|shareasale/i.test(source) || /ppc|display|google|adwords|googleads/i.test(source);
     told.push(["autovoid", ours ? "0" : "1"], ["channel", source]);
   }
 

@@ -5,6 +5,7 @@
 
 mod driver;
 mod pages;
+mod scene;
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::system::System;
 use crate::wait::wait_for;
 use driver::Driver;
 pub use pages::{Pages, Seen};
+pub use scene::Scene;
 
 /// How long a page may take. Generous: the machine may be busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -97,6 +99,12 @@ impl Browser {
         self.command("Network.setExtraHTTPHeaders", &json!({ "headers": { name: value } }));
     }
 
+    /// Blocks every request to addresses of these patterns from now on, as a visitor's extension does.
+    pub fn block(&self, patterns: &[&str]) {
+        self.command("Network.enable", &json!({}));
+        self.command("Network.setBlockedURLs", &json!({ "urls": patterns }));
+    }
+
     /// Every cookie that the browser keeps, whoever set it.
     pub fn cookies(&self) -> Vec<Cookie> {
         let kept = self.command("Storage.getCookies", &json!({}));
@@ -107,6 +115,21 @@ impl Browser {
     pub fn sent_to(&self, host: &str) -> Vec<Sent> {
         let log = self.driver.call("se/log", &json!({ "type": "performance" }));
         Sent::read(log.as_array().map(Vec::as_slice).unwrap_or_default(), host)
+    }
+
+    /// Waits until the browser has sent something to `host` that holds `word`.
+    pub fn wait_for_sent(&self, host: &str, word: &str) -> Vec<Sent> {
+        wait_for(&format!("something with {word} is sent to {host}"), PATIENCE, || {
+            let mut sent = self.sent_to(host);
+            sent.retain(|one| one.url.contains(word));
+            (!sent.is_empty()).then_some(sent)
+        })
+    }
+
+    /// Runs a script in every page from now on, before the page's own.
+    pub fn run_in_every_page(&self, script: &str) {
+        self.command("Page.enable", &json!({}));
+        self.command("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": script }));
     }
 
     /// What the page's console says.

@@ -2,15 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
-use system_tests::browser::{Browser, Cookie, Pages, Sent, Taste};
+use system_tests::browser::{Browser, Pages, Scene, Sent, Taste};
 use system_tests::clicks::parameter;
-use system_tests::wait::wait_until;
-use system_tests::{Data, Row, System};
-
-const MINUTE: Duration = Duration::from_secs(60);
 
 const PUBLISHER: &str = "www.honest-reviews.com";
 const SHOP: &str = "example.com";
@@ -97,49 +91,30 @@ fn pages() -> Pages {
     Pages::start(pages)
 }
 
-/// Everything of a test.
-struct Scene {
-    browser: Browser,
-    system: System,
-    _pages: Pages,
+/// The scene of all tests here.
+fn scene(taste: Taste) -> Scene {
+    Scene::with(pages(), &SITES, taste)
 }
 
-impl Scene {
-    fn with(taste: Taste) -> Self {
-        let (system, pages) = (System::up(Data::prepared()), pages());
-        let browser = Browser::start(&system, &pages, &SITES, taste);
-        Self { browser, system, _pages: pages }
-    }
-
-    /// A visitor follows a link of the article; where it leads.
-    fn follow(&self, link: &str) -> String {
-        self.browser.open("https://www.honest-reviews.com/ten-kettles");
-        self.browser.click(link);
-        self.browser.wait_for_page_of(SHOP)
-    }
-
-    /// The thank-you page of an order, and its image.
-    fn thank_you(&self, scheme: &str, order: &str) {
-        self.browser.open(&format!("{scheme}://example.com/thanks/{order}"));
-        let script = "const image = window.sent || document.images[0]; return image.complete && image.naturalWidth == 1";
-        self.browser.wait_for(&format!("the image of {order} has come"), script);
-    }
-
-    fn ends_well(&self) {
-        self.system.ledger().assert_balances();
-        self.system.process.assert_calm();
-    }
+/// A visitor follows a link of the article; where it leads.
+fn follow(scene: &Scene, link: &str) -> String {
+    scene.browser.open("https://www.honest-reviews.com/ten-kettles");
+    scene.browser.click(link);
+    scene.browser.wait_for_page_of(SHOP)
 }
 
-/// The cookies of our hosts.
-fn of_ours(cookies: &[Cookie]) -> Vec<&Cookie> {
-    cookies.iter().filter(|one| one.domain.contains("shareasale")).collect()
+/// The thank-you page of an order, and its image.
+fn thank_you(scene: &Scene, scheme: &str, order: &str) {
+    scene.browser.open(&format!("{scheme}://example.com/thanks/{order}"));
+    let script =
+        "const image = window.sent || document.images[0]; return image.complete && image.naturalWidth == 1";
+    scene.browser.wait_for(&format!("the image of {order} has come"), script);
 }
 
 #[test]
 fn a_link_in_a_real_page_leads_to_the_shop_with_its_click_id_and_our_cookies() {
-    let scene = Scene::with(Taste::default());
-    let landing = scene.follow("#link");
+    let scene = scene(Taste::default());
+    let landing = follow(&scene, "#link");
     let click_id = parameter(&landing, "sscid").unwrap_or_else(|| panic!("no click id in {landing}"));
     assert!(
         landing.starts_with(&format!("https://example.com/kettle?sscid={click_id}&colour=red")),
@@ -148,7 +123,7 @@ fn a_link_in_a_real_page_leads_to_the_shop_with_its_click_id_and_our_cookies() {
     assert!(parameter(&landing, "awc").is_some_and(|id| id.starts_with("100789_")), "{landing}");
 
     let cookies = scene.browser.cookies();
-    let ours = of_ours(&cookies);
+    let ours = scene.cookies_of_ours();
     let old = ours.iter().find(|one| one.name == "MERCHANT789").unwrap_or_else(|| panic!("{cookies:#?}"));
     assert!(old.value.starts_with("456") && old.value.contains(&click_id), "{old:#?}");
     for one in &ours {
@@ -162,9 +137,9 @@ fn a_link_in_a_real_page_leads_to_the_shop_with_its_click_id_and_our_cookies() {
 
 #[test]
 fn links_lead_to_the_same_page_however_the_html_is_written() {
-    let scene = Scene::with(Taste::default());
+    let scene = scene(Taste::default());
     for link in ["#link", "#raw", "#twice"] {
-        let landing = scene.follow(link);
+        let landing = follow(&scene, link);
         assert!(landing.starts_with("https://example.com/kettle?sscid="), "{link} leads to {landing}");
         assert!(parameter(&landing, "awc").is_some(), "{link} leads to {landing}");
     }
@@ -173,8 +148,8 @@ fn links_lead_to_the_same_page_however_the_html_is_written() {
 
 #[test]
 fn whatever_sends_the_pixel_it_books_the_sale_for_the_clicks_publisher() {
-    let scene = Scene::with(Taste::default());
-    scene.follow("#link");
+    let scene = scene(Taste::default());
+    follow(&scene, "#link");
     let wanted = [json!(1), json!(1), json!(200), json!("opaque"), json!(200), json!(true)];
     for ((order, _), wanted) in SENDERS.iter().zip(wanted) {
         scene.browser.open(&format!("https://example.com/thanks/{order}"));
@@ -184,18 +159,18 @@ fn whatever_sends_the_pixel_it_books_the_sale_for_the_clicks_publisher() {
     // The last page sends its beacon when the visitor goes on.
     scene.browser.open("https://example.com/elsewhere");
     for (order, _) in SENDERS {
-        sale_is_credited(&scene.system, order);
+        scene.sale_is_credited(order);
     }
     scene.ends_well();
 }
 
 #[test]
 fn pixels_over_plain_http_arrive_from_plain_and_from_secure_pages() {
-    let scene = Scene::with(Taste::default());
-    scene.thank_you("http", "HTTP-1");
-    scene.thank_you("https", "MIXED-1");
+    let scene = scene(Taste::default());
+    thank_you(&scene, "http", "HTTP-1");
+    thank_you(&scene, "https", "MIXED-1");
     for order in ["HTTP-1", "MIXED-1"] {
-        let row = delivered(&scene.system, order);
+        let row = scene.delivered(order);
         assert_eq!(row.all["publisher_id"], Value::Null, "nobody has clicked: {:#}", row.all);
     }
     let listeners: Vec<String> = scene.browser.sent_to(HOST).iter().map(|sent| sent.url.clone()).collect();
@@ -210,19 +185,19 @@ fn pixels_over_plain_http_arrive_from_plain_and_from_secure_pages() {
 #[test]
 fn i10_a_visitor_who_refuses_gets_the_shop_and_nothing_to_be_known_by() {
     for (link, header) in [("#refused", None), ("#link", Some(("Sec-GPC", "1")))] {
-        let scene = Scene::with(Taste::default());
+        let scene = scene(Taste::default());
         if let Some((name, value)) = header {
             scene.browser.send_always(name, value);
         }
-        let landing = scene.follow(link);
+        let landing = follow(&scene, link);
         assert!(landing.starts_with("https://example.com/kettle"), "{landing}");
         for name in ["sscid", "awc"] {
             assert_eq!(parameter(&landing, name), None, "{landing}");
         }
         let cookies = scene.browser.cookies();
         assert!(cookies.is_empty(), "{cookies:#?}");
-        scene.thank_you("https", "COOKIE-1");
-        let row = delivered(&scene.system, "COOKIE-1");
+        thank_you(&scene, "https", "COOKIE-1");
+        let row = scene.delivered("COOKIE-1");
         assert_eq!(row.all["publisher_id"], Value::Null, "{:#}", row.all);
         assert!(scene.browser.cookies().is_empty(), "the pixel sets none either");
         scene.ends_well();
@@ -231,38 +206,38 @@ fn i10_a_visitor_who_refuses_gets_the_shop_and_nothing_to_be_known_by() {
 
 #[test]
 fn with_the_cookies_of_other_sites_blocked_the_click_id_in_the_address_carries_the_credit() {
-    let scene = Scene::with(Taste { blocks_third_party_cookies: true });
-    scene.follow("#link");
-    assert!(!of_ours(&scene.browser.cookies()).is_empty(), "the click itself is a visit to our host");
+    let scene = scene(Taste { blocks_third_party_cookies: true });
+    follow(&scene, "#link");
+    assert!(!scene.cookies_of_ours().is_empty(), "the click itself is a visit to our host");
     scene.browser.sent_to(HOST);
     scene.browser.open("https://example.com/thanks/NEW-1");
     scene.browser.wait_for("the image has come", "return window.done");
-    scene.thank_you("https", "COOKIE-1");
+    thank_you(&scene, "https", "COOKIE-1");
     for sent in sales(&scene.browser, &["NEW-1", "COOKIE-1"]) {
         assert_eq!(sent.cookie, "", "{sent:?}");
         assert!(sent.held_back.iter().any(|name| name == "MERCHANT789"), "{sent:?}");
     }
-    sale_is_credited(&scene.system, "NEW-1");
-    let without = delivered(&scene.system, "COOKIE-1");
+    scene.sale_is_credited("NEW-1");
+    let without = scene.delivered("COOKIE-1");
     assert_eq!(without.all["publisher_id"], Value::Null, "nothing is awarded by guessing: {:#}", without.all);
     scene.ends_well();
 }
 
 #[test]
 fn a_sale_that_has_lost_its_click_id_is_credited_by_our_cookie() {
-    let scene = Scene::with(Taste::default());
-    scene.follow("#link");
+    let scene = scene(Taste::default());
+    follow(&scene, "#link");
     scene.browser.sent_to(HOST);
-    scene.thank_you("https", "COOKIE-1");
-    scene.thank_you("https", "SIGN-1");
+    thank_you(&scene, "https", "COOKIE-1");
+    thank_you(&scene, "https", "SIGN-1");
     let sent = sales(&scene.browser, &["COOKIE-1", "SIGN-1"]);
     for one in &sent {
         assert!(one.cookie.contains("MERCHANT789=456"), "{one:?}");
         assert!(!one.url.contains("sscid"), "{one:?}");
     }
     assert!(sent.iter().any(|one| one.url.ends_with("transtype=sale%C2%A4cy=EUR")), "{sent:?}");
-    sale_is_credited(&scene.system, "COOKIE-1");
-    sale_is_credited(&scene.system, "SIGN-1");
+    scene.sale_is_credited("COOKIE-1");
+    scene.sale_is_credited("SIGN-1");
     scene.ends_well();
 }
 
@@ -272,26 +247,4 @@ fn sales(browser: &Browser, orders: &[&str]) -> Vec<Sent> {
     let sent: Vec<Sent> = browser.sent_to(HOST).into_iter().filter(is_of).collect();
     assert_eq!(sent.len(), orders.len(), "{sent:#?}");
     sent
-}
-
-/// One booking for the publisher of the click in our ledger, and one on the new platform.
-fn sale_is_credited(system: &System, order: &str) -> Row {
-    let row = delivered(system, order);
-    assert_eq!(row.all["publisher_id"], 456, "{:#}", row.all);
-    let transactions = system.lab().transactions("primary");
-    let of_order: Vec<&Value> = transactions.iter().filter(|one| one["order_reference"] == order).collect();
-    assert_eq!(of_order.len(), 1, "{transactions:#?}");
-    assert_eq!(of_order[0]["publisher"], 200_456, "{:#}", of_order[0]);
-    row
-}
-
-/// The one booking of this order, once the new platform has it.
-fn delivered(system: &System, order: &str) -> Row {
-    let ledger = system.ledger();
-    let look = || ledger.of_order(789, order);
-    let is_delivered = |row: &Row| row.is_booked() && matches!(row.state.as_str(), "taken" | "confirmed");
-    let rows = wait_until("the sale is delivered", MINUTE, look, |rows| rows.iter().any(is_delivered));
-    let mut booked: Vec<Row> = rows.into_iter().filter(Row::is_booked).collect();
-    assert_eq!(booked.len(), 1, "{booked:#?}");
-    booked.remove(0)
 }
