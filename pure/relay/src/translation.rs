@@ -171,7 +171,7 @@ fn fill(translation: &mut Translation, reading: &Reading<'_>, snapshot: &Snapsho
     if translation.class == Class::Conversion {
         note_identity(translation, reading, snapshot);
         translation.evidence = Some(kind);
-        let held = |problem: &tracking::decode::Problem| problem.code.starts_with("conflicting_");
+        let held = |problem: &tracking::decode::Problem| tracking::decode::holds(&problem.code);
         let booked = inbound.method != Method::Head && !reading.decoded.problems.iter().any(held);
         translation.primary = conversion(reading, snapshot, &evidence).filter(|_| booked);
     } else {
@@ -207,10 +207,6 @@ fn note_identity(translation: &mut Translation, reading: &Reading<'_>, snapshot:
     if let Some(text) = placeholder {
         let message = format!("`{text}` identifies no order: booked by itself, never collapsed with another");
         translation.problems.push(("placeholder_reference".to_owned(), message));
-    }
-    if !reading.decoded.event.basket_lines_up() {
-        let message = "the basket's lists do not line up: booked with the order, and not sent as rows";
-        translation.problems.push(("basket_does_not_line_up".to_owned(), message.to_owned()));
     }
 }
 

@@ -1,5 +1,8 @@
 //! From a request to an event: every parameter gets a fate, and nothing stops at a bad one (I11).
 
+mod condition;
+mod date;
+mod split;
 mod value;
 
 use std::borrow::Cow;
@@ -10,6 +13,8 @@ use crate::dialect::{Dialect, Endpoint, Kind, Meaning, Parameter, Unknown};
 use crate::event::{Event, Field, Value};
 use crate::query::{self, Pair};
 use crate::wire::{Inbound, Method};
+
+use self::split::Piece;
 
 /// A request, understood.
 #[derive(Debug)]
@@ -58,6 +63,8 @@ pub enum Outcome {
     Repeated,
     /// Its value cannot be read.
     Rejected,
+    /// It begins a second link that was glued behind the first.
+    GluedLink,
     /// It was not sent, and the dialect gives it a value.
     Defaulted(Field),
 }
@@ -79,11 +86,28 @@ impl Problem {
     }
 }
 
-/// The values of an endpoint's parameters, as they came, by the parameter's place.
+/// True if a problem with this code makes the money of a conversion doubtful, so that a person looks at it
+/// before it is booked. Every other problem is noted and stops nothing.
+pub fn holds(code: &str) -> bool {
+    let own = code.contains(Field::Amount.name()) || code.contains(Field::Currency.name());
+    own || code.starts_with("held_") || code.starts_with("conflicting_")
+}
+
+/// The values of an endpoint's parameters, as they came.
 struct Slots<'r> {
-    raw: Vec<Option<&'r [u8]>>,
+    /// By the parameter's place.
+    single: Vec<Option<Sent<'r>>>,
+    /// The members of families, in the order of arrival.
+    members: Vec<(usize, u32, Sent<'r>)>,
     /// What stands behind a destination and belongs to it, with the destination's place.
     tail: Option<(usize, Vec<u8>)>,
+}
+
+/// A value with the place of its trace.
+#[derive(Clone, Copy)]
+struct Sent<'r> {
+    value: &'r [u8],
+    trace: usize,
 }
 
 /// Reads `inbound` as a request to `endpoint`. `currency_of` tells an advertiser's currency, by its legacy
@@ -96,64 +120,84 @@ pub fn decode<'r, 'd>(
 ) -> Decoded<'r, 'd> {
     let event = Event::new(endpoint.class);
     let mut decoded = Decoded { endpoint, event, traces: Vec::with_capacity(24), problems: Vec::new() };
-    let mut slots = Slots { raw: vec![None; endpoint.parameters.len()], tail: None };
+    let single = vec![None; endpoint.parameters.len()];
+    let mut slots = Slots { single, members: Vec::new(), tail: None };
     let form =
         if endpoint.form_body && inbound.method == Method::Post { inbound.body.as_slice() } else { &[] };
-    let sent = query::pairs(inbound.query().unwrap_or_default()).chain(query::pairs(form));
-    for (count, pair) in sent.enumerate() {
-        if count >= limits::PARAMETERS_MAX {
-            let most = limits::PARAMETERS_MAX;
-            let message = format!("more than {most} parameters: the rest stays in the original request only");
-            decoded.problems.push(Problem::new("too_many_parameters", message));
-            break;
-        }
-        let trace = place(dialect, endpoint, pair, &mut slots, &mut decoded.problems);
-        decoded.traces.push(trace);
+    for part in [inbound.query().unwrap_or_default(), form] {
+        split::pieces(dialect, endpoint, part, |piece| {
+            if decoded.traces.len() >= limits::PARAMETERS_MAX {
+                let most = limits::PARAMETERS_MAX;
+                let message =
+                    format!("more than {most} parameters: the rest stays in the original request only");
+                decoded.problems.push(Problem::new("too_many_parameters", message));
+                return false;
+            }
+            take(dialect, piece, &mut slots, &mut decoded);
+            true
+        });
     }
     read_values(&mut decoded, &slots, currency_of);
+    condition::check(&mut decoded);
     decoded
+}
+
+fn take<'r>(dialect: &Dialect, piece: Piece<'r>, slots: &mut Slots<'r>, decoded: &mut Decoded<'r, '_>) {
+    let trace = match piece {
+        Piece::Pair(pair) => {
+            let (parameter, outcome) = place(dialect, pair, slots, decoded);
+            Trace { raw: pair.raw, name: pair.name, value: pair.value, parameter, outcome }
+        }
+        Piece::Link(raw) => {
+            let message = "a second link is glued behind the first: it fills only what the first left out";
+            decoded.problems.push(Problem::new("glued_link", message));
+            Trace { raw, name: raw, value: None, parameter: None, outcome: Outcome::GluedLink }
+        }
+    };
+    decoded.traces.push(trace);
 }
 
 /// Finds the parameter that a pair is, and keeps its value for reading.
 fn place<'r>(
     dialect: &Dialect,
-    endpoint: &Endpoint,
     pair: Pair<'r>,
     slots: &mut Slots<'r>,
-    problems: &mut Vec<Problem>,
-) -> Trace<'r> {
-    let trace =
-        |parameter, outcome| Trace { raw: pair.raw, name: pair.name, value: pair.value, parameter, outcome };
-    let known = dialect.parameter(endpoint, pair.name).or_else(|| {
+    decoded: &mut Decoded<'r, '_>,
+) -> (Option<usize>, Outcome) {
+    let endpoint = decoded.endpoint;
+    let known = dialect.find_parameter(endpoint, pair.name).or_else(|| {
         let plain = query::decode(pair.name);
-        dialect.parameter(endpoint, plain.trim_ascii())
+        dialect.find_parameter(endpoint, plain.trim_ascii())
     });
-    let Some((place, parameter)) = known else { return trace(None, unknown(endpoint, pair, slots)) };
-    let field = match &parameter.meaning {
-        Meaning::Field(field) => *field,
-        Meaning::Dropped(_) => return trace(Some(place), Outcome::Dropped),
+    let parameter = known.and_then(|(place, _)| endpoint.parameters.get(place));
+    let (Some((place, number)), Some(parameter)) = (known, parameter) else {
+        return (None, unknown(endpoint, pair, slots));
     };
-    let value = pair.value.unwrap_or_default();
-    let Some(slot) = slots.raw.get_mut(place) else { return trace(None, Outcome::Passed) };
-    match *slot {
-        // An empty first occurrence is filled by a later one; the platform's help asks to fill it.
-        Some(first) if !first.is_empty() => {
-            if first != value && decides_money(field) {
-                let name = &parameter.name;
-                let message = format!("`{name}` stands twice with different values: the first counts");
-                problems.push(Problem::new(format!("conflicting_{}", field.name()), message));
-            }
-            trace(Some(place), Outcome::Repeated)
+    let Meaning::Field(field) = parameter.meaning else { return (Some(place), Outcome::Dropped) };
+    let sent = Sent { value: pair.value.unwrap_or_default(), trace: decoded.traces.len() };
+    let came = if sent.value.is_empty() { Outcome::Empty(field) } else { Outcome::Mapped(field) };
+    if let Some(number) = number {
+        let again = slots.members.iter().any(|(of, other, _)| (*of, *other) == (place, number));
+        if !again {
+            slots.members.push((place, number, sent));
         }
-        _ => {
-            *slot = Some(value);
-            if parameter.absorbs && value.contains(&b'?') {
-                slots.tail = Some((place, Vec::new()));
-            }
-            let empty = value.is_empty();
-            trace(Some(place), if empty { Outcome::Empty(field) } else { Outcome::Mapped(field) })
-        }
+        return (Some(place), if again { Outcome::Repeated } else { came });
     }
+    let Some(slot) = slots.single.get_mut(place) else { return (None, Outcome::Passed) };
+    // An empty first occurrence is filled by a later one; the platform's help asks to fill it.
+    if let Some(first) = slot.filter(|first| !first.value.is_empty()) {
+        if first.value != sent.value && decides_money(field) {
+            let name = &parameter.name;
+            let message = format!("`{name}` stands twice with different values: the first counts");
+            decoded.problems.push(Problem::new(format!("conflicting_{}", field.name()), message));
+        }
+        return (Some(place), Outcome::Repeated);
+    }
+    *slot = Some(sent);
+    if parameter.absorbs && sent.value.contains(&b'?') {
+        slots.tail = Some((place, Vec::new()));
+    }
+    (Some(place), came)
 }
 
 const fn decides_money(field: Field) -> bool {
@@ -172,34 +216,113 @@ fn unknown(endpoint: &Endpoint, pair: Pair<'_>, slots: &mut Slots<'_>) -> Outcom
     }
 }
 
-/// Reads every value into the event. The advertiser and the currency come first: amounts are typed by them.
+/// Reads every value into the event, in the endpoint's reading order.
 fn read_values(
     decoded: &mut Decoded<'_, '_>,
     slots: &Slots<'_>,
     currency_of: &dyn Fn(u64) -> Option<Currency>,
 ) {
     let endpoint = decoded.endpoint;
-    let rank = |parameter: &Parameter| match (&parameter.kind, &parameter.meaning) {
-        (Kind::Currency, _) => 0,
-        (_, Meaning::Field(Field::AdvertiserId)) => 1,
-        _ => 2,
-    };
-    let all = || endpoint.parameters.iter().enumerate();
-    let order = (0..3).flat_map(|wanted| all().filter(move |(_, parameter)| rank(parameter) == wanted));
-    for (place, parameter) in order {
+    for place in endpoint.reading_order.iter().copied() {
+        let Some(parameter) = endpoint.parameters.get(place) else { continue };
         let Meaning::Field(field) = parameter.meaning else { continue };
-        let raw = slots.raw.get(place).copied().flatten();
-        let tail = slots.tail.as_ref().filter(|(of, _)| *of == place).map(|(_, tail)| tail.as_slice());
-        let text = raw.map(|raw| with_tail(raw, tail));
-        let currency = assumed_currency(&decoded.event, currency_of);
-        let outcome = read_value(decoded, parameter, text.as_deref(), currency);
-        let has_money = field == Field::Amount && decoded.event.money(field).is_some();
-        note(decoded, place, outcome);
-        if has_money && decoded.event.get(Field::Currency).is_none() {
-            decoded.event.set(Field::Currency, Value::Text(currency.code().to_owned()));
-            let of = all().find(|(_, p)| p.kind == Kind::Currency).map(|(place, _)| place);
-            let outcome = Outcome::Defaulted(Field::Currency);
-            decoded.traces.push(Trace { raw: b"", name: b"", value: None, parameter: of, outcome });
+        if parameter.family.is_some() {
+            read_members(decoded, parameter, (place, field), slots);
+        }
+        let sent = slots.single.get(place).copied().flatten();
+        let of_request = Context { place, field, currency_of };
+        match sent {
+            Some(sent) => read_sent(decoded, parameter, &of_request, sent, slots),
+            None => absent(decoded, parameter, &of_request, None),
+        }
+    }
+}
+
+/// What reading a value needs beside its parameter.
+struct Context<'c> {
+    place: usize,
+    field: Field,
+    currency_of: &'c dyn Fn(u64) -> Option<Currency>,
+}
+
+fn read_sent(
+    decoded: &mut Decoded<'_, '_>,
+    parameter: &Parameter,
+    context: &Context<'_>,
+    sent: Sent<'_>,
+    slots: &Slots<'_>,
+) {
+    let Context { place, field, currency_of } = *context;
+    let tail = slots.tail.as_ref().filter(|(of, _)| *of == place).map(|(_, tail)| tail.as_slice());
+    let text = with_tail(sent.value, tail);
+    let money = parameter.kind == Kind::Money;
+    let currency = if money { assumed_currency(&decoded.event, currency_of) } else { Currency::USD };
+    let outcome = match value::read(parameter, field, &text, currency) {
+        Ok((None, _)) if value::read_rows(parameter, &mut decoded.event, &text) => Outcome::Mapped(field),
+        Ok((None, _)) => Outcome::Empty(field),
+        Ok((Some(value), problem)) => {
+            decoded.problems.extend(problem);
+            decoded.event.set(field, value);
+            Outcome::Mapped(field)
+        }
+        Err(problem) => {
+            decoded.problems.push(problem);
+            Outcome::Rejected
+        }
+    };
+    if let Some(trace) = decoded.traces.get_mut(sent.trace) {
+        trace.outcome = outcome;
+    }
+    if !matches!(outcome, Outcome::Mapped(_)) {
+        absent(decoded, parameter, context, Some(outcome));
+    } else if money && field == Field::Amount && decoded.event.get(Field::Currency).is_none() {
+        decoded.event.set(Field::Currency, Value::Text(currency.code().to_owned()));
+        let mut all = decoded.endpoint.parameters.iter();
+        let of = all.position(|parameter| parameter.kind == Kind::Currency);
+        defaulted(decoded, of, Field::Currency);
+    }
+}
+
+/// A field without a usable value: its default is taken, or its absence told if it is required.
+fn absent(
+    decoded: &mut Decoded<'_, '_>,
+    parameter: &Parameter,
+    context: &Context<'_>,
+    outcome: Option<Outcome>,
+) {
+    let field = context.field;
+    if let Some(default) = &parameter.default {
+        decoded.event.set(field, Value::Text(default.clone()));
+        defaulted(decoded, Some(context.place), field);
+    } else if parameter.required && outcome != Some(Outcome::Rejected) {
+        let name = &parameter.name;
+        let message = format!("`{name}` is missing or empty: it is {}", lower_first(field.meaning()));
+        decoded.problems.push(Problem::new(format!("missing_{}", field.name()), message));
+    }
+}
+
+fn defaulted(decoded: &mut Decoded<'_, '_>, parameter: Option<usize>, field: Field) {
+    let outcome = Outcome::Defaulted(field);
+    decoded.traces.push(Trace { raw: b"", name: b"", value: None, parameter, outcome });
+}
+
+/// Reads the members of a family, one behind the other.
+fn read_members(
+    decoded: &mut Decoded<'_, '_>,
+    parameter: &Parameter,
+    (place, field): (usize, Field),
+    slots: &Slots<'_>,
+) {
+    for (_, number, sent) in slots.members.iter().filter(|(of, ..)| *of == place) {
+        let text = query::text(sent.value);
+        let trimmed = text.trim();
+        if trimmed.is_empty() {
+            if let Some(trace) = decoded.traces.get_mut(sent.trace) {
+                trace.outcome = Outcome::Empty(field);
+            }
+        } else if !value::read_rows(parameter, &mut decoded.event, trimmed) {
+            let item = format!("{number}={}", value::shortened(parameter, trimmed));
+            decoded.event.push(field, item);
         }
     }
 }
@@ -209,56 +332,6 @@ fn with_tail<'r>(raw: &'r [u8], tail: Option<&[u8]>) -> Cow<'r, str> {
         Some(tail) if !tail.is_empty() => Cow::Owned(query::decode_text(&[raw, tail].concat())),
         _ => query::text(raw),
     }
-}
-
-/// Reads one value into the event; none if it was neither sent nor given a default.
-fn read_value(
-    decoded: &mut Decoded<'_, '_>,
-    parameter: &Parameter,
-    text: Option<&str>,
-    currency: Currency,
-) -> Option<Outcome> {
-    let Meaning::Field(field) = parameter.meaning else { return None };
-    let outcome = match text {
-        None => None,
-        Some(text) => Some(match value::read(parameter, field, text, currency) {
-            Ok((None, _)) => Outcome::Empty(field),
-            Ok((Some(value), problem)) => {
-                decoded.problems.extend(problem);
-                decoded.event.set(field, value);
-                Outcome::Mapped(field)
-            }
-            Err(problem) => {
-                decoded.problems.push(problem);
-                Outcome::Rejected
-            }
-        }),
-    };
-    let missing = !matches!(outcome, Some(Outcome::Mapped(_)));
-    if missing && let Some(default) = &parameter.default {
-        decoded.event.set(field, Value::Text(default.clone()));
-        if outcome == Some(Outcome::Rejected) {
-            let place = endpoint_place(decoded, parameter);
-            let outcome = Outcome::Defaulted(field);
-            decoded.traces.push(Trace { raw: b"", name: b"", value: None, parameter: place, outcome });
-            return Some(Outcome::Rejected);
-        }
-        return Some(Outcome::Defaulted(field));
-    }
-    if missing && parameter.required && outcome != Some(Outcome::Rejected) {
-        let name = &parameter.name;
-        let message = format!("`{name}` is missing or empty: it is {}", lower_first(field.meaning()));
-        decoded.problems.push(Problem::new(format!("missing_{}", field.name()), message));
-    }
-    outcome
-}
-
-fn endpoint_place(decoded: &Decoded<'_, '_>, parameter: &Parameter) -> Option<usize> {
-    decoded
-        .endpoint
-        .parameters
-        .iter()
-        .position(|known| known.line == parameter.line && known.name == parameter.name)
 }
 
 /// The currency that amounts are read in: the request's own, else the advertiser's, else the dollar that the
@@ -272,33 +345,6 @@ fn assumed_currency(event: &Event, currency_of: &dyn Fn(u64) -> Option<Currency>
 fn lower_first(sentence: &str) -> String {
     let mut letters = sentence.trim_end_matches('.').chars();
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
-}
-
-/// Writes an outcome into the trace of the pair that gave the value, or adds one for a default.
-fn note(decoded: &mut Decoded<'_, '_>, place: usize, outcome: Option<Outcome>) {
-    let Some(outcome) = outcome else { return };
-    let own = |trace: &&mut Trace<'_>| {
-        trace.parameter == Some(place) && matches!(trace.outcome, Outcome::Mapped(_))
-    };
-    match (
-        decoded.traces.iter_mut().filter(|trace| trace.value.is_some_and(|v| !v.is_empty())).find(own),
-        outcome,
-    ) {
-        (Some(trace), outcome) => trace.outcome = outcome,
-        (None, Outcome::Defaulted(_)) => {
-            decoded.traces.iter_mut().filter(|t| t.parameter == Some(place)).for_each(empty);
-            let trace = Trace { raw: b"", name: b"", value: None, parameter: Some(place), outcome };
-            decoded.traces.push(trace);
-        }
-        (None, _) => decoded.traces.iter_mut().filter(|t| t.parameter == Some(place)).for_each(empty),
-    }
-}
-
-/// A pair without a value says nothing about its field.
-fn empty(trace: &mut Trace<'_>) {
-    if let Outcome::Mapped(field) = trace.outcome {
-        trace.outcome = Outcome::Empty(field);
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 mod cookie;
 pub mod interface;
 mod load;
+mod parameter;
 mod table;
 mod vendor;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 pub(crate) use self::cookie::read_cookie;
 pub use self::cookie::{CookieForm, CookieRule, CookieSuffix, CookieValue};
+pub use self::parameter::{Condition, Family, Fault, Kind, Meaning, Parameter, PastLimit, RowColumns, Rule};
 
 use units::{Timestamp, limits};
 
@@ -51,6 +53,8 @@ pub struct Dialect {
     /// True if parameter names are matched with regard to letter case.
     exact_names: bool,
     strip_prefixes: Vec<String>,
+    /// True if a link of the platform inside a value begins a second request that was glued behind the first.
+    pub(crate) splits_glued_links: bool,
     placeholders: Vec<Placeholder>,
     hosts: table::Hosts,
     /// The domains that hosts share for their cookies, by host.
@@ -66,8 +70,12 @@ pub struct Endpoint {
     pub class: Class,
     /// The methods it takes.
     pub methods: Vec<Method>,
+    /// Its paths, as the file writes them.
+    pub paths: Vec<String>,
     /// Its parameters.
     pub parameters: Vec<Parameter>,
+    /// What must hold between them.
+    pub conditions: Vec<Condition>,
     /// What becomes of parameters that it does not list.
     pub unknown: Unknown,
     /// What becomes of the request.
@@ -97,66 +105,17 @@ pub struct Endpoint {
     /// The line it stands at.
     pub line: usize,
     names: table::Names,
+    /// Names that stand glued behind another value, in the bytes that they occur in.
+    pub(crate) glued: Vec<Glued>,
+    /// The places of the parameters in the order that they are read: what types the others comes first.
+    pub(crate) reading_order: Vec<usize>,
 }
 
-/// One parameter of an endpoint.
-#[derive(Clone, Debug)]
-pub struct Parameter {
-    /// Its name as documented.
-    pub name: String,
-    /// Other spellings that occur.
-    pub spellings: Vec<String>,
-    /// What it means, or why it is dropped.
-    pub meaning: Meaning,
-    /// How its value is written.
-    pub kind: Kind,
-    /// True if a request without it is incomplete.
-    pub required: bool,
-    /// The value that is taken where it is absent or not understood.
-    pub default: Option<String>,
-    /// The longest value, in characters.
-    pub limit: usize,
-    /// True if unknown parameters behind a raw question mark in its value belong to it.
-    pub absorbs: bool,
-    /// The line it stands at.
-    pub line: usize,
-}
-
-/// What a parameter means.
+/// A name that a decoder glues behind the value before it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Meaning {
-    /// A field of the event.
-    Field(Field),
-    /// Nothing that we keep, for this reason.
-    Dropped(String),
-}
-
-/// How a value is written.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Kind {
-    /// A bare decimal integer of at most ten digits.
-    Id,
-    /// Text.
-    Text,
-    /// An amount of money.
-    Money,
-    /// A currency code.
-    Currency,
-    /// Yes or no; the further spellings of each, in lower case.
-    Flag {
-        /// Further spellings of yes.
-        yes: Vec<String>,
-        /// Further spellings of no.
-        no: Vec<String>,
-    },
-    /// One of these words, in lower case.
-    Choice(Vec<String>),
-    /// Texts separated by commas.
-    List,
-    /// A URL, perhaps without scheme.
-    Url,
-    /// A click id of either platform or of ours.
-    ClickId,
+pub(crate) struct Glued {
+    /// The name's bytes once percent-decoded.
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// What becomes of parameters that an endpoint does not list.
@@ -403,12 +362,17 @@ impl Dialect {
 
     /// The parameter of `endpoint` that `name` spells, if it is one.
     pub fn parameter<'d>(&self, endpoint: &'d Endpoint, name: &[u8]) -> Option<(usize, &'d Parameter)> {
+        let (place, _) = self.find_parameter(endpoint, name)?;
+        endpoint.parameters.get(place).map(|parameter| (place, parameter))
+    }
+
+    /// The place of the parameter of `endpoint` that `name` spells, and its number if it is one of a family.
+    pub(crate) fn find_parameter(&self, endpoint: &Endpoint, name: &[u8]) -> Option<(usize, Option<u32>)> {
         let mut name = name;
         for prefix in &self.strip_prefixes {
             name = name.strip_prefix(prefix.as_bytes()).unwrap_or(name);
         }
-        let place = endpoint.names.find(name, self.exact_names)?;
-        endpoint.parameters.get(place).map(|parameter| (place, parameter))
+        endpoint.names.find(name, self.exact_names)
     }
 
     /// True if `value` identifies nothing: a template's placeholder, or a word that stands for none.

@@ -149,6 +149,13 @@ fields! {
     Comment "comment" "The merchant's own words about a transaction.",
     CommissionAmount "commission_amount" "A commission that overrides the programme's, as an amount.",
     Children "children" "Whether a change is meant for the transactions that follow the one that is named.",
+    AdvertiserPrimaryId "advertiser_primary_id" "The merchant's programme on the platform moved to.",
+    PublisherReference "publisher_reference" "The publisher's first reference, where the platform has several.",
+    PublisherReferences "publisher_references" "The publisher's further references, each as number=text.",
+    CustomValues "custom_values" "The merchant's own values, each as number=text.",
+    BrowserId "browser_id" "The platform's own id of a browser.",
+    IdentityHash "identity_hash" "A hash of what identifies a person across devices.",
+    ClickIdSource "click_id_source" "Where the sender found the click id.",
 }
 
 impl Field {
@@ -262,14 +269,37 @@ impl Event {
 }
 
 impl Event {
-    /// True if the basket's three lists have the same length and every article a name: only then can they be
-    /// read as rows.
-    pub fn basket_lines_up(&self) -> bool {
-        let skus = self.list(Field::BasketSkus);
-        let same = |field| self.list(field).len() == skus.len();
-        let named = skus.iter().all(|sku| !sku.is_empty());
-        named && same(Field::BasketPrices) && same(Field::BasketQuantities)
+    /// Appends `item` to the list in `field`.
+    pub fn push(&mut self, field: Field, item: String) {
+        let slot = self.values.iter_mut().find(|(name, _)| *name == field);
+        match slot.map(|(_, value)| value) {
+            Some(Value::List(items)) => items.push(item),
+            Some(other) => *other = Value::List(vec![item]),
+            None => self.values.push((field, Value::List(vec![item]))),
+        }
     }
+
+    /// True if the basket's three lists can be read as rows.
+    pub fn basket_lines_up(&self) -> bool {
+        self.lines_up(Field::BasketSkus, [Field::BasketPrices, Field::BasketQuantities])
+    }
+
+    /// True if the lists in `first` and `others` can be read as rows: they have the same length, every item of
+    /// the first is named, and every item of the others is a plain decimal number.
+    pub fn lines_up(&self, first: Field, others: impl IntoIterator<Item = Field>) -> bool {
+        let names = self.list(first);
+        let mut others = others.into_iter().map(|field| self.list(field));
+        let numbers = |items: &[String]| items.iter().all(|item| is_number(item));
+        names.iter().all(|name| !name.is_empty())
+            && others.all(|items| items.len() == names.len() && numbers(items))
+    }
+}
+
+/// True if `text` is digits with at most one decimal point.
+fn is_number(text: &str) -> bool {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let dots = text.bytes().filter(|byte| *byte == b'.').count();
+    digits > 0 && dots <= 1 && digits.saturating_add(dots) == text.len()
 }
 
 impl Serialize for Event {

@@ -35,6 +35,8 @@ pub struct Migration {
     pub sends: Vec<Send>,
     /// What stays with us.
     pub keeps: Vec<Keep>,
+    /// The commission groups that orders are told under.
+    pub groups: Vec<CommissionGroup>,
     /// The cookies on our hosts, old form first.
     pub cookies: Vec<CookieRule>,
 }
@@ -112,12 +114,20 @@ pub enum Origin {
     LandingWithClickId,
     /// The order reference; the event's identity where nothing identifies the order.
     OrderReference,
-    /// The whole amount under the default commission group.
+    /// The amount that the order's commission group asks for, which is the order's own for most.
+    ToldAmount,
+    /// The code of the order's commission group.
+    GroupCode,
+    /// That amount under that code, as the only part of the order.
     DefaultParts,
+    /// The marketing channel that won the order.
+    WinningChannel(Channels),
     /// The first voucher code.
     FirstVoucher,
     /// The basket, a row for each article; each row starts with this text.
     BasketRows(String),
+    /// The basket, a JSON object for each article.
+    BasketItems(ItemNames),
     /// 1 for a test, 0 for money.
     TestFlag,
     /// 0 for refused, 1 where the link says that it was given, else absent.
@@ -132,6 +142,39 @@ pub enum Origin {
     EventTime,
     /// When the event happened, as `2026-11-23T19:31:00`, in UTC.
     EventDateTime,
+}
+
+/// What tells which channel won an order where the merchant's own rule gives it to another one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Channels {
+    /// What is told where the order is ours.
+    pub own: String,
+    /// What is told where another channel won and its name is not known.
+    pub unnamed: String,
+}
+
+/// The names of an article's members in JSON.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ItemNames {
+    /// Each of these is the article's SKU: nothing else names it.
+    pub sku: Vec<String>,
+    /// The unit price.
+    pub price: String,
+    /// The quantity.
+    pub quantity: String,
+}
+
+/// A commission group that orders are told under.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CommissionGroup {
+    /// The kind of order that it is for; any other if it names none.
+    pub conversion_type: Option<String>,
+    /// Its code on the primary.
+    pub code: String,
+    /// The amount that is told instead of the order's own.
+    pub amount: Option<String>,
+    /// The line it stands at.
+    pub line: usize,
 }
 
 /// How the parameters of a request are written.
@@ -310,10 +353,28 @@ impl Migration {
         self.legacy.has_host(host)
     }
 
-    /// True if `id` has the shape of the primary's own click ids. Several joined by commas count.
+    /// True if `id` has the shape of the primary's own click ids, or is a list of ids joined by commas with at
+    /// least one of that shape.
     pub fn is_primary_click_id(&self, id: &str) -> bool {
         let shape = self.primary.click_id_shape;
-        shape.is_some_and(|shape| id.split(',').all(|part| shape.matches(part)))
+        shape.is_some_and(|shape| id.split(',').any(|part| shape.matches(part)))
+    }
+
+    /// The one of several click ids joined by commas that counts for an advertiser of the primary: its newest.
+    /// Where none is the advertiser's, the primary is left to judge what it was sent.
+    pub fn newest_click_id<'i>(&self, ids: &'i str, advertiser_primary_id: u64) -> &'i str {
+        let Some(shape) = self.primary.click_id_shape else { return ids };
+        let own = ids.split(',').filter_map(|id| Some((shape.read(id)?, id)));
+        let own = own.filter(|(parts, _)| parts.advertiser_id == Some(advertiser_primary_id));
+        own.max_by_key(|(parts, _)| parts.at).map_or(ids, |(_, id)| id)
+    }
+
+    /// The commission group that `event` is told under.
+    pub fn group(&self, event: &Event) -> Option<&CommissionGroup> {
+        let kind = event.text(Field::ConversionType);
+        let named =
+            self.groups.iter().find(|g| g.conversion_type.is_some() && g.conversion_type.as_deref() == kind);
+        named.or_else(|| self.groups.iter().find(|group| group.conversion_type.is_none()))
     }
 
     /// What one id tells by its shape alone, if that is the shape of the primary's own click ids.
@@ -401,7 +462,7 @@ impl Migration {
         orders: &[ConversionOrder<'_>],
     ) -> Result<Dispatch, EncodeError> {
         let send = self.change(operation).ok_or(EncodeError::NoRule(Class::Adjustment.name()))?;
-        encode::orders(send, orders)
+        encode::orders(self, send, orders)
     }
 
     /// What a platform's answer to a conversion means. `endpoint` is the one of the [`Dispatch`], or the
@@ -419,9 +480,13 @@ impl Origin {
             Self::PublisherPrimaryId => &[Field::PublisherId],
             Self::LandingWithClickId => &[Field::DestinationUrl],
             Self::OrderReference => &[Field::OrderReference],
-            Self::DefaultParts => &[Field::Amount],
+            Self::ToldAmount | Self::DefaultParts => &[Field::Amount, Field::ConversionType],
+            Self::GroupCode => &[Field::ConversionType],
+            Self::WinningChannel(_) => &[Field::AutoVoid, Field::Channel],
             Self::FirstVoucher => &[Field::VoucherCodes],
-            Self::BasketRows(_) => &[Field::BasketSkus, Field::BasketPrices, Field::BasketQuantities],
+            Self::BasketRows(_) | Self::BasketItems(_) => {
+                &[Field::BasketSkus, Field::BasketPrices, Field::BasketQuantities]
+            }
             Self::TestFlag => &[Field::TestMode],
             Self::ConsentFlag => &[Field::Consent],
             Self::PlatformClickId | Self::ClickId | Self::ClickTime => &[Field::ClickId],

@@ -21,7 +21,8 @@ pub fn pairs(query: &[u8]) -> impl Iterator<Item = Pair<'_>> {
     query.split(|byte| *byte == b'&').filter(|raw| !raw.is_empty()).map(pair)
 }
 
-fn pair(raw: &[u8]) -> Pair<'_> {
+/// One pair, split at its first `=`.
+pub(crate) fn pair(raw: &[u8]) -> Pair<'_> {
     match memchr::memchr(b'=', raw) {
         Some(place) => {
             let (name, rest) = raw.split_at_checked(place).unwrap_or((raw, &[]));
@@ -89,6 +90,16 @@ pub fn pass_into(target: &mut Vec<u8>, raw: &[u8]) {
             target.extend([b'%', hex(byte >> 4), hex(byte & 15)]);
         }
     }
+}
+
+/// The first byte of `raw`, percent-decoded, and what stands behind it.
+pub(crate) fn decode_byte(raw: &[u8]) -> Option<(u8, &[u8])> {
+    if let [b'%', high, low, behind @ ..] = raw
+        && let (Some(high), Some(low)) = (nibble(*high), nibble(*low))
+    {
+        return Some(((high << 4) | low, behind));
+    }
+    raw.split_first().map(|(first, behind)| (*first, behind))
 }
 
 const fn nibble(digit: u8) -> Option<u8> {

@@ -57,6 +57,12 @@ impl<'a> Source<'a> {
         self.mistakes.borrow_mut().push(mistake);
     }
 
+    /// Notes a mistake on a line that was told before.
+    pub fn mistake_on(&self, line: usize, message: impl Into<String>) {
+        let mistake = Mistake { file: self.file.to_owned(), line, message: message.into() };
+        self.mistakes.borrow_mut().push(mistake);
+    }
+
     /// The line of byte `offset`, from 1.
     pub fn line(&self, offset: usize) -> usize {
         let before = self.text.as_bytes().get(..offset.min(self.text.len())).unwrap_or_default();

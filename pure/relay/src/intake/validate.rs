@@ -1,6 +1,7 @@
 //! What is in the way of booking an event: every error, named.
 
 use attribution::Credit;
+use tracking::decode::holds;
 use tracking::directory::{Advertiser, Publisher};
 use tracking::{Field, Home, Value};
 
@@ -24,7 +25,7 @@ pub(super) fn validate(arrival: &Arrival<'_>, claims: &Claims) -> Vec<Reason> {
     let mut reasons = Vec::new();
     reasons.extend(advertiser(arrival, claims));
     reasons.extend(amount(arrival, claims));
-    reasons.extend(arrival.envelope.problems.iter().filter(|code| stops_money(code)).map(|code| {
+    reasons.extend(arrival.envelope.problems.iter().filter(|code| holds(code)).map(|code| {
         doubt(code, format!("the request says `{code}`: look at it, then redrive or discard the event"))
     }));
     if let Some(other) = &arrival.known.collides_with {
@@ -84,11 +85,6 @@ fn amount(arrival: &Arrival<'_>, claims: &Claims) -> Option<Reason> {
     } else {
         None
     }
-}
-
-/// A problem of the request that makes its money doubtful. Every other problem is kept as a flag.
-fn stops_money(code: &str) -> bool {
-    code.contains("amount") || code.contains("currency") || code.starts_with("conflicting")
 }
 
 /// What the new platform would need and the directory does not have. `credit` is what it is told of a

@@ -129,6 +129,12 @@ impl Context<'_> {
                     format!("{rule}: stands behind a raw question mark of the destination and belongs to it");
                 (Fate::Mapped, Some(Field::DestinationUrl.name().to_owned()), why)
             }
+            Outcome::GluedLink => {
+                let why = format!(
+                    "{rule}: a second link is glued behind the first; what it says stands in the rows below"
+                );
+                (Fate::Dropped, None, why)
+            }
             Outcome::Passed => self.passed(trace, rule),
             Outcome::Kept => (Fate::Dropped, None, format!("{rule}: {}", self.unknown_reason())),
             Outcome::Dropped => (Fate::Dropped, None, format!("{rule}: {}", self.drop_reason(trace))),

@@ -180,3 +180,200 @@ proptest! {
         decode(&dialect, endpoint, &inbound, &|_| None);
     }
 }
+
+/// A dialect whose conditions, types and repairs each stand in one line.
+const RULES: &str = r#"
+[dialect]
+name = "rules"
+title = "Rules"
+glued_links = "split"
+home_url = "https://rules.test/"
+
+[[hosts]]
+group = "main"
+names = ["rules.test"]
+
+[[endpoint]]
+name = "sale"
+class = "conversion"
+hosts = ["main"]
+paths = ["/s"]
+methods = ["GET"]
+unknown = "pass"
+parameters = [
+    { name = "id", field = "advertiser_id", type = "id", text_behind = "ignore" },
+    { name = "store", field = "store_id", type = "id" },
+    { name = "sum", field = "amount", type = "money" },
+    { name = "parts", field = "commission_parts", type = "text" },
+    { name = "cur", field = "currency", type = "currency", glued = ["¤cy"] },
+    { name = "ref", field = "order_reference", type = "text", email = "hash", limit = 40, past_limit = "hold" },
+    { name = "kind", field = "conversion_type", type = "choice", choices = ["sale", "lead"] },
+    { name = "mode", field = "click_id_mode", type = "text" },
+    { name = "click", field = "click_id", type = "click id", limit = 8, past_limit = "reject" },
+    { name = "new", field = "new_customer", type = "tri-state", yes = ["new"], no = ["back"] },
+    { name = "rate", field = "commission_percent", type = "percentage", invalid = "hold" },
+    { name = "lead", field = "lead_commission", type = "money" },
+    { name = "day", field = "transaction_date", type = "date" },
+    { name = "sig", field = "sender_signature", type = "hex", digits = 4 },
+    { name = "codes", field = "voucher_codes", type = "list", separator = ";" },
+    { name = "void", field = "auto_void", type = "flag" },
+    { name = "why", field = "reason", type = "text" },
+    { name = "skus", field = "basket_skus", type = "list" },
+    { name = "prices", field = "basket_prices", type = "list" },
+    { name = "mail", field = "identity_hash", type = "email" },
+    { name = "c{1..20}", field = "custom_values", type = "text", limit = 3 },
+]
+conditions = [
+    { parameter = "mode", only_with = "click", outcome = "reject" },
+    { parameter = "lead", only_when = "kind", is = ["lead"], outcome = "hold" },
+    { parameter = "store", required_when = "kind", is = ["lead"], outcome = "flag" },
+    { parameter = "rate", excludes = "lead", outcome = "flag" },
+    { parameter = "void", forced_by = "why", becomes = "true", outcome = "flag" },
+    { parameter = "day", required_with = "why", outcome = "flag" },
+    { parameter = "skus", rows_with = ["prices"], outcome = "flag", problem = "uneven_basket" },
+    { parameter = "parts", sums_to = "sum", outcome = "flag" },
+]
+"#;
+
+/// The event's fields and the problems' codes, for a request by the rules above.
+#[track_caller]
+fn by_rules(query: &[u8], expected: &str) {
+    let dialect = Dialect::load("rules.toml", RULES).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
+    let mut inbound = get("/s?");
+    inbound.target.extend(query);
+    let endpoint = dialect.recognise("rules.test", b"/s").unwrap();
+    let decoded = decode(&dialect, endpoint, &inbound, &|_| None);
+    let fields: Vec<String> =
+        decoded.event.fields().map(|(field, value)| format!("{}={}", field.name(), value.text())).collect();
+    let problems: Vec<&str> = decoded.problems.iter().map(|problem| problem.code.as_str()).collect();
+    let query = String::from_utf8_lossy(query);
+    assert_eq!(format!("{} | {}", fields.join(" "), problems.join(" ")), expected, "{query}");
+}
+
+#[test]
+fn types() {
+    for (query, expected) in [
+        ("id=789text", "advertiser_id=789 | text_behind_id"),
+        ("id=789%22]", "advertiser_id=789 | dirt_behind_id"),
+        ("id=text", " | invalid_advertiser_id"),
+        ("store=7text", " | invalid_store_id"),
+        ("new=NEW", "new_customer=true | "),
+        ("new=back", "new_customer=false | "),
+        ("new=unknown", " | "),
+        ("new=2", " | invalid_new_customer"),
+        ("rate=7.250%25", "commission_percent=7.25 | "),
+        ("rate=100", "commission_percent=100 | "),
+        ("rate=100.1", " | held_invalid_commission_percent"),
+        ("rate=ten", " | held_invalid_commission_percent"),
+        ("day=1/3/2021", "transaction_date=2021-01-03 | "),
+        ("day=yesterday", " | invalid_transaction_date"),
+        ("sig=00fA", "sender_signature=00fa | "),
+        ("sig=00f", " | invalid_sender_signature"),
+        ("codes=A;B,C;", "voucher_codes=A,B,C, | "),
+        ("ref=x%40y", "order_reference=x@y | "),
+        ("click=123456789", " | too_long_click_id"),
+        (
+            "ref=12345678901234567890123456789012345678901",
+            "order_reference=1234567890123456789012345678901234567890 | held_too_long_order_reference",
+        ),
+        ("c2=b&c20=long&c21=no&c02=no&c2=again", "custom_values=2=b,20=lon | "),
+        ("mail=a%40b.test", "identity_hash=d98fb7ed563d6a2727d2de61d3ec97db | "),
+    ] {
+        by_rules(query.as_bytes(), expected);
+    }
+}
+
+#[test]
+fn an_address_is_never_kept_and_is_one_text_everywhere() {
+    let hash = "identity_hash=d98fb7ed563d6a2727d2de61d3ec97db | ";
+    by_rules(b"mail=%20A@B.test", hash);
+    by_rules(b"ref=A@b.test", "order_reference=d98fb7ed563d6a2727d2de61d3ec97db | email_in_order_reference");
+}
+
+#[test]
+fn conditions() {
+    for (query, expected) in [
+        ("mode=6", " | unexpected_click_id_mode"),
+        ("mode=6&click=x", "click_id_mode=6 click_id=x | "),
+        ("lead=1&kind=lead&store=1", "store_id=1 conversion_type=lead lead_commission=1.00 | "),
+        ("lead=1&kind=sale", "conversion_type=sale lead_commission=1.00 | held_unexpected_lead_commission"),
+        ("kind=lead", "conversion_type=lead | missing_store_id"),
+        (
+            "rate=1&lead=1&kind=LEAD&store=2",
+            "store_id=2 conversion_type=lead commission_percent=1 lead_commission=1.00 | excluded_commission_percent",
+        ),
+        (
+            "why=late&day=2021-01-03",
+            "transaction_date=2021-01-03 reason=late auto_void=true | forced_auto_void",
+        ),
+        ("why=late&day=2021-01-03&void=1", "transaction_date=2021-01-03 auto_void=true reason=late | "),
+        ("why=late&void=0", "auto_void=true reason=late | forced_auto_void missing_transaction_date"),
+        ("skus=a,b&prices=1,2.50", "basket_skus=a,b basket_prices=1,2.50 | "),
+        ("skus=a,b&prices=1", "basket_skus=a,b basket_prices=1 | uneven_basket"),
+        ("skus=a,&prices=1,2", "basket_skus=a, basket_prices=1,2 | uneven_basket"),
+        ("skus=a,b&prices=1,x", "basket_skus=a,b basket_prices=1,x | uneven_basket"),
+        ("prices=1", "basket_prices=1 | uneven_basket"),
+        ("sum=3&parts=A:1|B:2.00", "amount=3.00 currency=USD commission_parts=A:1|B:2.00 | "),
+        (
+            "sum=3&parts=A:1|B:2.01",
+            "amount=3.00 currency=USD commission_parts=A:1|B:2.01 | wrong_sum_commission_parts",
+        ),
+    ] {
+        by_rules(query.as_bytes(), expected);
+    }
+}
+
+#[test]
+fn what_is_glued_is_taken_apart() {
+    let glued = "currency=EUR amount=10.00 | ";
+    for query in [
+        &b"sum=10.00\xc2\xa4cy=EUR"[..],
+        b"sum=10.00\xa4cy=EUR",
+        b"sum=10.00%C2%A4cy=EUR",
+        b"sum=10.00%c2%a4CY=EUR",
+        b"sum=10.00%A4cy=EUR",
+        b"sum=10.00&%C2%A4cy=EUR",
+        b"sum=10.00&\xa4cy=EUR",
+    ] {
+        by_rules(query, glued);
+    }
+    by_rules(b"ref=a%C2%A4cyb", "order_reference=a\u{a4}cyb | ");
+    by_rules(
+        b"ref=0https://rules.test/s?id=7&store=8&ref=9",
+        "advertiser_id=7 store_id=8 order_reference=0 | glued_link conflicting_order_reference",
+    );
+    by_rules(b"id=7http://RULES.test:80/s", "advertiser_id=7 | glued_link");
+    by_rules(b"ref=0https://other.test/s?id=7", "order_reference=0https://other.test/s?id=7 | ");
+}
+
+#[test]
+fn every_mistake_of_conditions_and_types_is_told_with_its_line() {
+    let from = "{ parameter = \"mode\", only_with = \"click\", outcome = \"reject\" },";
+    for (to, told) in [
+        ("{ parameter = \"mode\", only_with = \"clik\", outcome = \"flag\" },", "did you mean `click`"),
+        ("{ parameter = \"mode\", outcome = \"flag\" },", "exactly one of"),
+        ("{ parameter = \"mode\", only_with = \"click\" },", "`outcome` is missing"),
+        ("{ parameter = \"mode\", only_when = \"kind\", outcome = \"flag\" },", "`is` is missing"),
+        (
+            "{ parameter = \"mode\", only_with = \"kind\", is = [\"a\"], outcome = \"flag\" },",
+            "ask for words",
+        ),
+        ("{ parameter = \"mode\", forced_by = \"kind\", outcome = \"flag\" },", "stand together"),
+        ("{ parameter = \"mode\", only_with = \"click\", outcome = \"shout\" },", "not a known outcome"),
+    ] {
+        let line = RULES.lines().position(|line| line.contains(from)).unwrap() + 1;
+        let mistakes = Dialect::load("rules.toml", &RULES.replace(from, to)).unwrap_err();
+        let found = mistakes.iter().any(|mistake| mistake.line == line && mistake.message.contains(told));
+        assert!(found, "{told}: {mistakes:#?}");
+    }
+    for (from, to, told) in [
+        ("c{1..20}", "c{1-20}", "a family of parameters is written"),
+        ("field = \"custom_values\"", "field = \"channel\"", "a family needs one of"),
+        ("glued = [\"¤cy\"]", "glued = [\"cy\"]", "no ASCII letter"),
+        ("separator = \";\"", "separator = \";;\"", "a single letter"),
+        ("{ name = \"why\", ", "{ name = \"void\", ", "stands twice"),
+    ] {
+        let mistakes = Dialect::load("rules.toml", &RULES.replacen(from, to, 1)).unwrap_err();
+        assert!(mistakes.iter().any(|mistake| mistake.message.contains(told)), "{told}: {mistakes:#?}");
+    }
+}

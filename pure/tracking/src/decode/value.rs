@@ -1,10 +1,11 @@
 //! Reading one value, by its kind. What cannot be read is a problem, never a guess and never a zero.
 
+use sha2::{Digest, Sha256};
 use units::{Currency, Money};
 
-use super::Problem;
-use crate::dialect::{Kind, Parameter};
-use crate::event::{Field, Value};
+use super::{Problem, date};
+use crate::dialect::{Fault, Kind, Parameter, PastLimit, RowColumns};
+use crate::event::{Event, Field, Value};
 
 /// A value that was read (none if it is empty), perhaps with something to remark.
 pub(super) type Read = (Option<Value>, Option<Problem>);
@@ -25,13 +26,21 @@ pub(super) fn read(
     }
     match &parameter.kind {
         Kind::Id => id(parameter, field, trimmed),
-        Kind::Text => Ok(limited(parameter, field, trimmed)),
+        Kind::Text => written(parameter, field, trimmed),
         Kind::Money => money(parameter, field, trimmed, currency),
+        Kind::Percentage => percentage(parameter, field, trimmed),
         Kind::Currency => currency_code(parameter, trimmed),
-        Kind::Flag { yes, no } => flag(parameter, field, trimmed, yes, no),
+        Kind::Flag { yes, no, unknown } => flag(parameter, field, trimmed, (yes, no, unknown)),
         Kind::Choice(words) => choice(parameter, field, trimmed, words),
-        Kind::List => Ok(list(trimmed)),
-        Kind::Url => Ok((Some(Value::Text(trimmed.to_owned())), None)),
+        Kind::List(separator) => Ok(list(trimmed, *separator)),
+        // Rows go into three fields: see `read_rows`.
+        Kind::Row(_) => Ok((None, None)),
+        Kind::Date => date::read(trimmed)
+            .map(|date| (Some(Value::Text(date)), None))
+            .ok_or_else(|| invalid(parameter, field, "a day, as 12/31/2026 or 2026-12-31", trimmed)),
+        Kind::Hex(digits) => hex(parameter, field, trimmed, *digits),
+        Kind::Email => plain(Value::Text(hidden(trimmed))),
+        Kind::Url => limited(parameter, field, trimmed),
         Kind::ClickId => click_id(parameter, field, trimmed),
     }
 }
@@ -42,7 +51,9 @@ fn plain(value: Value) -> Result<Read, Problem> {
 
 fn invalid(parameter: &Parameter, field: Field, wanted: &str, text: &str) -> Problem {
     let (name, shown) = (&parameter.name, shown(text));
-    Problem::new(format!("invalid_{}", field.name()), format!("`{name}` is `{shown}`: {wanted} is expected"))
+    let held = if parameter.invalid == Fault::Hold { "held_" } else { "" };
+    let message = format!("`{name}` is `{shown}`: {wanted} is expected");
+    Problem::new(format!("{held}invalid_{}", field.name()), message)
 }
 
 /// The beginning of a text, short enough for a message.
@@ -54,35 +65,103 @@ fn shown(text: &str) -> String {
     short
 }
 
-/// Digits; what is glued behind them and is no letter or digit (quotes, brackets, spaces) is dirt.
+/// Digits; what is glued behind them and is no letter or digit (quotes, brackets, spaces) is dirt, and other
+/// text as well where the dialect says so.
 fn id(parameter: &Parameter, field: Field, text: &str) -> Result<Read, Problem> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, behind) = text.split_at_checked(digits).unwrap_or(("", text));
     let glued = behind.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '+'));
-    let read = number.parse::<u64>().ok().filter(|_| digits <= ID_DIGITS_MAX && !glued);
+    let readable = digits <= ID_DIGITS_MAX && (parameter.ignores_text || !glued);
+    let read = number.parse::<u64>().ok().filter(|_| readable);
     let Some(id) = read else { return Err(invalid(parameter, field, "an id of 1 to 10 digits", text)) };
     let name = &parameter.name;
     let dirt = (!behind.is_empty()).then(|| {
         let message = format!("`{name}` has `{}` behind the id, which is ignored", shown(behind));
-        Problem::new("dirt_behind_id", message)
+        Problem::new(if glued { "text_behind_id" } else { "dirt_behind_id" }, message)
     });
     Ok((Some(Value::Id(id)), dirt))
 }
 
-fn limited(parameter: &Parameter, field: Field, text: &str) -> Read {
-    if text.chars().count() <= parameter.limit {
-        return (Some(Value::Text(text.to_owned())), None);
+/// Text, within its limit, and without an e-mail address where the dialect hides those.
+fn written(parameter: &Parameter, field: Field, text: &str) -> Result<Read, Problem> {
+    if parameter.hides_email && text.contains('@') && text.split_whitespace().any(is_email) {
+        let message = format!("`{}` is an e-mail address: only its hash is kept", parameter.name);
+        let problem = Problem::new(format!("email_in_{}", field.name()), message);
+        return Ok((Some(Value::Text(hidden(text))), Some(problem)));
+    }
+    limited(parameter, field, text)
+}
+
+fn limited(parameter: &Parameter, field: Field, text: &str) -> Result<Read, Problem> {
+    // No text has more characters than bytes.
+    if text.len() <= parameter.limit || text.chars().count() <= parameter.limit {
+        return plain(Value::Text(text.to_owned()));
     }
     let (name, limit) = (&parameter.name, parameter.limit);
-    let message = format!("`{name}` is longer than {limit} characters and was cut there");
-    let cut = text.chars().take(limit).collect();
-    (Some(Value::Text(cut)), Some(Problem::new(format!("too_long_{}", field.name()), message)))
+    let problem = |held: &str, end: &str| {
+        let message = format!("`{name}` is longer than {limit} characters and was {end}");
+        Problem::new(format!("{held}too_long_{}", field.name()), message)
+    };
+    let cut = || Some(Value::Text(shortened(parameter, text)));
+    match parameter.past_limit {
+        PastLimit::Cut => Ok((cut(), Some(problem("", "cut there")))),
+        PastLimit::Hold => Ok((cut(), Some(problem("held_", "cut there")))),
+        PastLimit::Reject => Err(problem("", "not taken")),
+    }
+}
+
+/// The text up to the parameter's limit.
+pub(super) fn shortened(parameter: &Parameter, text: &str) -> String {
+    text.chars().take(parameter.limit).collect()
+}
+
+/// True if a word can be an e-mail address: something before the sign, and a name with a dot behind it.
+fn is_email(word: &str) -> bool {
+    let word = word.trim_matches(['<', '>', '"', '\'', ',', ';']);
+    let Some((local, domain)) = word.split_once('@') else { return false };
+    let letters = domain.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-'));
+    let ends = domain.rsplit_once('.').is_some_and(|(first, last)| !first.is_empty() && last.len() > 1);
+    !local.is_empty() && letters && ends
+}
+
+/// What stands for a text that must not be kept: the first half of its SHA-256 in hexadecimal digits, in
+/// lower case and without blanks around it, so that one address is one text everywhere.
+fn hidden(text: &str) -> String {
+    let digest = Sha256::digest(text.trim().to_lowercase());
+    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn hex(parameter: &Parameter, field: Field, text: &str, digits: Option<usize>) -> Result<Read, Problem> {
+    let all = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if all && digits.is_none_or(|digits| digits == text.len()) && text.len() <= parameter.limit {
+        return plain(Value::Text(text.to_ascii_lowercase()));
+    }
+    let wanted =
+        digits.map_or("hexadecimal digits".to_owned(), |count| format!("{count} hexadecimal digits"));
+    Err(invalid(parameter, field, &wanted, text))
+}
+
+/// A share of a hundred as a decimal text without its sign: `7.25`.
+fn percentage(parameter: &Parameter, field: Field, text: &str) -> Result<Read, Problem> {
+    let bare = text.trim_end_matches('%').trim_end();
+    let (whole, fraction) = bare.split_once('.').unwrap_or((bare, ""));
+    let digits = |part: &str| part.len() <= 6 && part.bytes().all(|byte| byte.is_ascii_digit());
+    let number =
+        whole.parse::<u32>().ok().filter(|number| digits(whole) && digits(fraction) && *number <= 100);
+    let fraction = fraction.trim_end_matches('0');
+    match number {
+        Some(100) if !fraction.is_empty() => Err(invalid(parameter, field, "a share of a hundred", text)),
+        Some(number) if fraction.is_empty() => plain(Value::Text(number.to_string())),
+        Some(number) => plain(Value::Text(format!("{number}.{fraction}"))),
+        None => Err(invalid(parameter, field, "a share of a hundred", text)),
+    }
 }
 
 fn money(parameter: &Parameter, field: Field, text: &str, currency: Currency) -> Result<Read, Problem> {
     let money = Money::parse(text, currency);
     money.map(|money| (Some(Value::Money(money)), None)).map_err(|error| {
-        Problem::new(format!("invalid_{}", field.name()), format!("`{}`: {error}", parameter.name))
+        let held = if parameter.invalid == Fault::Hold { "held_" } else { "" };
+        Problem::new(format!("{held}invalid_{}", field.name()), format!("`{}`: {error}", parameter.name))
     })
 }
 
@@ -98,14 +177,15 @@ fn flag(
     parameter: &Parameter,
     field: Field,
     text: &str,
-    yes: &[String],
-    no: &[String],
+    (yes, no, unknown): (&[String], &[String], &[String]),
 ) -> Result<Read, Problem> {
     let is = |word: &str| is_word(text, word);
     if ["1", "true", "yes"].into_iter().chain(yes.iter().map(String::as_str)).any(is) {
         plain(Value::Flag(true))
     } else if ["0", "false", "no"].into_iter().chain(no.iter().map(String::as_str)).any(is) {
         plain(Value::Flag(false))
+    } else if unknown.iter().any(|word| is(word)) {
+        Ok((None, None))
     } else {
         Err(invalid(parameter, field, "1 or 0", text))
     }
@@ -123,16 +203,38 @@ fn is_word(text: &str, word: &str) -> bool {
     text.eq_ignore_ascii_case(word) || (!text.is_ascii() && text.to_lowercase() == word)
 }
 
-fn list(text: &str) -> Read {
-    let mut items = Vec::with_capacity(text.split(',').count());
-    items.extend(text.split(',').map(|item| item.trim().to_owned()));
+fn list(text: &str, separator: char) -> Read {
+    let mut items = Vec::with_capacity(text.split(separator).count());
+    items.extend(text.split(separator).map(|item| item.trim().to_owned()));
     (Some(Value::List(items)), None)
+}
+
+/// Adds the rows of a basket in `text`, one a line, to the event's three lists. False if the parameter holds no
+/// rows, or none is there.
+pub(super) fn read_rows(parameter: &Parameter, event: &mut Event, text: &str) -> bool {
+    let Kind::Row(columns) = &parameter.kind else { return false };
+    let before = event.list(Field::BasketSkus).len();
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        let parts: Vec<&str> = line.split(columns.separator).map(str::trim).collect();
+        let column = |place: usize| parts.get(place).copied().unwrap_or_default().to_owned();
+        event.push(Field::BasketSkus, row_sku(columns, line).unwrap_or_default());
+        event.push(Field::BasketPrices, column(columns.price));
+        event.push(Field::BasketQuantities, column(columns.quantity));
+    }
+    event.list(Field::BasketSkus).len() > before
+}
+
+/// What names the article of a row.
+fn row_sku(columns: &RowColumns, row: &str) -> Option<String> {
+    let column = |place: usize| row.split(columns.separator).nth(place).map(str::trim);
+    let named = [column(columns.sku), column(columns.otherwise)].into_iter().flatten();
+    named.filter(|name| !name.is_empty()).map(str::to_owned).next()
 }
 
 fn click_id(parameter: &Parameter, field: Field, text: &str) -> Result<Read, Problem> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ',');
     if text.chars().all(allowed) {
-        Ok(limited(parameter, field, text))
+        limited(parameter, field, text)
     } else {
         Err(invalid(parameter, field, "a click id of letters, digits and `_`", text))
     }

@@ -1,6 +1,7 @@
 //! From a dialect file to a [`Dialect`].
 
 mod pages;
+mod parameter;
 mod statics;
 
 use std::sync::Arc;
@@ -10,14 +11,21 @@ use super::interface::{Operation, Variants, read_interface};
 use super::table::{Hosts, Names, Route};
 use super::vendor;
 use super::{
-    AnswerBody, AnswerRule, ClickIdShape, Dialect, Endpoint, Handling, Kind, Meaning, Parameter, Placeholder,
-    Probe, ReplyKind, Unknown, VALUE_CHARS_MAX,
+    AnswerBody, AnswerRule, ClickIdShape, Dialect, Endpoint, Glued, Handling, Kind, Meaning, Parameter,
+    Placeholder, Probe, ReplyKind, Unknown,
 };
 use crate::event::{Class, Field};
 use crate::source::{Mistake, Section, Source, unknown_word};
 use crate::wire::{Method, Verdict};
 
-type Group = (String, Vec<Parameter>);
+use self::parameter::{Written, read_condition, read_parameter, resolve};
+
+/// Parameters that endpoints include, with what must hold between them.
+struct Group {
+    name: String,
+    list: Vec<Parameter>,
+    conditions: Vec<Written>,
+}
 
 pub(super) fn load(file: &str, text: &str) -> Result<Dialect, Vec<Mistake>> {
     let source = Source::new(file, text);
@@ -33,6 +41,7 @@ struct Head {
     home_url: String,
     exact_names: bool,
     strip_prefixes: Vec<String>,
+    splits_glued_links: bool,
     placeholders: Vec<Placeholder>,
 }
 
@@ -48,7 +57,12 @@ fn read_dialect(file: &str, root: &Section<'_, '_>) -> Dialect {
     let opt_out = root.section("opt_out", pages::read_opt_out).flatten();
     let script_page = root.section("script_page", pages::read_script_page).flatten();
     let groups: Vec<Group> = root.sections("parameters", |section| {
-        (section.required_text("group"), section.sections("list", read_parameter))
+        section.text("source");
+        Group {
+            name: section.required_text("group"),
+            list: section.sections("list", read_parameter),
+            conditions: section.sections("conditions", read_condition).into_iter().flatten().collect(),
+        }
     });
     let mut cookie_domains = Vec::new();
     let host_groups = root.sections("hosts", |section| {
@@ -80,6 +94,7 @@ fn read_dialect(file: &str, root: &Section<'_, '_>) -> Dialect {
         script_page,
         exact_names: head.exact_names,
         strip_prefixes: head.strip_prefixes,
+        splits_glued_links: head.splits_glued_links,
         placeholders: head.placeholders,
         hosts,
         cookie_domains,
@@ -107,6 +122,7 @@ fn read_head(section: &Section<'_, '_>) -> Head {
         home_url: section.required_text("home_url"),
         exact_names: exact.unwrap_or(false),
         strip_prefixes: section.texts("strip_name_prefixes"),
+        splits_glued_links: section.choice("glued_links", &["split"], |_| Some(())).is_some(),
         placeholders: placeholders.into_iter().flatten().collect(),
     }
 }
@@ -225,27 +241,20 @@ fn join_variants(root: &Section<'_, '_>, endpoints: &mut [Endpoint], variants: &
 
 fn read_endpoint(section: &Section<'_, '_>, groups: &[Group], host_groups: &[(String, Vec<String>)]) -> Read {
     section.text("source");
-    let mut parameters = section.sections("parameters", read_parameter);
-    for wanted in section.texts("include") {
-        match groups.iter().find(|(name, _)| *name == wanted) {
-            Some((_, list)) => parameters.extend(list.iter().cloned()),
-            None => {
-                section.mistake_at("include", unknown_word("parameter group", &wanted, &names_of(groups)))
-            }
-        }
-    }
-    note_double_parameters(section, &parameters);
-    let spellings = parameters.iter().enumerate().flat_map(|(place, parameter)| {
-        let all = core::iter::once(&parameter.name).chain(&parameter.spellings);
-        all.map(move |name| (name.clone(), place)).collect::<Vec<_>>()
-    });
-    let names = Names::new(spellings);
+    let (parameters, written) = read_parameters(section, groups);
+    let resolved = written.into_iter().filter_map(|written| resolve(section, written, &parameters));
+    let conditions = resolved.collect();
+    let names = Names::new(&parameters);
+    let glued = glued_names(&parameters);
+    let reading_order = reading_order(&parameters);
     let class_names = Class::ALL.map(Class::name);
     let endpoint = Endpoint {
         name: section.required_text("name"),
         class: section.choice("class", &class_names, Class::parse).unwrap_or(Class::Other),
         methods: read_methods(section),
+        paths: section.texts("paths"),
         parameters,
+        conditions,
         unknown: read_unknown(section),
         handling: read_handling(section),
         all_cookies: read_all_cookies(section),
@@ -264,10 +273,51 @@ fn read_endpoint(section: &Section<'_, '_>, groups: &[Group], host_groups: &[(St
         },
         line: section.line(),
         names,
+        glued,
+        reading_order,
     };
     let variant = read_variant(section);
     let routes = if variant.is_some() { Vec::new() } else { read_routes(section, host_groups) };
     Read { endpoint, routes, variant }
+}
+
+/// The endpoint's own parameters and those of the groups that it includes.
+fn read_parameters(section: &Section<'_, '_>, groups: &[Group]) -> (Vec<Parameter>, Vec<Written>) {
+    let mut parameters = section.sections("parameters", read_parameter);
+    let own = section.sections("conditions", read_condition);
+    let mut conditions: Vec<Written> = own.into_iter().flatten().collect();
+    for wanted in section.texts("include") {
+        if let Some(group) = groups.iter().find(|group| group.name == wanted) {
+            parameters.extend(group.list.iter().cloned());
+            conditions.extend(group.conditions.iter().cloned());
+        } else {
+            let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+            section.mistake_at("include", unknown_word("parameter group", &wanted, &names));
+        }
+    }
+    note_double_parameters(section, &parameters);
+    (parameters, conditions)
+}
+
+/// The currency and the advertiser first: amounts are typed by them.
+fn reading_order(parameters: &[Parameter]) -> Vec<usize> {
+    let rank = |parameter: &Parameter| match (&parameter.kind, &parameter.meaning) {
+        (Kind::Currency, _) => 0,
+        (_, Meaning::Field(Field::AdvertiserId)) => 1,
+        _ => 2,
+    };
+    let mut order: Vec<usize> = (0..parameters.len()).collect();
+    order.sort_by_key(|place| parameters.get(*place).map_or(2, rank));
+    order
+}
+
+/// A glued name in the bytes of both code pages that old senders use.
+fn glued_names(parameters: &[Parameter]) -> Vec<Glued> {
+    let latin =
+        |name: &str| name.chars().map(|letter| u8::try_from(letter).ok()).collect::<Option<Vec<u8>>>();
+    let both = |name: &String| [Some(name.clone().into_bytes()), latin(name)];
+    let all = parameters.iter().flat_map(|parameter| &parameter.glued).flat_map(both);
+    all.flatten().map(|bytes| Glued { bytes }).collect()
 }
 
 fn names_of<T>(rows: &[(String, T)]) -> Vec<&str> {
@@ -275,10 +325,13 @@ fn names_of<T>(rows: &[(String, T)]) -> Vec<&str> {
 }
 
 fn note_double_parameters(section: &Section<'_, '_>, parameters: &[Parameter]) {
-    for (place, parameter) in parameters.iter().enumerate() {
-        let twice = |other: &Parameter| other.name.eq_ignore_ascii_case(&parameter.name);
-        if parameters.iter().take(place).any(twice) {
-            section.mistake(format!("parameter `{}` stands twice in this endpoint", parameter.name));
+    let mut seen: Vec<&str> = Vec::new();
+    for parameter in parameters {
+        for name in core::iter::once(&parameter.name).chain(&parameter.spellings) {
+            if seen.iter().any(|other| other.eq_ignore_ascii_case(name)) {
+                section.mistake(format!("parameter `{name}` stands twice in this endpoint"));
+            }
+            seen.push(name);
         }
     }
 }
@@ -399,51 +452,4 @@ fn read_answer(section: &Section<'_, '_>) -> AnswerRule {
 fn read_field(section: &Section<'_, '_>, key: &'static str) -> Option<Field> {
     let names: Vec<&str> = Field::ALL.iter().map(|field| field.name()).collect();
     section.choice(key, &names, Field::parse)
-}
-
-fn read_parameter(section: &Section<'_, '_>) -> Parameter {
-    section.text("why");
-    let field = read_field(section, "field");
-    let meaning = match (field, section.text("drop")) {
-        (Some(field), None) => Meaning::Field(field),
-        (None, Some(why)) => Meaning::Dropped(why),
-        _ => {
-            section.mistake("a parameter has either `field` or `drop` with the reason");
-            Meaning::Dropped("not declared".to_owned())
-        }
-    };
-    let limit = section.number("limit").and_then(|limit| usize::try_from(limit).ok());
-    Parameter {
-        name: section.required_text("name"),
-        spellings: section.texts("spellings"),
-        kind: read_kind(section, &meaning),
-        meaning,
-        required: section.flag("required"),
-        default: section.text("default"),
-        limit: limit.unwrap_or(VALUE_CHARS_MAX),
-        absorbs: section.flag("absorbs"),
-        line: section.line(),
-    }
-}
-
-fn read_kind(section: &Section<'_, '_>, meaning: &Meaning) -> Kind {
-    let names = ["id", "text", "money", "currency", "flag", "choice", "list", "url", "click id"];
-    let (yes, no) = (section.texts("yes"), section.texts("no"));
-    let choices = section.texts("choices");
-    let kind = section.choice("type", &names, |name| match name {
-        "id" => Some(Kind::Id),
-        "text" => Some(Kind::Text),
-        "money" => Some(Kind::Money),
-        "currency" => Some(Kind::Currency),
-        "flag" => Some(Kind::Flag { yes: yes.clone(), no: no.clone() }),
-        "choice" => Some(Kind::Choice(choices.clone())),
-        "list" => Some(Kind::List),
-        "url" => Some(Kind::Url),
-        "click id" => Some(Kind::ClickId),
-        _ => None,
-    });
-    if kind.is_none() && matches!(meaning, Meaning::Field(_)) {
-        section.mistake("`type` is missing: a field's value has one");
-    }
-    kind.unwrap_or(Kind::Text)
 }

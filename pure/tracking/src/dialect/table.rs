@@ -3,6 +3,8 @@
 //! A hash only leads to a candidate; the name is compared once before it counts, so that a collision
 //! chosen by a client finds nothing.
 
+use super::{Family, Parameter};
+
 /// Hosts, and the endpoints behind them.
 #[derive(Debug, Default)]
 pub(super) struct Hosts {
@@ -79,23 +81,50 @@ impl Hosts {
 
 /// The names of an endpoint's parameters.
 #[derive(Debug, Default)]
-pub(super) struct Names(Vec<(u64, String, usize)>);
+pub(super) struct Names {
+    /// By hash; the name's bytes, and the place of its parameter.
+    single: Vec<(u64, Vec<u8>, usize)>,
+    families: Vec<(Family, usize)>,
+}
 
 impl Names {
-    pub(super) fn new(names: impl Iterator<Item = (String, usize)>) -> Self {
-        let mut rows: Vec<_> = names.map(|(name, place)| (hash(0, name.as_bytes()), name, place)).collect();
-        rows.sort();
-        Self(rows)
+    pub(super) fn new(parameters: &[Parameter]) -> Self {
+        let mut names = Self::default();
+        for (place, parameter) in parameters.iter().enumerate() {
+            match &parameter.family {
+                Some(family) => names.families.push((family.clone(), place)),
+                None => names.add(&parameter.name, place),
+            }
+            for name in parameter.spellings.iter().chain(&parameter.glued) {
+                match Family::parse(name) {
+                    Some(family) => names.families.push((family, place)),
+                    None => names.add(name, place),
+                }
+            }
+        }
+        names.single.sort();
+        names
     }
 
-    pub(super) fn find(&self, name: &[u8], exact: bool) -> Option<usize> {
+    fn add(&mut self, name: &str, place: usize) {
+        let latin = name.chars().map(|letter| u8::try_from(letter).ok()).collect::<Option<Vec<u8>>>();
+        for bytes in
+            [Some(name.as_bytes().to_vec()), latin.filter(|_| !name.is_ascii())].into_iter().flatten()
+        {
+            self.single.push((hash(0, &bytes), bytes, place));
+        }
+    }
+
+    /// The place of the parameter called `name`, and its number if it is one of a family.
+    pub(super) fn find(&self, name: &[u8], exact: bool) -> Option<(usize, Option<u32>)> {
         let wanted = hash(0, name);
-        let first = self.0.partition_point(|(hash, ..)| *hash < wanted);
-        let found = self.0.get(first..).unwrap_or_default().iter().take_while(|(hash, ..)| *hash == wanted);
-        let same = |known: &str| {
-            if exact { known.as_bytes() == name } else { known.as_bytes().eq_ignore_ascii_case(name) }
-        };
-        found.filter(|(_, known, _)| same(known)).map(|(.., place)| *place).next()
+        let first = self.single.partition_point(|(hash, ..)| *hash < wanted);
+        let found = self.single.get(first..).unwrap_or_default().iter();
+        let same = |known: &[u8]| if exact { known == name } else { known.eq_ignore_ascii_case(name) };
+        let mut found = found.take_while(|(hash, ..)| *hash == wanted).filter(|(_, known, _)| same(known));
+        let member = |(family, place): &(Family, usize)| Some((*place, Some(family.member(name, exact)?)));
+        let single = found.next().map(|(.., place)| (*place, None));
+        single.or_else(|| self.families.iter().find_map(member))
     }
 }
 

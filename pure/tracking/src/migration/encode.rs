@@ -6,8 +6,11 @@ use std::borrow::Cow;
 
 use units::Timestamp;
 
-use super::{ClickOrder, ConversionOrder, Dispatch, EncodeError, Evidence, Format, Migration, Origin, Send};
-use super::{EvidenceKind, SendParameter};
+use super::{
+    Channels, ClickOrder, ConversionOrder, Dispatch, EncodeError, Evidence, Format, JsonKind, Migration,
+    Origin, Send,
+};
+use super::{CommissionGroup, EvidenceKind, ItemNames, SendParameter};
 use crate::consent::{Consent, ConsentReason};
 use crate::event::{Class, Event, Field, Value};
 use crate::query;
@@ -26,6 +29,8 @@ struct Material<'a> {
     landing: Option<&'a str>,
     consent: Consent,
     evidence: &'a Evidence,
+    migration: &'a Migration,
+    group: Option<&'a CommissionGroup>,
 }
 
 pub(super) fn click(migration: &Migration, order: &ClickOrder<'_>) -> Result<Outbound, EncodeError> {
@@ -40,6 +45,8 @@ pub(super) fn click(migration: &Migration, order: &ClickOrder<'_>) -> Result<Out
         landing: Some(order.landing),
         consent: order.consent,
         evidence: &Evidence::None,
+        migration,
+        group: None,
     };
     let mut request = begin(send, &material);
     write_query(send, &material, &mut request.target);
@@ -55,12 +62,16 @@ pub(super) fn conversions(
 ) -> Result<Dispatch, EncodeError> {
     let kind = orders.first().map_or(EvidenceKind::None, |order| order.evidence.kind());
     let send = migration.send(Class::Conversion, kind);
-    self::orders(send.ok_or(EncodeError::NoRule(Class::Conversion.name()))?, orders)
+    self::orders(migration, send.ok_or(EncodeError::NoRule(Class::Conversion.name()))?, orders)
 }
 
 /// One request by the rule `send` for all of these.
-pub(super) fn orders(send: &Send, orders: &[ConversionOrder<'_>]) -> Result<Dispatch, EncodeError> {
-    let materials: Vec<Material<'_>> = orders.iter().map(material).collect();
+pub(super) fn orders(
+    migration: &Migration,
+    send: &Send,
+    orders: &[ConversionOrder<'_>],
+) -> Result<Dispatch, EncodeError> {
+    let materials: Vec<Material<'_>> = orders.iter().map(|order| material(migration, order)).collect();
     let first = materials.first().ok_or(EncodeError::Nothing)?;
     let mut request = begin(send, first);
     match send.format {
@@ -70,7 +81,7 @@ pub(super) fn orders(send: &Send, orders: &[ConversionOrder<'_>]) -> Result<Disp
     Ok(Dispatch { request, endpoint: send.endpoint.clone() })
 }
 
-fn material<'a>(order: &ConversionOrder<'a>) -> Material<'a> {
+fn material<'a>(migration: &'a Migration, order: &ConversionOrder<'a>) -> Material<'a> {
     Material {
         event: order.event,
         event_id: order.event_id.to_string(),
@@ -80,6 +91,8 @@ fn material<'a>(order: &ConversionOrder<'a>) -> Material<'a> {
         landing: None,
         consent: order.consent,
         evidence: order.evidence,
+        migration,
+        group: migration.group(order.event),
     }
 }
 
@@ -102,11 +115,13 @@ fn write_json(send: &Send, materials: &[Material<'_>], request: &mut Outbound) {
     let mut leaves = Vec::with_capacity(materials.len().saturating_mul(send.parameters.len()));
     for (place, material) in materials.iter().enumerate() {
         for parameter in &send.parameters {
-            if let Some(value) = value(parameter, material) {
-                let path = match place {
-                    0 => Cow::Borrowed(parameter.name.as_str()),
-                    _ => Cow::Owned(at_place(&parameter.name, place)),
-                };
+            let path = match place {
+                0 => Cow::Borrowed(parameter.name.as_str()),
+                _ => Cow::Owned(at_place(&parameter.name, place)),
+            };
+            if let Origin::BasketItems(names) = &parameter.from {
+                leaves.extend(basket_items(material, names, &path));
+            } else if let Some(value) = value(parameter, material) {
                 leaves.push((path, parameter.json, value));
             }
         }
@@ -122,6 +137,26 @@ fn at_place(path: &str, place: usize) -> String {
         Some(rest) => format!("{place}.{rest}"),
         None => path.replacen(".0.", &format!(".{place}."), 1),
     }
+}
+
+/// The basket's articles as leaves below `path`, if each of them can be told as the interface wants it.
+fn basket_items<'a>(
+    material: &Material<'a>,
+    names: &ItemNames,
+    path: &str,
+) -> Vec<(Cow<'a, str>, JsonKind, Cow<'a, str>)> {
+    let mut leaves = Vec::new();
+    for (place, article) in articles(material.event).into_iter().flatten().enumerate() {
+        let mut leaf = |name: &String, kind, text: &'a str| {
+            leaves.push((Cow::Owned(format!("{path}.{place}.{name}")), kind, Cow::Borrowed(text)));
+        };
+        for name in &names.sku {
+            leaf(name, JsonKind::Text, article.sku);
+        }
+        leaf(&names.price, JsonKind::Number, article.price);
+        leaf(&names.quantity, JsonKind::Number, article.quantity);
+    }
+    leaves
 }
 
 fn write_query(send: &Send, material: &Material<'_>, target: &mut Vec<u8>) {
@@ -180,10 +215,13 @@ fn value<'a>(parameter: &'a SendParameter, material: &'a Material<'_>) -> Option
         Origin::EventId => material.consent.permits().then_some(material.event_id.as_str().into()),
         Origin::LandingWithClickId => material.landing.map(Cow::Borrowed),
         Origin::OrderReference => Some(order_reference(material).into()),
-        Origin::DefaultParts => material
-            .event
-            .money(Field::Amount)
-            .map(|money| Cow::Owned(format!("DEFAULT:{}", money.decimal()))),
+        Origin::ToldAmount => told_amount(material),
+        Origin::GroupCode => material.group.map(|group| group.code.as_str().into()),
+        Origin::DefaultParts => {
+            let amount = told_amount(material)?;
+            material.group.map(|group| Cow::Owned(format!("{}:{amount}", group.code)))
+        }
+        Origin::WinningChannel(channels) => Some(winning_channel(material.event, channels).into()),
         Origin::FirstVoucher => first_voucher(material).map(Cow::Borrowed),
         Origin::TestFlag => Some(test_flag(material.event).into()),
         Origin::ConsentFlag => match material.consent {
@@ -193,7 +231,9 @@ fn value<'a>(parameter: &'a SendParameter, material: &'a Material<'_>) -> Option
             Consent::Granted(_) | Consent::NoSignal => None,
         },
         Origin::PlatformClickId => match material.evidence {
-            Evidence::PlatformClickId(id) => Some(id.as_str().into()),
+            Evidence::PlatformClickId(ids) => {
+                Some(material.migration.newest_click_id(ids, material.advertiser_primary_id).into())
+            }
             Evidence::Click(_) | Evidence::Voucher(_) | Evidence::None => None,
         },
         Origin::ClickId => click_id(material.evidence).map(Cow::Borrowed),
@@ -206,8 +246,8 @@ fn value<'a>(parameter: &'a SendParameter, material: &'a Material<'_>) -> Option
             let at = Timestamp::from_seconds(material.event_seconds).to_string();
             at.get(..DATE_TIME_CHARS).map(|text| text.to_owned().into())
         }
-        // Rows are written by the query's own loop; no JSON endpoint takes them without product names.
-        Origin::BasketRows(_) => None,
+        // The basket is written by the loops of the query and of the JSON body: it is more than one value.
+        Origin::BasketRows(_) | Origin::BasketItems(_) => None,
     }
 }
 
@@ -245,22 +285,45 @@ fn click_id(evidence: &Evidence) -> Option<&str> {
     }
 }
 
+/// The amount that is told: the group's where it has one, as the number of leads, else the order's own.
+fn told_amount<'a>(material: &'a Material<'_>) -> Option<Cow<'a, str>> {
+    let own = material.event.money(Field::Amount)?;
+    let instead = material.group.and_then(|group| group.amount.as_deref());
+    Some(instead.map_or_else(|| Cow::Owned(own.decimal()), Cow::Borrowed))
+}
+
+/// Another channel won where the merchant's own rule refuses the order.
+fn winning_channel<'a>(event: &'a Event, channels: &'a Channels) -> &'a str {
+    let other = event.flag(Field::AutoVoid) == Some(true);
+    if other { event.text(Field::Channel).unwrap_or(&channels.unnamed) } else { &channels.own }
+}
+
+/// An article of the basket.
+struct Article<'a> {
+    sku: &'a str,
+    price: &'a str,
+    quantity: &'a str,
+}
+
+/// The basket's articles, if its three lists can be read as rows.
+fn articles(event: &Event) -> Option<impl Iterator<Item = Article<'_>>> {
+    let skus = event.list(Field::BasketSkus);
+    let (prices, quantities) = (event.list(Field::BasketPrices), event.list(Field::BasketQuantities));
+    let articles = skus.iter().zip(prices).zip(quantities);
+    event.basket_lines_up().then(|| articles.map(|((sku, price), quantity)| Article { sku, price, quantity }))
+}
+
 /// The basket as rows of ten fields, if its three lists line up. The legacy lists name articles by their
 /// SKU alone, so it stands for the product's id and name as well (inferred).
 fn basket_rows(material: &Material<'_>, start: &str) -> Vec<String> {
-    let event = material.event;
-    let skus = event.list(Field::BasketSkus);
-    let (prices, quantities) = (event.list(Field::BasketPrices), event.list(Field::BasketQuantities));
-    if !event.basket_lines_up() {
-        return Vec::new();
-    }
     let (advertiser, reference) = (material.advertiser_primary_id, bar_free(order_reference(material)));
-    let articles = skus.iter().zip(prices).zip(quantities);
-    let row = |((sku, price), quantity): ((&String, &String), &String)| {
-        let (sku, price, quantity) = (bar_free(sku), bar_free(price), bar_free(quantity));
-        format!("{start}|{advertiser}|{reference}|{sku}|{sku}|{price}|{quantity}|{sku}|DEFAULT|")
+    let group = material.group.map_or("", |group| group.code.as_str());
+    let row = |article: Article<'_>| {
+        let Article { sku, price, quantity } = article;
+        let sku = bar_free(sku);
+        format!("{start}|{advertiser}|{reference}|{sku}|{sku}|{price}|{quantity}|{sku}|{group}|")
     };
-    articles.map(row).collect()
+    articles(material.event).into_iter().flatten().map(row).collect()
 }
 
 /// Rows are separated by bars, so a value may not hold one.

@@ -6,7 +6,10 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use self::instead::Instead;
-use super::{EvidenceKind, Format, JsonKind, Keep, Migration, Origin, Send, SendParameter};
+use super::{
+    Channels, CommissionGroup, EvidenceKind, Format, ItemNames, JsonKind, Keep, Migration, Origin, Send,
+    SendParameter,
+};
 use crate::dialect::interface::Operation;
 use crate::dialect::{CookieForm, CookieRule, Dialect, Handling, Meaning, read_cookie};
 use crate::event::{Class, Field};
@@ -19,6 +22,7 @@ struct Join {
     primary: String,
     sends: Vec<Send>,
     keeps: Vec<Keep>,
+    groups: Vec<CommissionGroup>,
     cookies: Vec<CookieRule>,
     insteads: Vec<Instead>,
 }
@@ -59,6 +63,7 @@ fn finish(file: &str, join: Join, legacy: Dialect, primary: Dialect) -> Migratio
         primary,
         sends: join.sends,
         keeps: join.keeps,
+        groups: join.groups,
         cookies,
     }
 }
@@ -76,6 +81,7 @@ fn read_join(root: &Section<'_, '_>) -> Join {
         primary,
         sends: root.sections("send", read_send),
         keeps: root.sections("keep", read_keep),
+        groups: root.sections("group", read_group),
         cookies: root.sections("cookie", read_cookie),
         insteads: root.sections("instead", instead::read),
     }
@@ -155,12 +161,14 @@ fn read_parameter(section: &Section<'_, '_>) -> SendParameter {
     }
 }
 
-const COMPUTED: [(&str, Origin); 14] = [
+const COMPUTED: [(&str, Origin); 16] = [
     ("advertiser primary id", Origin::AdvertiserPrimaryId),
     ("publisher primary id", Origin::PublisherPrimaryId),
     ("event id", Origin::EventId),
     ("landing with click id", Origin::LandingWithClickId),
     ("order reference", Origin::OrderReference),
+    ("told amount", Origin::ToldAmount),
+    ("group code", Origin::GroupCode),
     ("default parts", Origin::DefaultParts),
     ("first voucher", Origin::FirstVoucher),
     ("test flag", Origin::TestFlag),
@@ -174,14 +182,50 @@ const COMPUTED: [(&str, Origin); 14] = [
 
 fn read_origin(section: &Section<'_, '_>, name: &str) -> Origin {
     let computed = COMPUTED.iter().find(|(known, _)| *known == name).map(|(_, origin)| origin.clone());
-    let rows = (name == "basket rows").then(|| Origin::BasketRows(section.required_text("row_start")));
+    let described = match name {
+        "basket rows" => Some(Origin::BasketRows(section.required_text("row_start"))),
+        "basket items" => Some(Origin::BasketItems(read_item_names(section))),
+        "winning channel" => Some(Origin::WinningChannel(Channels {
+            own: section.required_text("own"),
+            unnamed: section.required_text("unnamed"),
+        })),
+        _ => None,
+    };
     let field = || Field::parse(name).map(Origin::Field);
-    computed.or(rows).or_else(field).unwrap_or_else(|| {
+    computed.or(described).or_else(field).unwrap_or_else(|| {
+        let fields = Field::ALL.iter().map(|field| field.name());
+        let described = ["basket rows", "basket items", "winning channel"];
         let names: Vec<&str> =
-            COMPUTED.iter().map(|(name, _)| *name).chain(Field::ALL.iter().map(|f| f.name())).collect();
+            COMPUTED.iter().map(|(name, _)| *name).chain(described).chain(fields).collect();
         section.mistake_at("from", unknown_word("field or computed value", name, &names));
         Origin::Constant(String::new())
     })
+}
+
+fn read_item_names(section: &Section<'_, '_>) -> ItemNames {
+    let names = section.section("members", |members| ItemNames {
+        sku: members.texts("sku"),
+        price: members.required_text("price"),
+        quantity: members.required_text("quantity"),
+    });
+    names.unwrap_or_else(|| {
+        section.mistake("`members` is missing: what an article's sku, price and quantity are called");
+        ItemNames { sku: Vec::new(), price: String::new(), quantity: String::new() }
+    })
+}
+
+fn read_group(section: &Section<'_, '_>) -> CommissionGroup {
+    section.text("why");
+    let amount = section.text("amount");
+    if amount.as_deref().is_some_and(|text| !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')) {
+        section.mistake_at("amount", "`amount` is a plain decimal number");
+    }
+    CommissionGroup {
+        conversion_type: section.text("conversion_type"),
+        code: section.required_text("code"),
+        amount,
+        line: section.line(),
+    }
 }
 
 fn read_keep(section: &Section<'_, '_>) -> Keep {
@@ -234,6 +278,23 @@ fn check(migration: &Migration, mistakes: &mut Vec<Mistake>) {
         if send.method.is_empty() {
             note(&migration.file, send.line, "`method` is missing: GET or POST".to_owned());
         }
+    }
+    for (place, group) in migration.groups.iter().enumerate() {
+        let same = |other: &&CommissionGroup| other.conversion_type == group.conversion_type;
+        if let Some(first) = migration.groups.iter().take(place).find(same) {
+            let message = format!("line {} already says which group these orders are told under", first.line);
+            note(&migration.file, group.line, message);
+        }
+    }
+    let needs_group = |parameter: &SendParameter| {
+        matches!(parameter.from, Origin::DefaultParts | Origin::GroupCode | Origin::ToldAmount)
+    };
+    let mut parameters = migration.sends.iter().flat_map(|send| &send.parameters);
+    if let Some(parameter) = parameters.find(|parameter| needs_group(parameter))
+        && !migration.groups.iter().any(|group| group.conversion_type.is_none())
+    {
+        let message = "no commission group is for every order: add a [[group]] without `conversion_type`";
+        note(&migration.file, parameter.line, message.to_owned());
     }
     if migration.send(Class::Click, EvidenceKind::None).is_none() {
         note(&migration.file, 1, "no rule sends clicks: add a [[send]] with class = \"click\"".to_owned());
