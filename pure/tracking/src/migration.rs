@@ -480,7 +480,8 @@ impl Origin {
             Self::PublisherPrimaryId => &[Field::PublisherId],
             Self::LandingWithClickId => &[Field::DestinationUrl],
             Self::OrderReference => &[Field::OrderReference],
-            Self::ToldAmount | Self::DefaultParts => &[Field::Amount, Field::ConversionType],
+            Self::ToldAmount => &[Field::Amount],
+            Self::DefaultParts => &[Field::Amount, Field::ConversionType],
             Self::GroupCode => &[Field::ConversionType],
             Self::WinningChannel(_) => &[Field::AutoVoid, Field::Channel],
             Self::FirstVoucher => &[Field::VoucherCodes],
@@ -491,6 +492,15 @@ impl Origin {
             Self::ConsentFlag => &[Field::Consent],
             Self::PlatformClickId | Self::ClickId | Self::ClickTime => &[Field::ClickId],
             Self::Field(_) | Self::Constant(_) | Self::EventId | Self::EventTime | Self::EventDateTime => &[],
+        }
+    }
+
+    /// True if the value that `event` has in `field` really goes into it.
+    pub fn carries(&self, event: &Event, field: Field) -> bool {
+        match self {
+            Self::BasketRows(_) | Self::BasketItems(_) => event.basket_lines_up(),
+            Self::WinningChannel(_) if field == Field::Channel => event.flag(Field::AutoVoid) == Some(true),
+            _ => true,
         }
     }
 

@@ -199,8 +199,8 @@ fn a_sale_by_click_means_the_same_in_json() {
             click_id: "t1_x".to_owned(),
         };
         let request = to_primary(&migration, &event, &Evidence::Click(click));
-        let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
-        let text = body.to_string();
+        serde_json::from_slice::<serde_json::Value>(&request.body).unwrap();
+        let text = String::from_utf8(request.body).unwrap();
         for field in
             [Field::OrderReference, Field::Amount, Field::Currency, Field::StoreId, Field::CustomType]
         {
@@ -225,7 +225,7 @@ fn sales(migration: &Migration) -> Vec<(String, String)> {
                     .is_some_and(|found| found.name == endpoint.name)
             });
             if let Some(path) = path.filter(|_| translated) {
-                let query: Vec<String> = endpoint.parameters.iter().filter_map(|p| sample(p, 1)).collect();
+                let query: Vec<String> = endpoint.parameters.iter().filter_map(|p| sample(p, 3)).collect();
                 requests.push((host.to_owned(), format!("{path}?{}", query.join("&"))));
             }
         }

@@ -1,7 +1,7 @@
 //! The fate of every parameter, with the rule that decided it (I11).
 
 use tracking::decode::{Outcome, Trace};
-use tracking::dialect::{Meaning, Unknown};
+use tracking::dialect::{Handling, Meaning, Unknown};
 use tracking::migration::{EvidenceKind, Migration};
 use tracking::{Class, Field, Inbound, query};
 
@@ -154,14 +154,20 @@ impl Context<'_> {
         let evidence = if class == Class::Click { EvidenceKind::None } else { self.evidence };
         let file = &self.migration.file;
         let why = |line: usize, more: &str| format!("{rule}: {}; {file}:{line}{more}", field.name());
-        let rows = matches!(field, Field::BasketSkus | Field::BasketPrices | Field::BasketQuantities);
-        let unsent = rows && !self.reading.decoded.event.basket_lines_up();
-        if let Some(send) = self.migration.send(class, evidence).filter(|_| !unsent) {
-            let carriers: Vec<&str> = send.carriers(field).map(|carrier| carrier.name.as_str()).collect();
-            if let Some(first) = send.carriers(field).next() {
-                return (fate, Some(carriers.join(", ")), why(first.line, ""));
+        let endpoint = self.reading.decoded.endpoint;
+        if endpoint.handling == Handling::Record {
+            let place = format!("{rule}: {}; recorded, never booked and never sent", field.name());
+            return (fate, Some("record".to_owned()), place);
+        }
+        let event = &self.reading.decoded.event;
+        if let Some(send) = self.migration.send(class, evidence) {
+            let carriers = || send.carriers(field).filter(|carrier| carrier.from.carries(event, field));
+            let names: Vec<&str> = carriers().map(|carrier| carrier.name.as_str()).collect();
+            if let Some(first) = carriers().next() {
+                return (fate, Some(names.join(", ")), why(first.line, ""));
             }
-            if send.tells(field) {
+            let in_path = send.carriers(field).next().is_none();
+            if in_path && send.tells(field) {
                 return (fate, Some(send.path.clone()), why(send.line, ""));
             }
         }

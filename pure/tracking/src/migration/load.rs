@@ -279,23 +279,7 @@ fn check(migration: &Migration, mistakes: &mut Vec<Mistake>) {
             note(&migration.file, send.line, "`method` is missing: GET or POST".to_owned());
         }
     }
-    for (place, group) in migration.groups.iter().enumerate() {
-        let same = |other: &&CommissionGroup| other.conversion_type == group.conversion_type;
-        if let Some(first) = migration.groups.iter().take(place).find(same) {
-            let message = format!("line {} already says which group these orders are told under", first.line);
-            note(&migration.file, group.line, message);
-        }
-    }
-    let needs_group = |parameter: &SendParameter| {
-        matches!(parameter.from, Origin::DefaultParts | Origin::GroupCode | Origin::ToldAmount)
-    };
-    let mut parameters = migration.sends.iter().flat_map(|send| &send.parameters);
-    if let Some(parameter) = parameters.find(|parameter| needs_group(parameter))
-        && !migration.groups.iter().any(|group| group.conversion_type.is_none())
-    {
-        let message = "no commission group is for every order: add a [[group]] without `conversion_type`";
-        note(&migration.file, parameter.line, message.to_owned());
-    }
+    check_groups(migration, &mut note);
     if migration.send(Class::Click, EvidenceKind::None).is_none() {
         note(&migration.file, 1, "no rule sends clicks: add a [[send]] with class = \"click\"".to_owned());
     }
@@ -315,6 +299,27 @@ fn check(migration: &Migration, mistakes: &mut Vec<Mistake>) {
                 note(&migration.legacy.file, parameter.line, message);
             }
         }
+    }
+}
+
+/// Commission groups: one for each kind of order, and one for all others where a rule tells one.
+fn check_groups(migration: &Migration, note: &mut dyn FnMut(&str, usize, String)) {
+    for (place, group) in migration.groups.iter().enumerate() {
+        let same = |other: &&CommissionGroup| other.conversion_type == group.conversion_type;
+        if let Some(first) = migration.groups.iter().take(place).find(same) {
+            let message = format!("line {} already says which group these orders are told under", first.line);
+            note(&migration.file, group.line, message);
+        }
+    }
+    let needs_group = |parameter: &SendParameter| {
+        matches!(parameter.from, Origin::DefaultParts | Origin::GroupCode | Origin::ToldAmount)
+    };
+    let mut parameters = migration.sends.iter().flat_map(|send| &send.parameters);
+    if let Some(parameter) = parameters.find(|parameter| needs_group(parameter))
+        && !migration.groups.iter().any(|group| group.conversion_type.is_none())
+    {
+        let message = "no commission group is for every order: add a [[group]] without `conversion_type`";
+        note(&migration.file, parameter.line, message.to_owned());
     }
 }
 
