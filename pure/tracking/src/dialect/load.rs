@@ -325,13 +325,13 @@ fn names_of<T>(rows: &[(String, T)]) -> Vec<&str> {
 }
 
 fn note_double_parameters(section: &Section<'_, '_>, parameters: &[Parameter]) {
-    let mut seen: Vec<&str> = Vec::new();
-    for parameter in parameters {
+    let mut seen: Vec<(usize, &str)> = Vec::new();
+    for (place, parameter) in parameters.iter().enumerate() {
         for name in core::iter::once(&parameter.name).chain(&parameter.spellings) {
-            if seen.iter().any(|other| other.eq_ignore_ascii_case(name)) {
+            if seen.iter().any(|(of, other)| *of != place && other.eq_ignore_ascii_case(name)) {
                 section.mistake(format!("parameter `{name}` stands twice in this endpoint"));
             }
-            seen.push(name);
+            seen.push((place, name));
         }
     }
 }
