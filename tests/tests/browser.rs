@@ -237,7 +237,8 @@ fn a_sale_that_has_lost_its_click_id_is_credited_by_our_cookie() {
     }
     assert!(sent.iter().any(|one| one.url.ends_with("transtype=sale%C2%A4cy=EUR")), "{sent:?}");
     scene.sale_is_credited("COOKIE-1");
-    scene.sale_is_credited("SIGN-1");
+    let sign = scene.sale_is_credited("SIGN-1");
+    assert_eq!(sign.all["currency"], "EUR", "{:#}", sign.all);
     scene.ends_well();
 }
 

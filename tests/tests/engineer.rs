@@ -239,7 +239,7 @@ fn a_census_counts_covers_and_shows_no_value() {
         "tracking mapped code{9..16}",
         "amount mapped decimal",
         "merchantID mapped digits{3}",
-        "transtype kept word",
+        "transtype mapped word",
         "odd unlisted email",
     ];
     assert_eq!(fates, wanted);

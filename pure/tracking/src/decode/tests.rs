@@ -352,6 +352,7 @@ fn every_mistake_of_conditions_and_types_is_told_with_its_line() {
     for (to, told) in [
         ("{ parameter = \"mode\", only_with = \"clik\", outcome = \"flag\" },", "did you mean `click`"),
         ("{ parameter = \"mode\", outcome = \"flag\" },", "exactly one of"),
+        ("{ parameter = \"mode\", excludes = \"mode\", outcome = \"flag\" },", "names of one field"),
         ("{ parameter = \"mode\", only_with = \"click\" },", "`outcome` is missing"),
         ("{ parameter = \"mode\", only_when = \"kind\", outcome = \"flag\" },", "`is` is missing"),
         (

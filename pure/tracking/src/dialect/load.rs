@@ -1,5 +1,6 @@
 //! From a dialect file to a [`Dialect`].
 
+mod condition;
 mod pages;
 mod parameter;
 mod statics;
@@ -18,7 +19,8 @@ use crate::event::{Class, Field};
 use crate::source::{Mistake, Section, Source, unknown_word};
 use crate::wire::{Method, Verdict};
 
-use self::parameter::{Written, read_condition, read_parameter, resolve};
+use self::condition::{Written, read_condition, resolve};
+use self::parameter::read_parameter;
 
 /// Parameters that endpoints include, with what must hold between them.
 struct Group {
