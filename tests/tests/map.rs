@@ -195,14 +195,93 @@ fn what_is_held_for_a_mapping_goes_on_once_a_map_has_it() {
     roles.processor.assert_calm();
 }
 
-/// What conversions are held for, as `turnout unmapped` tells it.
-fn waiting(data: &Data) -> Vec<(String, u64, u64)> {
+/// What `turnout unmapped` tells.
+fn unmapped(data: &Data) -> Value {
     let done = turnout(&["unmapped", "--data", &data.text(), "--json"], b"");
     assert_eq!(done.code, Some(0), "{}{}", done.out, done.err);
-    let answer: Value = serde_json::from_str(&done.out).unwrap();
+    serde_json::from_str(&done.out).unwrap()
+}
+
+/// What conversions are held for.
+fn waiting(data: &Data) -> Vec<(String, u64, u64)> {
+    let answer = unmapped(data);
     let row = |row: &Value| {
         let number = |name: &str| row[name].as_u64().unwrap();
         (row["kind"].as_str().unwrap().to_owned(), number("legacy_id"), number("held"))
     };
     answer["unmapped"].as_array().unwrap().iter().map(row).collect()
+}
+
+/// The tables, ids and codes that the edge has looked up in vain, with how often.
+fn looked_up(data: &Data) -> Vec<(String, String, u64)> {
+    let row = |row: &Value| {
+        let text = |name: &str| row[name].as_str().unwrap().to_owned();
+        (text("table"), text("key"), row["times"].as_u64().unwrap())
+    };
+    unmapped(data)["seen"].as_array().unwrap().iter().map(row).collect()
+}
+
+/// The number of a metric of the edge.
+fn metric(roles: &Roles, name: &str) -> String {
+    let token = format!("Bearer {}", roles.data.token("edge"));
+    let mut operator = Client::new(roles.edge.address("edge_operator"));
+    let all = operator.get("localhost", "/metrics", &[("authorization", &token)]).unwrap().text();
+    let line = all.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("no {name} in\n{all}")).to_owned()
+}
+
+#[test]
+fn a_short_link_leads_where_its_table_says_and_to_legacy_while_it_has_none() {
+    let roles = Roles::start(Data::prepared());
+    let mut edge = roles.client();
+    let known = edge.get("shrsl.com", "/10fq8?afftrack=news", &[]).unwrap();
+    assert_eq!(known.status, 302, "{known:?}");
+    assert!(known.location().starts_with("https://www.awin1.com/cread.php?"), "{known:?}");
+    for (name, wanted) in [("awinmid", "100789"), ("awinaffid", "200456"), ("clickref2", "news")] {
+        assert_eq!(parameter(known.location(), name).as_deref(), Some(wanted), "{name} in {known:?}");
+    }
+    assert_eq!(roles.lab().requests("legacy").len(), 0, "nobody was asked");
+
+    // Not in the table, and passed on as it came, whatever it is.
+    for target in ["/4ud5g?x=%zz", "/4ud5g", "/?~9i83VLOG"] {
+        assert_eq!(
+            edge.get("www.shrsl.com", target, &[]).unwrap().status,
+            404,
+            "the simulated platform's answer"
+        );
+    }
+    let asked = roles.lab().requests("legacy");
+    let asked: Vec<(&str, &str)> =
+        asked.iter().map(|one| (one["host"].as_str().unwrap(), one["query"].as_str().unwrap())).collect();
+    let host = "www.shrsl.com";
+    assert_eq!(asked, [(host, "x=%zz"), (host, ""), (host, "~9i83VLOG")]);
+    let row = |key: &str, times| ("short_links".to_owned(), key.to_owned(), times);
+    assert_eq!(looked_up(&roles.data), [row("4ud5g", 2), row("~9i83vlog", 1)]);
+    assert_eq!(metric(&roles, "turnout_unmapped_total{table=\"short_links\"}"), "3");
+    assert_eq!(metric(&roles, "turnout_unmapped_total{table=\"publishers\"}"), "0");
+
+    let folder = tables(&roles.data, "short", 1_001);
+    let link = "https://www.shareasale.com/r.cfm?u=456&b=123&m=789&urllink=example%2Ecom%2Fsale";
+    fs::write(format!("{folder}/short_links.csv"), format!("code,link\n4UD5G,{link}\n")).unwrap();
+    assert_eq!(map(&roles.data, &["import", &folder, "--switch"])["imported"]["rows"]["short_links"], 1);
+    let found = edge.get("shrsl.com", "/4ud5g", &[]).unwrap();
+    assert_eq!(parameter(found.location(), "awinmid").as_deref(), Some("1001"), "{found:?}");
+    let landing = parameter(found.location(), "ued").unwrap();
+    assert!(landing.starts_with("https://example.com/sale?sscid="), "{landing}");
+    assert_eq!(looked_up(&roles.data), [row("~9i83vlog", 1)], "what is mapped now is forgotten");
+    roles.edge.assert_calm();
+}
+
+#[test]
+fn a_short_link_of_a_merchant_that_has_not_moved_stays_with_legacy() {
+    let roles = Roles::start(Data::prepared());
+    let world = roles.lab().world();
+    let not_moved = roles.lab().not_moved().remove(0).legacy_id;
+    let of_it = format!("&m={not_moved}&");
+    let links = world["short_links"].as_array().unwrap();
+    let link = links.iter().find(|link| link["url"].as_str().unwrap().contains(&of_it)).unwrap();
+    let answer =
+        roles.client().get("shrsl.com", &format!("/{}", link["code"].as_str().unwrap()), &[]).unwrap();
+    assert_eq!((answer.status, answer.location()), (302, link["url"].as_str().unwrap()), "its own answer");
+    assert_eq!(roles.lab().requests("legacy").len(), 1);
 }

@@ -15,7 +15,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use directory::{Maps, import};
+use directory::{Maps, Rules, import};
 use tracking::directory::{CreativeKind, Directory};
 
 /// Look-ups of one measurement.
@@ -46,7 +46,7 @@ fn measure(parent: &Path, rows: u64) -> Result<String, Box<dyn Error>> {
     write_tables(folder.path(), rows)?;
     let maps = Maps::at(&folder.path().join("versions"));
     let began = Instant::now();
-    let imported = import(&maps, &[folder.path().to_path_buf()], &|_| Vec::new(), &mut |_| {})?;
+    let imported = import(&maps, &[folder.path().to_path_buf()], &Rules::of(None)?, &mut |_| {})?;
     let import_s = began.elapsed().as_secs_f64();
     drop(imported.directory);
     let began = Instant::now();

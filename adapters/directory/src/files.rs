@@ -56,8 +56,15 @@ impl Files {
     }
 
     /// The names of the default's files, and its text for each.
-    pub fn names() -> [&'static str; 5] {
-        ["migration.toml", "policy.toml", "advertisers.csv", "publishers.csv", "creatives.csv"]
+    pub fn names() -> [&'static str; 6] {
+        [
+            "migration.toml",
+            "policy.toml",
+            "advertisers.csv",
+            "publishers.csv",
+            "creatives.csv",
+            "short_links.csv",
+        ]
     }
 
     /// A file's name for messages and its text.
@@ -74,6 +81,16 @@ impl Files {
                     Some(text) => Ok((path, text.to_owned())),
                     None => Err(missing(path, "it is not embedded in this binary")),
                 }
+            }
+        }
+    }
+
+    /// True if there is a file called `name`, whether it can be read or not.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        match &self.place {
+            Place::Folder(folder) => folder.join(name).exists(),
+            Place::Embedded { folder, replaced } => {
+                replaced.contains_key(name) || embedded(&format!("{folder}/{name}")).is_some()
             }
         }
     }

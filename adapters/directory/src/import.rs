@@ -10,6 +10,7 @@ use tracking::source::Mistake;
 use crate::maps::{MapError, Maps};
 use crate::records::TableFile;
 use crate::rows::{Kind, Tables};
+use crate::{Rules, cross_check};
 
 /// Text is written once this much of it has come together.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -62,23 +63,23 @@ pub struct Imported {
 }
 
 /// Imports the tables in `places`, files or folders of them, as a new version of `maps`. It is not in force
-/// before it is switched to. `check` says what else is wrong with the whole; `progress` is told the rows read.
+/// before it is switched to. They must fit the migration of `rules`; `progress` is told the rows read.
 ///
 /// # Errors
 /// Every mistake in the tables, or what went wrong with a file.
 pub fn import(
     maps: &Maps,
     places: &[PathBuf],
-    check: &dyn Fn(&Directory) -> Vec<Mistake>,
+    rules: &Rules,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Imported, ImportError> {
     let files = tables(places)?;
     let _lock = maps.lock()?;
     let number = maps.next()?;
     let draft = maps.draft();
-    let result = write(&draft, files, progress).and_then(|()| {
+    let result = write(&draft, files, rules, progress).and_then(|()| {
         let directory = maps.publish(number)?;
-        let mistakes = check(&directory);
+        let mistakes = cross_check(&rules.policy, &directory, "advertisers");
         if mistakes.is_empty() {
             return Ok(directory);
         }
@@ -135,6 +136,7 @@ fn kind_of(path: &Path) -> Option<Kind> {
 fn write(
     draft: &Path,
     files: Vec<(Kind, PathBuf)>,
+    rules: &Rules,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), ImportError> {
     // What an import that was killed left behind.
@@ -144,7 +146,7 @@ fn write(
     // The header is known last.
     let no_header = [0; Built::HEADER_BYTES];
     let mut written: io::Result<()> = file.write_all(&no_header);
-    let mut reading = Tables::new(true);
+    let mut reading = Tables::new(true, Some(&rules.migration.legacy));
     let mut rows = 0_u64;
     for (kind, path) in files {
         reading.read(kind, TableFile::file(&path), &mut |builder: &mut Builder| {

@@ -1,7 +1,7 @@
 //! The directory: dialects, migrations, policies and id maps, from files or from what the binary embeds.
 //!
-//! A migration is a folder with `migration.toml`, `policy.toml`, `advertisers.csv`, `publishers.csv` and
-//! `creatives.csv`, or an imported map of any size in their place; dialects stand in `dialects/` beside the migrations' folder or are the embedded ones.
+//! A migration is a folder with `migration.toml`, `policy.toml`, `advertisers.csv`, `publishers.csv`,
+//! `creatives.csv` and perhaps `short_links.csv`, or an imported map of any size in their place; dialects stand in `dialects/` beside the migrations' folder or are the embedded ones.
 //! Everything is read and checked before anything is used, and every mistake is reported together.
 
 mod files;
@@ -89,7 +89,7 @@ fn load_parts(
     let (join, rules) = (text("migration.toml"), text("policy.toml"));
     let tables = match &imported {
         Some(_) => Vec::new(),
-        None => rows::Kind::ALL.map(|kind| text(kind.file())).to_vec(),
+        None => tables(&mut text, files),
     };
     if !mistakes.is_empty() {
         return Err(LoadError { mistakes });
@@ -106,7 +106,10 @@ fn load_parts(
             version.push_str(&format!("+map{number}"));
             (Ok(directory), maps.path(number).display().to_string())
         }
-        None => (compile(&tables), tables.first().map(|(name, _)| name.clone()).unwrap_or_default()),
+        None => (
+            compile(&tables, migration.as_ref().ok()),
+            tables.first().map(|(name, _)| name.clone()).unwrap_or_default(),
+        ),
     };
     match (migration, policy, directory) {
         (Ok(migration), Ok(policy), Ok(directory)) => {
@@ -125,9 +128,15 @@ fn load_parts(
     }
 }
 
-/// The tables of advertisers, publishers and creatives, in this order, compiled in memory.
-fn compile(tables: &[(String, String)]) -> Result<Directory, Vec<Mistake>> {
-    let mut reading = rows::Tables::new(false);
+/// The texts of a migration's tables, in the order of their kinds. Short links need not be there.
+fn tables(text: &mut dyn FnMut(&str) -> (String, String), files: &Files) -> Vec<(String, String)> {
+    let is_there = |kind: &rows::Kind| *kind != rows::Kind::ShortLinks || files.has(kind.file());
+    rows::Kind::ALL.into_iter().filter(is_there).map(|kind| text(kind.file())).collect()
+}
+
+/// The tables, in the order of their kinds, compiled in memory.
+fn compile(tables: &[(String, String)], migration: Option<&Migration>) -> Result<Directory, Vec<Mistake>> {
+    let mut reading = rows::Tables::new(false, migration.map(|migration| &migration.legacy));
     for (kind, (name, text)) in rows::Kind::ALL.into_iter().zip(tables) {
         reading.read(kind, records::TableFile::text(name.clone(), text.clone()), &mut |_| {});
     }
@@ -135,12 +144,29 @@ fn compile(tables: &[(String, String)]) -> Result<Directory, Vec<Mistake>> {
     if mistakes.total() == 0 { Ok(built.into()) } else { Err(mistakes.into_kept()) }
 }
 
-/// What is wrong with an imported map for the migration of the folder `migration`, or for the embedded default.
-pub fn check_map(migration: Option<&Path>, directory: &Directory) -> Vec<Mistake> {
-    let policy = files_of(migration).text("policy.toml").map_err(|mistake| vec![mistake]);
-    match policy.and_then(|(file, text)| Policy::load(&file, &text)) {
-        Ok(policy) => cross_check(&policy, directory, "advertisers"),
-        Err(mistakes) => mistakes,
+/// What an imported map must fit.
+#[derive(Debug)]
+pub struct Rules {
+    /// Whose short links it may hold.
+    pub(crate) migration: Migration,
+    /// Which waves it may name.
+    pub(crate) policy: Policy,
+}
+
+impl Rules {
+    /// The rules of the migration of the folder `migration`, or of the embedded default.
+    ///
+    /// # Errors
+    /// Every mistake in its files.
+    pub fn of(migration: Option<&Path>) -> Result<Self, LoadError> {
+        Self::load(&files_of(migration)).map_err(|mistakes| LoadError { mistakes })
+    }
+
+    fn load(files: &Files) -> Result<Self, Vec<Mistake>> {
+        let text = |name| files.text(name).map_err(|mistake| vec![mistake]);
+        let (join, rules) = (text("migration.toml")?, text("policy.toml")?);
+        let migration = Migration::load(&join.0, &join.1, |name| files.dialect(name))?;
+        Ok(Self { migration, policy: Policy::load(&rules.0, &rules.1)? })
     }
 }
 

@@ -297,7 +297,7 @@ fn map(file: &File) -> io::Result<Mmap> {
     unsafe { Mmap::map(file) }
 }
 
-/// The number of rows of each table, with its name.
+/// The number of rows of each table, with its name for programs.
 pub fn counts(directory: &Directory) -> impl Iterator<Item = (&'static str, u64)> {
-    Table::ALL.into_iter().map(|table| (table.name(), directory.count(table)))
+    Table::ALL.into_iter().map(|table| (table.label(), directory.count(table)))
 }

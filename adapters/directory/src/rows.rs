@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tracking::destination;
+use tracking::dialect::Dialect;
 use tracking::directory::{
-    Advertiser, Builder, Built, Commission, Creative, CreativeKind, Domains, Programme, Publisher, Table,
+    Advertiser, Builder, Built, Commission, Creative, CreativeKind, Domains, Programme, Publisher, ShortLink,
+    Table,
 };
 use units::{Currency, Money};
 
@@ -20,11 +22,14 @@ pub(crate) enum Kind {
     Publishers,
     /// `creatives`.
     Creatives,
+    /// `short_links`: a migration need not have any.
+    ShortLinks,
 }
 
 impl Kind {
     /// Every kind, in the order in which they are read.
-    pub(crate) const ALL: [Self; 3] = [Self::Advertisers, Self::Publishers, Self::Creatives];
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Advertisers, Self::Publishers, Self::Creatives, Self::ShortLinks];
 
     /// The name that such a file begins with.
     pub(crate) const fn name(self) -> &'static str {
@@ -32,6 +37,7 @@ impl Kind {
             Self::Advertisers => "advertisers",
             Self::Publishers => "publishers",
             Self::Creatives => "creatives",
+            Self::ShortLinks => "short_links",
         }
     }
 
@@ -41,6 +47,7 @@ impl Kind {
             Self::Advertisers => "advertisers.csv",
             Self::Publishers => "publishers.csv",
             Self::Creatives => "creatives.csv",
+            Self::ShortLinks => "short_links.csv",
         }
     }
 
@@ -61,6 +68,7 @@ impl Kind {
             ],
             Self::Publishers => &["legacy_id", "primary_id", "name"],
             Self::Creatives => &["kind", "legacy_id", "advertiser_id", "primary_id", "landing_url"],
+            Self::ShortLinks => &["code", "link"],
         }
     }
 
@@ -69,19 +77,21 @@ impl Kind {
             Table::Advertisers => matches!(self, Self::Advertisers),
             Table::Publishers => matches!(self, Self::Publishers),
             Table::Creatives | Table::Deals | Table::Products => matches!(self, Self::Creatives),
-            Table::ShortLinks => false,
+            Table::ShortLinks => matches!(self, Self::ShortLinks),
         }
     }
 }
 
 /// The rows of several files on their way into one table.
-pub(crate) struct Tables {
+pub(crate) struct Tables<'d> {
     /// Where the rows go.
     pub(crate) builder: Builder,
     /// What is wrong with them.
     pub(crate) mistakes: Mistakes,
     /// True if rows must also fit together: an imported map is held to more than a small set in a folder.
     strict: bool,
+    /// What short links must be links of; none where it could not be read.
+    legacy: Option<&'d Dialect>,
     domains: BTreeMap<u64, Domains<'static>>,
     read: Vec<(Kind, TableFile)>,
 }
@@ -89,11 +99,11 @@ pub(crate) struct Tables {
 /// Ids that stand twice and are shown with their lines.
 const DOUBLES_SHOWN: usize = 100;
 
-impl Tables {
+impl<'d> Tables<'d> {
     /// Nothing yet.
-    pub(crate) fn new(strict: bool) -> Self {
+    pub(crate) fn new(strict: bool, legacy: Option<&'d Dialect>) -> Self {
         let (builder, mistakes) = (Builder::default(), Mistakes::default());
-        Self { builder, mistakes, strict, domains: BTreeMap::new(), read: Vec::new() }
+        Self { builder, mistakes, strict, legacy, domains: BTreeMap::new(), read: Vec::new() }
     }
 
     /// Reads a file. `written` is called after each row, and may take text away from the builder.
@@ -111,6 +121,12 @@ impl Tables {
                     }
                 }
                 Kind::Creatives => self.creative(&mut fields),
+                Kind::ShortLinks => {
+                    let row = fields.short_link(self.legacy);
+                    if fields.is_sound() {
+                        self.builder.short_link(&row);
+                    }
+                }
             }
             written(&mut self.builder);
         });
@@ -159,7 +175,7 @@ impl Tables {
 
     /// Sorts what came in. An id that stands twice would be mapped by chance: it is a mistake.
     pub(crate) fn finish(self) -> (Built, Mistakes) {
-        let Self { builder, mut mistakes, strict, read, .. } = self;
+        let Self { builder, mut mistakes, strict, legacy, read, .. } = self;
         let built = builder.finish();
         if let Err(error) = built.check() {
             mistakes.note("the tables", 1, error.to_string());
@@ -168,7 +184,7 @@ impl Tables {
             let of_kind = |(table, _): &&(Table, u64)| kind.holds(*table);
             let doubles: Vec<_> = built.doubles().iter().filter(of_kind).copied().collect();
             if !doubles.is_empty() {
-                note_doubles(kind, &doubles, &read, &mut mistakes);
+                note_doubles(kind, &doubles, &read, legacy, &mut mistakes);
             }
         }
         (built, mistakes)
@@ -176,7 +192,13 @@ impl Tables {
 }
 
 /// Reads the files of a kind once more, for the lines of the ids that stand twice.
-fn note_doubles(kind: Kind, doubles: &[(Table, u64)], read: &[(Kind, TableFile)], mistakes: &mut Mistakes) {
+fn note_doubles(
+    kind: Kind,
+    doubles: &[(Table, u64)],
+    read: &[(Kind, TableFile)],
+    legacy: Option<&Dialect>,
+    mistakes: &mut Mistakes,
+) {
     let shown: BTreeSet<(Table, u64)> = doubles.iter().take(DOUBLES_SHOWN).copied().collect();
     let mut seen = BTreeSet::new();
     // What was wrong with the rows has been told.
@@ -192,9 +214,15 @@ fn note_doubles(kind: Kind, doubles: &[(Table, u64)], read: &[(Kind, TableFile)]
                     Some(CreativeKind::Product) => (Table::Products, id(1)),
                     Some(CreativeKind::Creative) | None => (Table::Creatives, id(1)),
                 },
+                Kind::ShortLinks => (Table::ShortLinks, Built::code_key(&canonical(legacy, row.text(0)))),
             };
-            if shown.contains(&key) && !seen.insert(key) {
-                let message = format!("legacy id {} stands twice: keep one row", key.1);
+            // Codes with the same key need not be the same.
+            let code = if kind == Kind::ShortLinks { canonical(legacy, row.text(0)) } else { String::new() };
+            if shown.contains(&key) && !seen.insert((key, code.clone())) {
+                let message = match kind {
+                    Kind::ShortLinks => format!("code `{code}` stands twice: keep one row"),
+                    _ => format!("legacy id {} stands twice: keep one row", key.1),
+                };
                 mistakes.note(row.file, row.line, message);
             }
         });
@@ -203,6 +231,12 @@ fn note_doubles(kind: Kind, doubles: &[(Table, u64)], read: &[(Kind, TableFile)]
         let message = format!("{} ids stand twice: the first {DOUBLES_SHOWN} are told", doubles.len());
         mistakes.note(kind.name(), 1, message);
     }
+}
+
+/// A code as requests are read for it.
+fn canonical(legacy: Option<&Dialect>, code: &str) -> String {
+    let rule = legacy.and_then(|dialect| dialect.short_links.as_ref());
+    rule.map_or_else(|| code.to_owned(), |rule| rule.canonical(code))
 }
 
 /// A host name of at least two labels, as a URL's parser writes it.
@@ -296,6 +330,27 @@ impl Fields<'_, '_, '_> {
         let landing_url = (!page.is_empty()).then(|| page.to_owned().into());
         let kind = kind.unwrap_or(CreativeKind::Creative);
         Creative { kind, legacy_id, advertiser_id, primary_id, landing_url }
+    }
+}
+
+impl Fields<'_, '_, '_> {
+    fn short_link(&mut self, legacy: Option<&Dialect>) -> ShortLink<'static> {
+        let (code, link) = (self.row.text(0).to_owned(), self.row.text(1).to_owned());
+        if code.is_empty() || code.contains(|letter: char| letter.is_whitespace() || "/?&=#".contains(letter))
+        {
+            self.wrong(format!(
+                "`code` is `{code}`: write what stands behind the host's slash or question mark, as `4ud5g` or `~6plv`"
+            ));
+        }
+        if let Some(dialect) = legacy {
+            if dialect.short_links.is_none() {
+                let title = &dialect.title;
+                self.wrong(format!("{title} has no short links: its dialect has no `[short_link]`"));
+            } else if let Err(why) = dialect.stored_link(&link) {
+                self.wrong(format!("`link` is `{link}`: {why}"));
+            }
+        }
+        ShortLink { code: canonical(legacy, &code).into(), link: link.into() }
     }
 }
 

@@ -81,6 +81,7 @@ metrics! {
     Appended "appended" Counter [] "Entries on stable storage, hence allowed to be acknowledged.",
     AppendFailed "append_failed" Counter ["reason"] "Entries that could not be made durable; none was acknowledged.",
     DestinationRefused "destination_refused" Counter ["reason"] "Shoppers sent to the merchant's own page instead.",
+    Unmapped "unmapped" Counter ["table"] "Ids and codes of requests that no map has, by the table that should have them.",
     Asked "asked" Counter ["home", "answered"] "Calls of an edge to a platform for a waiting client.",
     BreakerOpen "breaker_open" Gauge ["home"] "1 while a platform counts as down.",
     BreakerChanges "breaker_changes" Counter ["home", "open"] "Changes of a platform between up and down.",

@@ -4,6 +4,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use relay::Fact;
 use relay::reply::Mode;
+use tracking::directory::Table;
 use tracking::{Class, Home, Verdict};
 
 use crate::handles::{Coded, Counters, Gauges, Histograms};
@@ -44,6 +45,7 @@ pub struct Telemetry {
     appended: Counters<1>,
     append_failed: Coded,
     destination_refused: Coded,
+    unmapped: Counters<{ Table::ALL.len() }>,
     asked: Counters<{ HOMES * 2 }>,
     breaker_open: Gauges<HOMES>,
     breaker_changes: Counters<{ HOMES * 2 }>,
@@ -89,6 +91,7 @@ impl Telemetry {
             appended: Counters::register(r, Metric::Appended, [&[]]),
             append_failed: Coded::register(r, Metric::AppendFailed),
             destination_refused: Coded::register(r, Metric::DestinationRefused),
+            unmapped: Counters::register(r, Metric::Unmapped, singles(&Table::ALL.map(Table::label))),
             asked: Counters::register(
                 r,
                 Metric::Asked,
@@ -132,6 +135,7 @@ impl Telemetry {
                 self.reply_seconds.observe(*mode as usize, *took);
             }
             Fact::DestinationRefused { reason, .. } => self.destination_refused.add(reason),
+            Fact::Unmapped { table, .. } => self.unmapped.add(*table as usize, 1),
             Fact::Asked { home, answered, .. } => {
                 self.asked.add(*home as usize * 2 + usize::from(*answered), 1)
             }

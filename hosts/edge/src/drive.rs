@@ -7,8 +7,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use relay::shapes::Shapes;
 use relay::step::{Happened, Step};
+use relay::tally::{Misses, Shapes};
 use relay::{Exchange, Fact, Reply};
 use telemetry::Telemetry;
 use tracking::{Home, Outbound};
@@ -32,6 +32,7 @@ pub(crate) struct Hands {
     /// Asks the processor; none where no processor is set.
     pub(crate) asker: Option<Asker>,
     pub(crate) shapes: Mutex<Shapes>,
+    pub(crate) misses: Mutex<Misses>,
 }
 
 /// Drives an exchange up to its reply. None if it ended without one.
@@ -91,7 +92,12 @@ impl Hands {
             }
             Step::Find { key, within } => Done::Happened(self.shelf.find(&key, within).await),
             Step::Reply(reply) => Done::Reply(reply),
-            Step::Tally(_) | Step::Keep { .. } | Step::Record(_) | Step::Remember(_) | Step::Report(_) => {
+            Step::Tally(_)
+            | Step::Miss { .. }
+            | Step::Keep { .. }
+            | Step::Record(_)
+            | Step::Remember(_)
+            | Step::Report(_) => {
                 self.perform_at_once(step);
                 Done::Nothing
             }
@@ -104,10 +110,14 @@ impl Hands {
             Step::Record(entry) => self.journal.record(entry),
             Step::Remember(entry) => self.journal.remember(entry),
             Step::Report(fact) => self.telemetry.record(&fact),
+            // Counting cannot be half done, so a holder that panicked spoiled nothing.
             Step::Tally(shape) => {
-                // Counting cannot be half done, so a holder that panicked spoiled nothing.
                 let mut shapes = self.shapes.lock().unwrap_or_else(PoisonError::into_inner);
-                shapes.count(&shape, clock::now());
+                shapes.count(shape, clock::now());
+            }
+            Step::Miss { table, key } => {
+                let mut misses = self.misses.lock().unwrap_or_else(PoisonError::into_inner);
+                misses.count((table, key), clock::now());
             }
             Step::Keep { key, kept } => self.shelf.keep(&key, kept),
             Step::Append(_)

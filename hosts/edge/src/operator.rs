@@ -1,7 +1,7 @@
 //! The operators' own listener: is it alive, how does it stand, what does it count?
 //!
 //! `GET /healthz` needs no token and says nothing but that the process answers. `GET /metrics` (Prometheus
-//! text), `GET /status` and `GET /unrecognised` (JSON) need the bearer token.
+//! text), `GET /status`, `GET /unrecognised` and `GET /unmapped` (JSON) need the bearer token.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -34,7 +34,7 @@ impl Service for Operator {
         }
         match inbound.path() {
             b"/healthz" => http::text(200, "ok"),
-            b"/metrics" | b"/status" | b"/unrecognised" if !self.is_allowed(&inbound) => {
+            b"/metrics" | b"/status" | b"/unrecognised" | b"/unmapped" if !self.is_allowed(&inbound) => {
                 http::text(401, "show the operator's token: `authorization: Bearer ...`")
             }
             b"/metrics" => {
@@ -43,7 +43,8 @@ impl Service for Operator {
             }
             b"/status" => body("application/json", self.status().to_string()),
             b"/unrecognised" => body("application/json", self.unrecognised().to_string()),
-            _ => http::text(404, "there are /healthz, /metrics, /status and /unrecognised"),
+            b"/unmapped" => body("application/json", self.unmapped().to_string()),
+            _ => http::text(404, "there are /healthz, /metrics, /status, /unrecognised and /unmapped"),
         }
     }
 
@@ -81,6 +82,22 @@ impl Operator {
             })
             .collect();
         json!({ "total": shapes.total(), "beyond": shapes.beyond(), "shapes": rows })
+    }
+
+    /// Which ids and codes came in that no map has. What the snapshot of now maps is forgotten.
+    fn unmapped(&self) -> serde_json::Value {
+        let snapshot = self.public.snapshot.load();
+        let mut misses = self.public.hands.misses.lock().unwrap_or_else(PoisonError::into_inner);
+        misses.retain(|(table, key)| !snapshot.directory.maps(*table, key));
+        let rows: Vec<serde_json::Value> = misses
+            .rows()
+            .into_iter()
+            .map(|((table, key), row)| {
+                let (first, last) = (row.first.to_string(), row.last.to_string());
+                json!({ "table": table.label(), "key": key, "times": row.times, "first": first, "last": last })
+            })
+            .collect();
+        json!({ "beyond": misses.beyond(), "seen": rows })
     }
 
     fn status(&self) -> serde_json::Value {

@@ -107,6 +107,7 @@ pub async fn serve(settings: EdgeSettings, parts: Parts) -> Result<RunningEdge, 
         shelf: SharedShelf::default(),
         asker: asker(&settings)?,
         shapes: std::sync::Mutex::default(),
+        misses: std::sync::Mutex::default(),
     });
     let handover = handover(&settings, &hands, &stats)?;
     let public = Arc::new(Public {

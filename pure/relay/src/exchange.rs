@@ -14,6 +14,7 @@ pub(crate) mod page;
 mod proxy;
 mod reading;
 mod serve;
+pub(crate) mod short_link;
 mod statics;
 
 use std::collections::VecDeque;
@@ -174,6 +175,7 @@ impl Exchange {
                 None => self.proxy(proxy::Fallback::endpoint(endpoint), now),
             },
             (_, Handling::OptOut) => self.opt_out(now),
+            (_, Handling::ShortLink) => self.short_link(endpoint, now),
             (_, Handling::Record) => self.record_only(now),
             (_, Handling::Serve) => {
                 let reading = read(&snapshot, endpoint, &inbound, self.event_id, self.opened_at);
@@ -193,6 +195,9 @@ impl Exchange {
             class: self.class,
             advertiser_id: reading.advertiser.as_ref().map(|row| row.legacy_id),
         }));
+        for (table, id) in reading.misses(&self.snapshot) {
+            self.miss(table, id.to_string());
+        }
         match self.class {
             Class::Click => self.click(reading, now),
             Class::Conversion => self.conversion(reading, now),

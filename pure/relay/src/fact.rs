@@ -5,6 +5,7 @@
 
 use core::time::Duration;
 
+use tracking::directory::Table;
 use tracking::{Class, Home, Verdict};
 use units::EventId;
 
@@ -53,6 +54,13 @@ pub enum Fact {
         event_id: EventId,
         /// The reason's name.
         reason: &'static str,
+    },
+    /// An id or code of a request is in no map.
+    Unmapped {
+        /// The event's identity.
+        event_id: EventId,
+        /// The table that should have it.
+        table: Table,
     },
     /// A platform was asked by an edge.
     Asked {

@@ -19,6 +19,7 @@ pub mod shapes;
 pub mod shelf;
 pub mod signature;
 pub mod step;
+pub mod tally;
 pub mod translation;
 
 pub use envelope::{Envelope, Purpose, Sealed};

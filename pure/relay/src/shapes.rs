@@ -1,15 +1,12 @@
-//! What comes in and is not recognised, counted by its shape: host group, path and names, and nothing that
-//! could tell whose request it was (I9).
+//! The shape of what comes in and is not recognised: host group, path and names, and nothing that could tell
+//! whose request it was (I9).
 //!
 //! A part of a path is shown only if it looks like a word; numbers, codes, addresses and everything else become
-//! `*`. Values are never shown. The number of shapes is bounded, and what comes beyond is counted together (I8).
-
-use std::collections::BTreeMap;
+//! `*`. Values are never shown.
 
 use tracking::Inbound;
 use tracking::dialect::Dialect;
-use units::Timestamp;
-use units::limits::{SHAPE_PARTS_MAX, SHAPE_WORD_CHARS_MAX, SHAPES_MAX};
+use units::limits::{SHAPE_PARTS_MAX, SHAPE_WORD_CHARS_MAX};
 
 /// The shape of a request to a host of `dialect`, as `GET main /old/*.html ?a&b`.
 pub fn shape(dialect: &Dialect, inbound: &Inbound) -> String {
@@ -78,56 +75,6 @@ fn word(part: &[u8]) -> String {
     }
 }
 
-/// Shapes with how often they came.
-#[derive(Debug, Default)]
-pub struct Shapes {
-    rows: BTreeMap<String, Count>,
-    beyond: u64,
-}
-
-/// How often a shape came, and when.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Count {
-    /// How often.
-    pub times: u64,
-    /// The first time.
-    pub first: Timestamp,
-    /// The last time.
-    pub last: Timestamp,
-}
-
-impl Shapes {
-    /// Counts a request of this shape.
-    pub fn count(&mut self, shape: &str, now: Timestamp) {
-        if let Some(row) = self.rows.get_mut(shape) {
-            row.times = row.times.saturating_add(1);
-            row.last = now;
-        } else if self.rows.len() < SHAPES_MAX {
-            self.rows.insert(shape.to_owned(), Count { times: 1, first: now, last: now });
-        } else {
-            self.beyond = self.beyond.saturating_add(1);
-        }
-    }
-
-    /// The shapes, the most frequent first.
-    pub fn rows(&self) -> Vec<(String, Count)> {
-        let mut rows: Vec<(String, Count)> =
-            self.rows.iter().map(|(shape, row)| (shape.clone(), *row)).collect();
-        rows.sort_by(|(left, a), (right, b)| b.times.cmp(&a.times).then_with(|| left.cmp(right)));
-        rows
-    }
-
-    /// Requests of shapes beyond the limit.
-    pub const fn beyond(&self) -> u64 {
-        self.beyond
-    }
-
-    /// All requests.
-    pub fn total(&self) -> u64 {
-        self.rows.values().fold(self.beyond, |sum, row| sum.saturating_add(row.times))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -171,19 +118,6 @@ mod tests {
         }
         let elsewhere = Inbound { host: "b.test".to_owned(), ..inbound(b"/") };
         assert_eq!(shape(&dialect, &elsewhere), "GET other /");
-    }
-
-    #[test]
-    fn i8_the_number_of_shapes_is_bounded() {
-        let mut shapes = Shapes::default();
-        for number in 0..SHAPES_MAX + 10 {
-            shapes.count(&format!("shape {number}"), Timestamp::from_millis(1));
-        }
-        shapes.count("shape 3", Timestamp::from_millis(2));
-        assert_eq!((shapes.rows().len(), shapes.beyond()), (SHAPES_MAX, 10));
-        let row = Count { times: 2, first: Timestamp::from_millis(1), last: Timestamp::from_millis(2) };
-        assert_eq!(shapes.rows()[0], ("shape 3".to_owned(), row));
-        assert_eq!(shapes.total(), SHAPES_MAX as u64 + 11);
     }
 
     proptest! {

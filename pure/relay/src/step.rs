@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use tracking::directory::Table;
 use tracking::{Answer, Home, Outbound, SendFailure};
 use units::{EventId, Timestamp};
 
@@ -56,6 +57,13 @@ pub enum Step {
     },
     /// Count a request that was not recognised, by its shape.
     Tally(String),
+    /// Count an id or code that no map has.
+    Miss {
+        /// The table that should have it.
+        table: Table,
+        /// The id or code, for people.
+        key: String,
+    },
     /// Nothing to do before this time, unless something happens: then tell [`Happened::TimePassed`].
     WaitUntil(Timestamp),
     /// Something worth knowing has happened.

@@ -14,6 +14,7 @@ use tracking::{Class, Event, Field, Home, Inbound, Method, Outbound};
 use units::{EventId, Seed, Timestamp};
 
 pub use self::account::{Fate, ParameterAccount};
+use crate::exchange::short_link::{Stored, stored};
 use crate::exchange::{Exchange, Health, Reading, page, read};
 use crate::policy::{Phase, Snapshot};
 use crate::reply::{Mode, Reply};
@@ -65,12 +66,16 @@ pub fn translate(inbound: &Inbound, snapshot: &Arc<Snapshot>, seed: Seed, now: T
         problems: Vec::new(),
     };
     if let Some(endpoint) = migration.legacy.recognise_request(inbound) {
-        let reading = read(snapshot, endpoint, inbound, event_id, now);
         let mut translation = blank(endpoint.class, mode, reply);
         translation.endpoint = Some(place(endpoint, &migration.legacy.file));
+        if endpoint.handling == Handling::ShortLink {
+            short_link(&mut translation, endpoint, snapshot, inbound, now);
+            return translation;
+        }
+        let reading = read(snapshot, endpoint, inbound, event_id, now);
         match endpoint.handling {
             Handling::Translate => fill(&mut translation, &reading, snapshot, inbound),
-            Handling::Proxy | Handling::OptOut => {
+            Handling::Proxy | Handling::OptOut | Handling::ShortLink => {
                 let why = format!("{}:{}: passed on untouched", migration.legacy.file, endpoint.line);
                 translation.parameters = account::all_passed(inbound, &why);
             }
@@ -104,6 +109,36 @@ pub fn translate(inbound: &Inbound, snapshot: &Arc<Snapshot>, seed: Seed, now: T
             translation
         }
     }
+}
+
+/// A short link: the click that it stands for, or what is passed on because no table has it.
+fn short_link(
+    translation: &mut Translation,
+    endpoint: &Endpoint,
+    snapshot: &Snapshot,
+    inbound: &Inbound,
+    now: Timestamp,
+) {
+    let rule = format!("{}:{}", snapshot.migration.legacy.file, endpoint.line);
+    let problem = match stored(snapshot, inbound) {
+        Stored::Link(link) => {
+            let reading = read(snapshot, link.endpoint, &link.inbound, translation.event_id, now);
+            fill(translation, &reading, snapshot, &link.inbound);
+            account::tell_link(&mut translation.parameters, &link, &rule);
+            return;
+        }
+        Stored::Unmapped(code) => (
+            "unmapped_short_link",
+            format!(
+                "no table has the short link `{code}`: the legacy platform is asked, and nothing is guessed"
+            ),
+        ),
+        Stored::NoCode => {
+            ("missing_code", "the request names no short link: the legacy platform is asked".to_owned())
+        }
+    };
+    translation.problems.push((problem.0.to_owned(), problem.1));
+    translation.parameters = account::all_passed(inbound, &format!("{rule}: passed on untouched"));
 }
 
 /// A call of the signed interface: read where its programme has moved, passed on as it is before.
@@ -281,6 +316,7 @@ fn rehearse(inbound: &Inbound, snapshot: &Arc<Snapshot>, seed: Seed, now: Timest
             Step::Reply(reply) => return (if asked { Mode::Proxy } else { reply.mode }, reply),
             Step::Find { .. } => exchange.handle(Happened::Found { kept: None, claimed: true }, now),
             Step::Tally(_)
+            | Step::Miss { .. }
             | Step::Keep { .. }
             | Step::Record(_)
             | Step::Remember(_)

@@ -6,6 +6,7 @@ mod cookie;
 pub mod interface;
 mod load;
 mod parameter;
+mod short_link;
 mod table;
 mod vendor;
 
@@ -15,6 +16,7 @@ use std::sync::Arc;
 pub(crate) use self::cookie::read_cookie;
 pub use self::cookie::{CookieForm, CookieRule, CookieSuffix, CookieValue};
 pub use self::parameter::{Condition, Family, Fault, Kind, Meaning, Parameter, PastLimit, RowColumns, Rule};
+pub use self::short_link::{Code, ShortLinks, StoredLink};
 
 use units::{Timestamp, limits};
 
@@ -46,6 +48,8 @@ pub struct Dialect {
     pub vendor: Option<Vendor>,
     /// How a visitor opts out.
     pub opt_out: Option<OptOut>,
+    /// Where short links carry their codes.
+    pub short_links: Option<ShortLinks>,
     /// The page that sends a shopper on by its script: what stands before the address, and what behind.
     pub script_page: Option<(String, String)>,
     /// How to see whether the platform answers at all.
@@ -140,6 +144,8 @@ pub enum Handling {
     Serve,
     /// It is our own page on which a visitor opts out.
     OptOut,
+    /// Its code stands for another link: that is translated.
+    ShortLink,
 }
 
 /// How a visitor opts out: a cookie on our hosts, and the two pages that set and clear it.

@@ -206,7 +206,16 @@ impl Table {
         }
     }
 
-    const fn of(kind: CreativeKind) -> Self {
+    /// The table's name for programs.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::ShortLinks => "short_links",
+            one_word => one_word.name(),
+        }
+    }
+
+    /// The table of a kind of creatives.
+    pub const fn of(kind: CreativeKind) -> Self {
         match kind {
             CreativeKind::Creative => Self::Creatives,
             CreativeKind::Deal => Self::Deals,

@@ -43,6 +43,12 @@ pub const SHELF_KEY_BYTES_MAX: usize = 2048;
 /// Most shapes of unrecognised requests that an edge counts apart. A person reads the first dozen.
 pub const SHAPES_MAX: usize = 512;
 
+/// Most ids and codes without a mapping that an edge counts apart. A person reads the first dozen.
+pub const UNMAPPED_MAX: usize = 512;
+
+/// Longest short link's code that people are shown, in characters. The longest ones seen have 15; what is longer is no code.
+pub const SHOWN_CODE_CHARS_MAX: usize = 32;
+
 /// Most parts of a path, and most names of a query, that a shape shows.
 pub const SHAPE_PARTS_MAX: usize = 8;
 

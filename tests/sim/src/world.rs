@@ -145,7 +145,11 @@ impl World {
                 Step::Find { .. } => {
                     exchange.handle(Happened::Found { kept: None, claimed: true }, self.now);
                 }
-                Step::Tally(_) | Step::Keep { .. } | Step::WaitUntil(_) | Step::Report(_) => {}
+                Step::Tally(_)
+                | Step::Miss { .. }
+                | Step::Keep { .. }
+                | Step::WaitUntil(_)
+                | Step::Report(_) => {}
             }
         }
         Ok(())

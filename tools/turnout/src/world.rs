@@ -14,6 +14,7 @@ pub(crate) fn tables(world: &World) -> BTreeMap<String, String> {
         ("advertisers.csv".to_owned(), advertisers(world)),
         ("publishers.csv".to_owned(), publishers(world)),
         ("creatives.csv".to_owned(), creatives(world)),
+        ("short_links.csv".to_owned(), short_links(world)),
     ])
 }
 
@@ -111,6 +112,14 @@ fn creatives(world: &World) -> String {
                 &row.landing_url,
             ],
         );
+    }
+    text
+}
+
+fn short_links(world: &World) -> String {
+    let mut text = String::from("code,link\n");
+    for row in &world.short_links {
+        line(&mut text, &[&row.code, &row.url]);
     }
     text
 }

@@ -36,7 +36,7 @@ impl World {
     }
 
     fn import(&self) -> Result<Imported, ImportError> {
-        import(&self.maps, &[self.tables()], &|_| Vec::new(), &mut |_| {})
+        import(&self.maps, &[self.tables()], &Rules::of(None).unwrap(), &mut |_| {})
     }
 
     fn publisher(&self, primary: u64) -> u64 {
@@ -151,7 +151,8 @@ fn what_is_no_map_is_refused_in_words() {
     let world = World::new();
     let foreign = world.tables().join("sites.csv");
     fs::write(&foreign, "").unwrap();
-    let told = import(&world.maps, &[foreign], &|_| Vec::new(), &mut |_| {}).unwrap_err().to_string();
+    let told =
+        import(&world.maps, &[foreign], &Rules::of(None).unwrap(), &mut |_| {}).unwrap_err().to_string();
     assert!(told.contains("sites.csv: tables are called"), "{told}");
     fs::remove_file(world.tables().join("advertisers.csv")).unwrap();
     assert!(world.refused().contains("no table of advertisers"));
@@ -202,7 +203,12 @@ fn a_snapshot_says_which_version_it_is_of() {
     assert!(imported.version.ends_with("+map1"), "{}", imported.version);
     assert_eq!(imported.directory.publisher(456).unwrap().primary_id, Some(77));
     world.write("advertisers.csv", &ADVERTISERS.replace(",first,", ",frist,"));
-    world.maps.switch(world.publisher(78)).unwrap();
+    // Imported while the policy still had the wave.
+    let policy = embedded_text("policy.toml").replace("\"first\"", "\"frist\"");
+    let files = Files::embedded_with([("policy.toml".to_owned(), policy)].into());
+    let rules = Rules::load(&files).unwrap();
+    let second = import(&world.maps, &[world.tables()], &rules, &mut |_| {}).unwrap();
+    world.maps.switch(second.number).unwrap();
     let told = load_with(None, &world.maps, secrets()).unwrap_err().to_string();
     assert!(told.contains("directory-2.tdir") && told.contains("wave `frist`"), "{told}");
 }
@@ -219,4 +225,31 @@ fn the_file_of_version_one_is_still_read() {
     let directory = Directory::open(fs::read(&specimen).unwrap()).unwrap();
     assert_eq!(directory.publisher(456).unwrap().primary_id, Some(77));
     assert_eq!(directory.advertiser(789).unwrap().landing_url, "https://example.com/");
+}
+
+#[test]
+fn short_links_are_links_of_the_legacy_platform() {
+    let world = World::new();
+    world.write("short_links.csv", include_str!("short_links/good.csv"));
+    let directory = world.import().unwrap().directory;
+    let links: Vec<&str> = include_str!("short_links/good.csv")
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split(',').nth(1))
+        .collect();
+    assert_eq!(directory.count(Table::ShortLinks), links.len() as u64);
+    let link = |code: &str| directory.short_link(code).map(|row| row.link.into_owned());
+    assert_eq!(link("4ud5g").as_deref(), links.first().copied(), "letter case does not count");
+    assert_eq!(link("~6plv").as_deref(), links.get(1).copied());
+    assert_eq!(link("6plv"), None);
+}
+
+#[test]
+fn short_links_that_lead_nowhere_are_told_with_their_lines() {
+    let world = World::new();
+    world.write("short_links.csv", include_str!("short_links/wrong.csv"));
+    let told = world.refused();
+    for wanted in include_str!("short_links/wrong.txt").lines() {
+        assert!(told.contains(wanted), "{wanted}\n{told}");
+    }
 }

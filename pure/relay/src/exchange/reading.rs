@@ -7,10 +7,10 @@ use tracking::cookie;
 use tracking::decode::{self, Decoded, Outcome, Problem};
 use tracking::destination::{self, Refusal};
 use tracking::dialect::Endpoint;
-use tracking::directory::{Advertiser, CreativeKind, Publisher};
+use tracking::directory::{Advertiser, CreativeKind, Publisher, Table};
 use tracking::event::Click;
 use tracking::key;
-use tracking::{Class, Event, Field, Inbound, Value};
+use tracking::{Class, Event, Field, Home, Inbound, Value};
 use units::{EventId, Timestamp};
 
 use crate::policy::{Phase, Snapshot};
@@ -105,6 +105,13 @@ fn complete_from_creative(decoded: &mut Decoded<'_, '_>, snapshot: &Snapshot) {
     }
 }
 
+/// What a link may name beside advertiser and publisher, and where.
+const CREATIVES: [(CreativeKind, Field); 3] = [
+    (CreativeKind::Creative, Field::CreativeId),
+    (CreativeKind::Deal, Field::DealId),
+    (CreativeKind::Product, Field::ProductId),
+];
+
 impl Reading<'_> {
     /// The page that the click leads to, for a programme of the directory: the link's own destination if it
     /// lies on the merchant's domains, else the creative's page, else the merchant's.
@@ -125,16 +132,42 @@ impl Reading<'_> {
 
     fn creative_page<'s>(&self, snapshot: &'s Snapshot, advertiser: &Advertiser<'_>) -> Option<Cow<'s, str>> {
         let event = &self.decoded.event;
-        let named = [
-            (CreativeKind::Creative, Field::CreativeId),
-            (CreativeKind::Deal, Field::DealId),
-            (CreativeKind::Product, Field::ProductId),
-        ];
-        let rows = named.iter().filter_map(|(kind, field)| {
-            event.id(*field).and_then(|id| snapshot.directory.creative(*kind, id))
-        });
+        let rows = CREATIVES
+            .into_iter()
+            .filter_map(|(kind, field)| event.id(field).and_then(|id| snapshot.directory.creative(kind, id)));
         let mut own = rows.filter(|row| row.advertiser_id == advertiser.legacy_id);
         own.find_map(|row| row.landing_url)
+    }
+
+    /// The ids that no map has, or that have none on the new platform though the programme has moved there.
+    pub fn misses(&self, snapshot: &Snapshot) -> Vec<(Table, u64)> {
+        let event = &self.decoded.event;
+        let moved = self.phase.owner() == Home::Primary;
+        let mut misses = Vec::new();
+        let mut look = |table, id: Option<u64>, found: bool| {
+            misses.extend(id.filter(|_| !found).map(|id| (table, id)));
+        };
+        let mapped = |primary_id: Option<u64>| primary_id.is_some() || !moved;
+        let advertiser = self.advertiser.as_ref();
+        look(
+            Table::Advertisers,
+            event.id(Field::AdvertiserId),
+            advertiser.is_some_and(|row| mapped(row.primary_id)),
+        );
+        let publisher = self.publisher.as_ref();
+        look(
+            Table::Publishers,
+            event.id(Field::PublisherId),
+            publisher.is_some_and(|row| mapped(row.primary_id)),
+        );
+        // A link with a destination of its own needs no creative's page.
+        let needs_page = event.class == Class::Click && event.get(Field::DestinationUrl).is_none();
+        for (kind, field) in CREATIVES.into_iter().filter(|_| needs_page && advertiser.is_some()) {
+            let id = event.id(field).filter(|id| *id > 0);
+            let found = id.is_some_and(|id| snapshot.directory.creative(kind, id).is_some());
+            look(Table::of(kind), id, found);
+        }
+        misses
     }
 
     /// The pairs that no rule touched, as sent, joined by `&`.

@@ -86,6 +86,7 @@ fn short(steps: &[Step]) -> String {
         Step::Keep { .. } => "keep".to_owned(),
         Step::Ask { .. } => "ask".to_owned(),
         Step::Tally(shape) => format!("tally:{shape}"),
+        Step::Miss { table, key } => format!("miss:{} {key}", table.name()),
         Step::Report(_) => "report".to_owned(),
     };
     steps.iter().map(word).collect::<Vec<_>>().join(" ")
@@ -113,12 +114,18 @@ fn clicks_go_where_the_plan_says() {
     check(moved, &[], World::Well, WELL, "record reply:redirect:302");
     check(moved, &[], World::Well, PRIMARY_DOWN, "record reply:direct:302");
     check("/go?shop=2&site=7", &[], World::Well, WELL, "record reply:direct:302");
-    check("/go?shop=1&site=8", &[], World::Well, WELL, "record reply:direct:302");
+    check("/go?shop=1&site=8", &[], World::Well, WELL, "miss:publishers 8 record reply:direct:302");
     check("/go?shop=3&site=7", &[], World::Well, WELL, "record send:legacy reply:proxy:200");
     check("/go?shop=3&site=7", &[], World::PlatformsDead, WELL, "record send:legacy reply:direct:302");
-    check("/go?shop=9&site=7", &[], World::Well, WELL, "send:legacy reply:proxy:200");
-    check("/go?shop=9&site=7", &[], World::PlatformsDead, WELL, "send:legacy reply:local:404");
-    check("/go?shop=9&site=7", &[], World::Well, LEGACY_DOWN, "reply:local:404");
+    check("/go?shop=9&site=7", &[], World::Well, WELL, "miss:advertisers 9 send:legacy reply:proxy:200");
+    check(
+        "/go?shop=9&site=7",
+        &[],
+        World::PlatformsDead,
+        WELL,
+        "miss:advertisers 9 send:legacy reply:local:404",
+    );
+    check("/go?shop=9&site=7", &[], World::Well, LEGACY_DOWN, "miss:advertisers 9 reply:local:404");
     check("/go?shop=1", &[], World::Well, WELL, "reply:direct:302");
     check("/go", &[], World::Well, WELL, "send:legacy reply:proxy:200");
 }
@@ -178,7 +185,13 @@ fn i1_never_a_false_yes() {
     let observed = "/buy?shop=3&sum=10.00&order=A-1";
     check(observed, BROWSER, World::OutboxFull, WELL, "append send:legacy remember reply:proxy:200");
     check(observed, BROWSER, World::AllDead, WELL, "append send:legacy remember reply:refuse:503");
-    check("/buy?shop=9&sum=1&order=1", BROWSER, World::OutboxFull, WELL, "append reply:refuse:503");
+    check(
+        "/buy?shop=9&sum=1&order=1",
+        BROWSER,
+        World::OutboxFull,
+        WELL,
+        "miss:advertisers 9 append reply:refuse:503",
+    );
 }
 
 #[test]
@@ -230,7 +243,7 @@ fn what_goes_to_legacy_is_what_came() {
         World::Well,
         WELL,
     );
-    let Some(Step::Send { request, .. }) = steps.first() else { panic!() };
+    let Some(Step::Send { request, .. }) = steps.get(1) else { panic!() };
     assert_eq!(request.target, raw.as_bytes());
     let names: Vec<&str> = request.headers.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["cookie", "x-forwarded-proto", "x-turnout-hop"]);
@@ -257,6 +270,65 @@ fn an_envelope_tells_everything_and_seals_the_person() {
     assert_eq!(opened.original.target, target.as_bytes());
     let Some(Step::Reply(reply)) = steps.last() else { panic!() };
     assert!(reply.headers.iter().any(|(name, value)| name == "set-cookie" && value.contains("SHOP1=7.t1_")));
+}
+
+/// A request to the host of short links.
+fn short_link(target: &str) -> Inbound {
+    Inbound { host: "s.test".to_owned(), ..get(target, &[]) }
+}
+
+#[test]
+fn a_short_link_is_the_click_that_it_stands_for() {
+    for target in ["/Moved", "/?moved", "/moved?to=shop1.test/own&extra=2"] {
+        let steps = run(short_link(target), World::Well, WELL);
+        assert_eq!(short(&steps), "record reply:redirect:302", "{target}");
+        assert!(location(&steps).starts_with("https://new.test/click?m=1001&p=2007&to="), "{target}");
+        let Some(Step::Record(entry)) = steps.first() else { panic!() };
+        let envelope = Envelope::decode(&entry.bytes).unwrap();
+        assert_eq!((envelope.endpoint.as_str(), envelope.click.unwrap().publisher_id), ("click", 7));
+        let opened =
+            Sealed::open(&envelope.sealed, &snapshot().secrets.seal_keys, envelope.event_id).unwrap();
+        assert_eq!(opened.original.target, target.as_bytes(), "the original stays the short link");
+    }
+    let steps = run(short_link("/moved?to=www.shop1.test/own&extra=2"), World::Well, WELL);
+    assert!(location(&steps).contains("www.shop1.test%2Fown"), "what is added stands behind the link's own");
+    assert!(location(&steps).ends_with("&extra=2"), "{}", location(&steps));
+    let mut head = short_link("/moved");
+    head.method = Method::Head;
+    assert_eq!(short(&run(head, World::Well, WELL)), "reply:redirect:302");
+}
+
+#[test]
+fn a_short_link_of_who_has_not_moved_goes_to_legacy_as_it_came() {
+    let steps = run(short_link("/observed?x=%zz"), World::Well, WELL);
+    assert_eq!(short(&steps), "record send:legacy reply:proxy:200");
+    let Some(Step::Send { request, .. }) = steps.get(1) else { panic!() };
+    assert_eq!((request.host.as_str(), request.target.as_slice()), ("s.test", &b"/observed?x=%zz"[..]));
+    let steps = run(short_link("/observed"), World::PlatformsDead, WELL);
+    assert_eq!(short(&steps), "record send:legacy reply:direct:302");
+}
+
+#[test]
+fn a_short_link_that_no_table_has_is_never_guessed() {
+    let told = |target: &str| short(&run(short_link(target), World::Well, WELL));
+    let passed = "send:legacy reply:proxy:200";
+    assert_eq!(told("/moved1"), format!("miss:short links moved1 {passed}"));
+    assert_eq!(told("/moved?"), "record reply:redirect:302");
+    assert_eq!(told("/?a=1&moved"), passed, "no code, no look-up");
+    assert_eq!(told("/jane@doe.test"), format!("miss:short links * {passed}"), "I9");
+    assert_eq!(told(&format!("/{}", "x".repeat(33))), format!("miss:short links * {passed}"));
+    let gone = run(short_link("/moved1"), World::PlatformsDead, WELL);
+    assert_eq!(short(&gone), "miss:short links moved1 send:legacy reply:local:404");
+}
+
+#[test]
+fn what_no_map_has_is_counted_with_its_table() {
+    check("/go?shop=1&site=7&ad=5", &[], World::Well, WELL, "miss:creatives 5 record reply:redirect:302");
+    check("/go?shop=1&site=7&ad=5&to=shop1.test", &[], World::Well, WELL, "record reply:redirect:302");
+    check("/go?shop=1&site=7&ad=0", &[], World::Well, WELL, "record reply:redirect:302");
+    // Known on the old platform alone: nothing is missing before the programme has moved.
+    check("/go?shop=3&site=9", &[], World::Well, WELL, "record send:legacy reply:proxy:200");
+    check("/go?shop=1&site=9", &[], World::Well, WELL, "miss:publishers 9 record reply:direct:302");
 }
 
 #[test]

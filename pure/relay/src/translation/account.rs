@@ -6,6 +6,7 @@ use tracking::migration::{EvidenceKind, Migration};
 use tracking::{Class, Field, Inbound, query};
 
 use crate::exchange::Reading;
+use crate::exchange::short_link::Link;
 use crate::policy::Snapshot;
 
 /// What becomes of a parameter.
@@ -59,6 +60,24 @@ pub(super) fn all_passed(inbound: &Inbound, why: &str) -> Vec<ParameterAccount> 
 /// Every parameter of a request that is refused.
 pub(super) fn all_rejected(inbound: &Inbound, why: &str) -> Vec<ParameterAccount> {
     all(inbound, Fate::Rejected, why)
+}
+
+/// Tells the parameters of a short link's link from those that were sent: a table gives them. The code is one that
+/// was sent if it stands in the query.
+pub(super) fn tell_link(accounts: &mut Vec<ParameterAccount>, link: &Link<'_>, rule: &str) {
+    for account in accounts.iter_mut().take(link.own_pairs) {
+        account.fate = Fate::Defaulted;
+        account.why = format!("{rule}: not sent, but in the link of `{}`; {}", link.code, account.why);
+    }
+    let sent = link.pair.as_deref().and_then(|pair| query::pairs(pair).next());
+    let code = sent.map(|pair| ParameterAccount {
+        name: query::decode_text(pair.name),
+        value: pair.value.map(query::decode_text),
+        fate: Fate::Mapped,
+        to: Some("link".to_owned()),
+        why: format!("{rule}: the code of {}", link.text),
+    });
+    accounts.splice(..0, code);
 }
 
 fn all(inbound: &Inbound, fate: Fate, why: &str) -> Vec<ParameterAccount> {

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use super::cookie::{read_cookie, read_cookie_domain};
 use super::interface::{Operation, Variants, read_interface};
 use super::table::{Hosts, Names, Route};
-use super::vendor;
 use super::{
     AnswerBody, AnswerRule, ClickIdShape, Dialect, Endpoint, Glued, Handling, Kind, Meaning, Parameter,
     Placeholder, Probe, ReplyKind, Unknown,
 };
+use super::{short_link, vendor};
 use crate::event::{Class, Field};
 use crate::source::{Mistake, Section, Source, unknown_word};
 use crate::wire::{Method, Verdict};
@@ -57,6 +57,7 @@ fn read_dialect(file: &str, root: &Section<'_, '_>) -> Dialect {
     let vendor = root.section("consent", vendor::read).flatten();
     let probe = root.section("probe", read_probe);
     let opt_out = root.section("opt_out", pages::read_opt_out).flatten();
+    let short_links = root.section("short_link", short_link::read).flatten();
     let script_page = root.section("script_page", pages::read_script_page).flatten();
     let groups: Vec<Group> = root.sections("parameters", |section| {
         section.text("source");
@@ -80,7 +81,12 @@ fn read_dialect(file: &str, root: &Section<'_, '_>) -> Dialect {
     let mut endpoints: Vec<Endpoint> = read.into_iter().map(|read| read.endpoint).collect();
     join_variants(root, &mut endpoints, &variants);
     note_double_names(root, &endpoints);
-    pages::note_missing(root, &endpoints, (script_page.is_some(), opt_out.is_some()));
+    let has = pages::Has {
+        script_page: script_page.is_some(),
+        opt_out: opt_out.is_some(),
+        short_link: short_links.is_some(),
+    };
+    pages::note_missing(root, &endpoints, has);
     Dialect {
         name: head.name,
         title: head.title,
@@ -93,6 +99,7 @@ fn read_dialect(file: &str, root: &Section<'_, '_>) -> Dialect {
         vendor,
         probe,
         opt_out,
+        short_links,
         script_page,
         exact_names: head.exact_names,
         strip_prefixes: head.strip_prefixes,
@@ -390,13 +397,14 @@ fn read_unknown(section: &Section<'_, '_>) -> Unknown {
 }
 
 fn read_handling(section: &Section<'_, '_>) -> Handling {
-    let names = ["translate", "proxy", "record", "serve", "opt out"];
+    let names = ["translate", "proxy", "record", "serve", "opt out", "short link"];
     let choice = section.choice("handling", &names, |name| match name {
         "serve" => Some(Handling::Serve),
         "translate" => Some(Handling::Translate),
         "proxy" => Some(Handling::Proxy),
         "record" => Some(Handling::Record),
         "opt out" => Some(Handling::OptOut),
+        "short link" => Some(Handling::ShortLink),
         _ => None,
     });
     choice.unwrap_or(Handling::Translate)

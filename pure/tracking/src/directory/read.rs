@@ -34,6 +34,21 @@ impl Directory {
         rows.find(|row| row.code == code)
     }
 
+    /// True if `table` maps the id or code `key`. An advertiser or publisher without an id on the new platform is
+    /// not mapped.
+    pub fn maps(&self, table: Table, key: &str) -> bool {
+        let id = || key.parse().ok();
+        let creative = |kind| id().is_some_and(|id| self.creative(kind, id).is_some());
+        match table {
+            Table::Advertisers => id().and_then(|id| self.advertiser(id)?.primary_id).is_some(),
+            Table::Publishers => id().and_then(|id| self.publisher(id)?.primary_id).is_some(),
+            Table::Creatives => creative(CreativeKind::Creative),
+            Table::Deals => creative(CreativeKind::Deal),
+            Table::Products => creative(CreativeKind::Product),
+            Table::ShortLinks => self.short_link(key).is_some(),
+        }
+    }
+
     /// Every programme, in no order.
     pub fn advertisers(&self) -> Rows<'_, Advertiser<'_>> {
         self.rows(Table::Advertisers, Self::read_advertiser)

@@ -65,6 +65,22 @@ fn a_row_comes_back_as_it_was_given() {
 }
 
 #[test]
+fn what_has_a_row_and_an_id_on_the_new_platform_is_mapped() {
+    let directory = Directory::from(small());
+    let tables = |key: &str| -> Vec<&str> {
+        let maps = |table: &Table| directory.maps(*table, key);
+        Table::ALL.into_iter().filter(maps).map(Table::label).collect()
+    };
+    assert_eq!(tables("789"), ["advertisers"]);
+    assert_eq!(tables("3"), ["publishers"]);
+    assert_eq!(tables("12"), ["creatives", "deals", "products"]);
+    assert_eq!(tables("4ud5g"), ["short_links"]);
+    assert!(tables("4").is_empty() && tables("*").is_empty() && tables("").is_empty());
+    let nameless = Publisher { primary_id: None, ..publisher(3) };
+    assert!(!Directory::new(Vec::new(), vec![nameless], Vec::new()).maps(Table::Publishers, "3"));
+}
+
+#[test]
 fn where_an_id_stands_twice_the_first_counts_and_the_double_is_told() {
     let mut builder = Builder::default();
     for name in ["first", "second", "third"] {

@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Map {
-    /// Build a new version from tables: advertisers, publishers, creatives. Example: turnout map import tables/
+    /// Build a new version from tables: advertisers, publishers, creatives, short links. Example: turnout map import tables/
     Import {
         #[command(flatten)]
         place: Where,
@@ -95,8 +95,8 @@ fn import(place: &Where, tables: &[PathBuf], migration: Option<&Path>, switch: b
     let bar = indicatif::ProgressBar::new_spinner();
     bar.set_style(indicatif::ProgressStyle::with_template("{spinner} {pos} rows, {per_sec}")?);
     let maps = data::maps(&place.data);
-    let check = |directory: &Directory| directory::check_map(migration, directory);
-    let imported = directory::import(&maps, tables, &check, &mut |rows| bar.set_position(rows));
+    let rules = directory::Rules::of(migration)?;
+    let imported = directory::import(&maps, tables, &rules, &mut |rows| bar.set_position(rows));
     bar.finish_and_clear();
     let imported = imported?;
     let told = json!({
@@ -121,7 +121,7 @@ fn import(place: &Where, tables: &[PathBuf], migration: Option<&Path>, switch: b
 }
 
 fn rows(directory: &Directory) -> Value {
-    counts(directory).map(|(name, count)| (name.replace(' ', "_"), json!(count))).collect()
+    counts(directory).map(|(name, count)| (name.to_owned(), json!(count))).collect()
 }
 
 fn print_imported(told: &Value) {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tracking::click_id::Keys;
-use tracking::directory::{Advertiser, Commission, Directory, Domains, Programme, Publisher};
+use tracking::directory::{
+    Advertiser, Builder, Commission, Directory, Domains, Programme, Publisher, ShortLink,
+};
 use tracking::migration::Migration;
 use tracking::{Inbound, Method};
 use units::Currency;
@@ -19,10 +21,22 @@ title = "Old"
 home_url = "https://old.test/"
 [landing]
 parameter = "oid"
+[short_link]
+code = ["path", "bare query"]
 [[hosts]]
 group = "main"
 names = ["old.test"]
 cookie_domain = "old.test"
+[[hosts]]
+group = "short"
+names = ["s.test"]
+[[endpoint]]
+name = "short link"
+class = "click"
+hosts = ["short"]
+paths = ["/*"]
+methods = ["GET", "HEAD"]
+handling = "short link"
 [[endpoint]]
 name = "click"
 class = "click"
@@ -33,6 +47,7 @@ unknown = "pass"
 parameters = [
     { name = "shop", field = "advertiser_id", type = "id", required = true },
     { name = "site", field = "publisher_id", type = "id", required = true },
+    { name = "ad", field = "creative_id", type = "id" },
     { name = "to", field = "destination_url", type = "url" },
     { name = "ok", field = "consent", type = "text" },
 ]
@@ -248,6 +263,11 @@ parameters = [
 endpoint = "join"
 url = "https://new.test/join"
 [[keep]]
+class = "click"
+fields = ["creative_id"]
+in = "click id"
+why = "for a test"
+[[keep]]
 class = "conversion"
 fields = ["click_id", "consent"]
 in = "evidence"
@@ -294,19 +314,32 @@ fn advertiser(legacy_id: u64, wave: &str, programme: Programme) -> Advertiser<'s
     }
 }
 
-/// Shop 1 has moved, 2 has moved and is offline, 3 is observed; site 7 is mapped.
+fn directory() -> Directory {
+    let mut rows = Builder::default();
+    for (id, wave, programme) in
+        [(1, "gone", Programme::Online), (2, "gone", Programme::Offline), (3, "here", Programme::Online)]
+    {
+        rows.advertiser(&advertiser(id, wave, programme));
+    }
+    for (legacy_id, primary_id) in [(7, Some(2007)), (9, None)] {
+        rows.publisher(&Publisher { legacy_id, primary_id, name: "Site".into() });
+    }
+    for (code, link) in
+        [("moved", "https://old.test/go?shop=1&site=7"), ("observed", "http://old.test/go?shop=3&site=7")]
+    {
+        rows.short_link(&ShortLink { code: code.into(), link: link.into() });
+    }
+    rows.finish().into()
+}
+
+/// Shop 1 has moved, 2 has moved and is offline, 3 is observed; site 7 is mapped, 9 is known. A short link leads
+/// from `moved` to the first shop, from `observed` to the third.
 pub(super) fn snapshot() -> Arc<Snapshot> {
     let second = Duration::from_secs(1);
-    let rows = vec![
-        advertiser(1, "gone", Programme::Online),
-        advertiser(2, "gone", Programme::Offline),
-        advertiser(3, "here", Programme::Online),
-    ];
-    let sites = vec![Publisher { legacy_id: 7, primary_id: Some(2007), name: "Site".into() }];
     Arc::new(Snapshot {
         version: "test".to_owned(),
         migration: migration(),
-        directory: Directory::new(rows, sites, Vec::new()),
+        directory: directory(),
         policy: Policy {
             lock: crate::policy::Lock::default(),
             waves: vec![Wave::new("gone", Phase::Moved), Wave::new("here", Phase::Observe)],

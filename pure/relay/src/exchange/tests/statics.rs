@@ -70,6 +70,7 @@ impl Files {
                 Step::Report(_) => {}
                 Step::Ask { .. }
                 | Step::Tally(_)
+                | Step::Miss { .. }
                 | Step::Append(_)
                 | Step::Record(_)
                 | Step::Remember(_)

@@ -50,21 +50,26 @@ pub(super) fn read_opt_out(section: &Section<'_, '_>) -> Option<OptOut> {
     Some(OptOut { cookie, page: page("page")?, done: page("done")? })
 }
 
+/// The tables that endpoints may need.
+#[derive(Clone, Copy)]
+pub(super) struct Has {
+    pub(super) script_page: bool,
+    pub(super) opt_out: bool,
+    pub(super) short_link: bool,
+}
+
 /// Notes endpoints that need a table which is not there.
-pub(super) fn note_missing(
-    root: &Section<'_, '_>,
-    endpoints: &[Endpoint],
-    (has_page, has_opt_out): (bool, bool),
-) {
+pub(super) fn note_missing(root: &Section<'_, '_>, endpoints: &[Endpoint], has: Has) {
     for endpoint in endpoints {
-        if endpoint.sends_on == SendsOn::ScriptPage && !has_page {
-            root.mistake(format!(
-                "endpoint `{}` sends on by a script page: add `[script_page]`",
-                endpoint.name
-            ));
+        let name = &endpoint.name;
+        if endpoint.sends_on == SendsOn::ScriptPage && !has.script_page {
+            root.mistake(format!("endpoint `{name}` sends on by a script page: add `[script_page]`"));
         }
-        if endpoint.handling == Handling::OptOut && !has_opt_out {
-            root.mistake(format!("endpoint `{}` is for opting out: add `[opt_out]`", endpoint.name));
+        if endpoint.handling == Handling::OptOut && !has.opt_out {
+            root.mistake(format!("endpoint `{name}` is for opting out: add `[opt_out]`"));
+        }
+        if endpoint.handling == Handling::ShortLink && !has.short_link {
+            root.mistake(format!("endpoint `{name}` is for short links: add `[short_link]`"));
         }
     }
 }

@@ -98,6 +98,12 @@ impl<'m> Coverage<'m> {
         if !known.is_legacy || is_proxied {
             return (Fate::Passed, String::new());
         }
+        if known.endpoint.handling == Handling::ShortLink {
+            return (
+                Fate::Kept,
+                "is a short link's code, or stands behind the link that it names".to_owned(),
+            );
+        }
         if name.eq_ignore_ascii_case(variants.parameter.as_bytes()) {
             return (Fate::Kept, "picks what the request asks for".to_owned());
         }

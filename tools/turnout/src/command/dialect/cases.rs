@@ -35,6 +35,8 @@ pub(super) struct RequestCase {
     pub(super) inbound: Option<Inbound>,
     pub(super) endpoint: Option<String>,
     pub(super) class: Option<Class>,
+    /// The code of a short link; empty: there must be none.
+    pub(super) code: Option<String>,
     /// Every field of the event as text.
     pub(super) event: Option<Vec<(Field, String)>>,
     /// Every problem's code; none are expected where the case names none.
@@ -112,6 +114,7 @@ fn read_request(section: &Section<'_, '_>) -> RequestCase {
         inbound: read_inbound(section),
         endpoint: section.text("endpoint"),
         class: section.choice("class", &names, Class::parse),
+        code: section.text("code"),
         event: section.section("event", read_fields),
         problems: section.texts("problems"),
         unlisted: some_texts(section, "unlisted"),

@@ -9,7 +9,7 @@ use relay::policy::Snapshot;
 use relay::reply::Reply;
 use relay::translation::{Fate, Translation, translate};
 use tracking::decode::{self, Decoded};
-use tracking::dialect::Dialect;
+use tracking::dialect::{Dialect, Handling};
 use tracking::wire::Answer;
 use tracking::{Class, Event, Field, Inbound, Outbound, Value, query};
 use units::{Seed, Timestamp};
@@ -30,6 +30,7 @@ enum Rules {
 struct Found {
     endpoint: Option<String>,
     class: &'static str,
+    code: Option<String>,
     event: Vec<(Field, String)>,
     problems: Vec<String>,
     unlisted: Vec<String>,
@@ -95,6 +96,9 @@ impl Rules {
         if let Some(class) = case.class {
             difference.one("class", class.name(), found.class);
         }
+        if let Some(code) = &case.code {
+            difference.one("code", code, found.code.as_deref().unwrap_or_default());
+        }
         if let Some(event) = &case.event {
             let lines = |fields: &[(Field, String)]| -> BTreeSet<String> {
                 fields.iter().map(|(field, value)| format!("{} = {value}", field.name())).collect()
@@ -146,9 +150,12 @@ fn understood(dialect: &Dialect, inbound: &Inbound) -> Found {
         return Found { class: Class::Unrecognised.name(), ..Found::default() };
     };
     let decoded = decode::decode(dialect, endpoint, inbound, &|_| None);
+    let is_short = endpoint.handling == Handling::ShortLink;
+    let rule = dialect.short_links.as_ref().filter(|_| is_short);
     Found {
         endpoint: Some(endpoint.name.clone()),
         class: endpoint.class.name(),
+        code: rule.and_then(|rule| rule.code(inbound)).map(|code| code.text),
         event: fields(&decoded.event),
         problems: decoded.problems.iter().map(|problem| problem.code.clone()).collect(),
         unlisted: named(&decoded, |outcome| {
@@ -172,6 +179,7 @@ fn translated(translation: Translation) -> Found {
     Found {
         endpoint: translation.endpoint.as_ref().map(|(name, _)| name.clone()),
         class: translation.class.name(),
+        code: None,
         event: translation.event.as_ref().map(fields).unwrap_or_default(),
         problems: translation.problems.iter().map(|(code, _)| code.clone()).collect(),
         unlisted: with(Fate::Passed),
