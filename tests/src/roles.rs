@@ -33,15 +33,19 @@ impl Roles {
         fs::write(data.file("api-key"), key.first().and_then(|key| key.as_str()).unwrap()).unwrap();
         let ground = ground(&data, &platforms);
         let any = "127.0.0.1:0";
-        fs::write(data.file("processor.toml"), format!("{ground}\n[processor]\nlisten = \"{any}\"\n"))
-            .unwrap();
+        fs::write(
+            data.file("processor.toml"),
+            format!("{ground}\n[processor]\nlisten = \"{any}\"\nprivate_postbacks = true\n"),
+        )
+        .unwrap();
         let processor = start(&data, "processor");
         let processor_address = processor.address("processor").to_owned();
         write_edge(&data, &ground, any, &processor_address);
         let edge = start(&data, "edge");
         let edge_address = edge.address("edge").to_owned();
         // From now on both come back where they were.
-        let fixed = format!("{ground}\n[processor]\nlisten = \"{processor_address}\"\n");
+        let fixed =
+            format!("{ground}\n[processor]\nlisten = \"{processor_address}\"\nprivate_postbacks = true\n");
         fs::write(data.file("processor.toml"), fixed).unwrap();
         write_edge(&data, &ground, &edge_address, &processor_address);
         Self { edge, processor, platforms, edge_address, processor_address, data }

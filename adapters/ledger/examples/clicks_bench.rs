@@ -65,6 +65,7 @@ fn keep(ledger: &mut Ledger, count: u64) -> Result<Duration, Box<dyn Error>> {
                 origin: Origin::Imported,
                 alias_of: None,
                 event_id: None,
+                reference: None,
                 expires_at: NOW,
             })?;
         }

@@ -23,7 +23,7 @@ pub enum Keeping {
 
 const COLUMNS: &str =
     "click_id, advertiser_id, publisher_id, creative_id, clicked_at, origin, home, alias_of,
-    event_id, expires_at FROM clicks";
+    event_id, expires_at, reference FROM clicks";
 
 impl Ledger {
     /// The click that is kept under this id.
@@ -72,12 +72,13 @@ impl Transaction<'_> {
             return Ok(Keeping::Known);
         }
         let insert = "INSERT INTO clicks (click_id, advertiser_id, publisher_id, creative_id, clicked_at,
-            imported, origin, home, alias_of, event_id, expires_at)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+            imported, origin, home, alias_of, event_id, expires_at, reference)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
             ON CONFLICT (click_id) DO UPDATE SET advertiser_id = excluded.advertiser_id,
             publisher_id = excluded.publisher_id, creative_id = excluded.creative_id,
             clicked_at = excluded.clicked_at, imported = 1, origin = excluded.origin, home = excluded.home,
-            alias_of = NULL, event_id = NULL, expires_at = excluded.expires_at
+            alias_of = NULL, event_id = NULL, expires_at = excluded.expires_at,
+            reference = coalesce(excluded.reference, reference)
             WHERE excluded.origin = 'imported' AND origin = 'hop'";
         let [advertiser, publisher, creative] =
             [click.advertiser_id, click.publisher_id, click.creative_id].map(sql::int);
@@ -96,7 +97,8 @@ impl Transaction<'_> {
             home,
             alias_of,
             event_id,
-            expires_at
+            expires_at,
+            kept.reference
         ];
         if sql::run(&self.inner, insert, row, "keep a click")? == 1 {
             return Ok(Keeping::New);
@@ -218,5 +220,6 @@ fn kept(row: &Row<'_>) -> Result<KeptClick, LedgerError> {
         alias_of: row.get(7).map_err(get)?,
         event_id: row.get::<_, Option<[u8; 16]>>(8).map_err(get)?.map(sql::event_id),
         expires_at: sql::time(row.get(9).map_err(get)?),
+        reference: row.get(10).map_err(get)?,
     })
 }

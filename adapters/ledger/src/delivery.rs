@@ -128,6 +128,9 @@ impl Transaction<'_> {
         if settled.state.is_closed() {
             self.erase(finished.event_id)?;
         }
+        if matches!(settled.state, State::Taken | State::Confirmed) {
+            self.owe_postback(finished.event_id)?;
+        }
         let away = match settled.state {
             State::Queued => !settled.ambiguous,
             State::Dead | State::Rejected => true,

@@ -19,6 +19,7 @@ mod delivery;
 mod intake;
 mod lists;
 mod people;
+mod postbacks;
 mod schema;
 mod show;
 mod sql;
@@ -37,12 +38,13 @@ pub use clicks::Keeping;
 pub use delivery::{Begun, Due, Finished, Lane, Together, Which};
 pub use lists::{AtRisk, ConversionRow, Page, QueueStatus};
 pub use people::{By, Redriven};
+pub use postbacks::{DuePostback, PostbackAddress, PostbackId, PostbackRow};
 pub use show::{AttemptRow, JournalRow, PostingRow, Shown};
 use tally::Tally;
 pub use unmapped::{Missing, Unmapped};
 
 /// Compiled statements kept; there are fewer than this many.
-const STATEMENTS_KEPT: usize = 96;
+const STATEMENTS_KEPT: usize = 112;
 
 /// How long a reader waits for a writer that is changing the file's shape.
 const READER_WAIT_MAX: Duration = Duration::from_secs(5);

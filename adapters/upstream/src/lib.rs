@@ -21,6 +21,7 @@
 
 mod answer;
 mod destination;
+mod elsewhere;
 mod exchange;
 mod peer;
 mod platforms;
@@ -30,6 +31,7 @@ mod settings;
 mod tls;
 mod transport;
 
+pub use elsewhere::Elsewhere;
 pub use peer::Peer;
 pub use platforms::Upstream;
 pub use request::{HOP_HEADER, Request};

@@ -52,6 +52,16 @@ impl Peer {
         })
     }
 
+    /// A server that is called once.
+    pub(crate) const fn once(
+        destination: Destination,
+        tls: Option<(ServerName<'static>, Arc<ClientConfig>)>,
+        pool: Pool,
+        connect_within: Duration,
+    ) -> Self {
+        Self { destination, tls, host_header: None, pool, connect_within, proven_for: Duration::ZERO }
+    }
+
     /// Makes one call and says what came of it.
     ///
     /// # Errors

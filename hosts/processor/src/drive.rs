@@ -1,5 +1,6 @@
 //! The drive loop: sends what the processor hands out, and tells it how that ended. It decides nothing.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,17 +9,36 @@ use std::time::Duration;
 use relay::Fact;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
+use tracking::postback::Call;
 use tracking::{Answer, Outbound, SendFailure};
 use units::Timestamp;
 
 use crate::serve::{FactSink, now};
-use crate::{Delivery, Desk, Ended, ProcessorError};
+use crate::{Called, Delivery, Desk, Ended, Postback, ProcessorError};
 
 /// One request under way.
 pub type Sending = Pin<Box<dyn Future<Output = Result<Answer, SendFailure>> + Send>>;
 
 /// Sends one request to a platform within a time: the upstream adapter, or a stand-in.
 pub type Upstream = Arc<dyn Fn(Outbound, Duration) -> Sending + Send + Sync>;
+
+/// Calls a publisher's server within a time.
+pub type Elsewhere = Arc<dyn Fn(Call, Duration) -> Sending + Send + Sync>;
+
+/// Everything that sends.
+#[derive(Clone)]
+pub struct Senders {
+    /// To the platforms.
+    pub upstream: Upstream,
+    /// To publishers' own servers.
+    pub elsewhere: Elsewhere,
+}
+
+impl fmt::Debug for Senders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Senders(..)")
+    }
+}
 
 /// The longest the loop sleeps, so that a clock that was set back delays nothing for long.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
@@ -33,19 +53,26 @@ const GRACE: Duration = Duration::from_secs(5);
 /// What one turn brought.
 struct Turn {
     deliveries: Vec<Delivery>,
+    postbacks: Vec<Postback>,
     wake: Option<Timestamp>,
     facts: Vec<Fact>,
 }
 
+/// Something that was sent has ended.
+enum Over {
+    Delivery(Ended),
+    Postback(Called),
+}
+
 pub(crate) async fn drive(
     desk: Desk,
-    upstream: Upstream,
+    senders: Senders,
     sink: FactSink,
     news: Arc<Notify>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut under_way: JoinSet<Ended> = JoinSet::new();
-    let mut ended: Vec<Ended> = Vec::new();
+    let mut under_way: JoinSet<Over> = JoinSet::new();
+    let mut ended: Vec<Over> = Vec::new();
     loop {
         let stopping = *stop.borrow();
         if stopping && under_way.is_empty() && ended.is_empty() {
@@ -56,7 +83,8 @@ pub(crate) async fn drive(
         let wait = match turn {
             Ok(turn) => {
                 turn.facts.into_iter().for_each(|fact| sink(fact));
-                turn.deliveries.into_iter().for_each(|delivery| send(&mut under_way, &upstream, delivery));
+                turn.deliveries.into_iter().for_each(|one| send(&mut under_way, &senders.upstream, one));
+                turn.postbacks.into_iter().for_each(|one| call(&mut under_way, &senders.elsewhere, one));
                 turn.wake.map_or(SLEEP_MAX, |wake| wake.since(now()).min(SLEEP_MAX))
             }
             Err(error) => {
@@ -78,28 +106,55 @@ pub(crate) async fn drive(
     }
 }
 
-fn turn(processor: &mut crate::Processor, told: Vec<Ended>, stopping: bool) -> Result<Turn, ProcessorError> {
+fn turn(processor: &mut crate::Processor, told: Vec<Over>, stopping: bool) -> Result<Turn, ProcessorError> {
     let now = now();
-    processor.settle(told, now)?;
-    let deliveries = if stopping { Vec::new() } else { processor.next_deliveries(now)? };
-    let wake = processor.next_wake(now)?;
-    Ok(Turn { deliveries, wake, facts: processor.take_facts() })
+    let (mut ended, mut called) = (Vec::new(), Vec::new());
+    for over in told {
+        match over {
+            Over::Delivery(one) => ended.push(one),
+            Over::Postback(one) => called.push(one),
+        }
+    }
+    // Each keeps what it was told if the ledger fails, so both must be told.
+    let (settled, written) = (processor.settle(ended, now), processor.settle_postbacks(called, now));
+    settled.and(written)?;
+    let (mut deliveries, mut postbacks) = (Vec::new(), Vec::new());
+    if !stopping {
+        deliveries = processor.next_deliveries(now)?;
+        // What was begun above is in flight whatever happens to the calls, which are asked for again.
+        postbacks = processor.next_postbacks(now).unwrap_or_default();
+    }
+    // Without an answer the loop looks again after its longest sleep.
+    let wake = processor.next_wake(now).unwrap_or_default();
+    Ok(Turn { deliveries, postbacks, wake, facts: processor.take_facts() })
 }
 
-fn send(under_way: &mut JoinSet<Ended>, upstream: &Upstream, delivery: Delivery) {
+fn send(under_way: &mut JoinSet<Over>, upstream: &Upstream, delivery: Delivery) {
     let Delivery { ids, endpoint: _, request, within } = delivery;
     let home = request.home;
     let upstream = Arc::clone(upstream);
     under_way.spawn(async move {
-        // A task of its own, so that a panic in an adapter ends as one ambiguous delivery.
-        let sending = tokio::spawn(upstream(request, within));
-        let result = match tokio::time::timeout(within + GRACE, sending).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(SendFailure::Ambiguous("the sender failed".to_owned())),
-            Err(_) => Err(SendFailure::Ambiguous("no answer within the deadline".to_owned())),
-        };
-        Ended { ids, home, result }
+        let result = outcome(upstream(request, within), within).await;
+        Over::Delivery(Ended { ids, home, result })
     });
+}
+
+fn call(under_way: &mut JoinSet<Over>, elsewhere: &Elsewhere, postback: Postback) {
+    let Postback { id, call, within } = postback;
+    let elsewhere = Arc::clone(elsewhere);
+    under_way.spawn(async move {
+        let result = outcome(elsewhere(call, within), within).await;
+        Over::Postback(Called { id, result })
+    });
+}
+
+/// Waits for what is sent in a task of its own, so that a panic in an adapter ends as one ambiguous delivery.
+async fn outcome(sending: Sending, within: Duration) -> Result<Answer, SendFailure> {
+    match tokio::time::timeout(within + GRACE, tokio::spawn(sending)).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(SendFailure::Ambiguous("the sender failed".to_owned())),
+        Err(_) => Err(SendFailure::Ambiguous("no answer within the deadline".to_owned())),
+    }
 }
 
 /// A ledger that fails is an invariant at risk: what a platform said is not durable yet.

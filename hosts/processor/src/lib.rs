@@ -16,10 +16,10 @@ mod processor;
 mod serve;
 
 pub use desk::{Desk, DeskClosed};
-pub use drive::{Sending, Upstream};
+pub use drive::{Elsewhere, Senders, Sending, Upstream};
 pub use processor::{
-    Delivery, DeliveryId, Ended, Imported, ImportedClick, ImportedVoucher, Processor, ProcessorError,
-    ReceiveError, Received, Redrive, Released, Status, import_clicks, import_vouchers, journal_import,
-    show_click,
+    Called, Delivery, DeliveryId, Ended, Imported, ImportedClick, ImportedPostback, ImportedVoucher,
+    Postback, Processor, ProcessorError, ReceiveError, Received, Redrive, Released, Status, import_clicks,
+    import_postbacks, import_vouchers, journal_import, show_click,
 };
 pub use serve::{FactSink, Running, Settings, serve};

@@ -7,6 +7,7 @@ mod clicks;
 mod deliver;
 mod lane;
 mod people;
+mod postback;
 mod receive;
 mod release;
 mod request;
@@ -16,10 +17,10 @@ mod status;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ledger::{Ledger, LedgerError};
+use ledger::{Ledger, LedgerError, PostbackId};
 use relay::Fact;
 use relay::call::Callers;
-use relay::delivery::{Gate, recover};
+use relay::delivery::{Gate, Tried, recover};
 use relay::policy::Snapshot;
 use tracking::Home;
 use units::{EventId, Seed, Timestamp};
@@ -29,6 +30,8 @@ pub use clicks::{
 };
 pub use deliver::{Delivery, DeliveryId};
 pub use people::Redrive;
+pub(crate) use postback::shown as shown_postback;
+pub use postback::{Called, ImportedPostback, Postback, import_postbacks};
 pub use receive::{ReceiveError, Received};
 pub use release::Released;
 pub use settle::Ended;
@@ -70,6 +73,12 @@ pub struct Processor {
     /// Outcomes that are not in the ledger yet, with the time they came: a failed commit must not lose what a
     /// platform said.
     unsettled: Vec<(Ended, Timestamp)>,
+    /// Calls of publishers that are under way.
+    calling: BTreeMap<PostbackId, Tried>,
+    /// How calls of publishers ended that is not in the ledger yet.
+    uncalled: Vec<Called>,
+    /// Whether publishers' addresses may lead to private networks.
+    private_postbacks: bool,
     seed: Seed,
     draws: u64,
     /// When the next redriven conversion may be due, so that a thousand of them come one after another.
@@ -105,12 +114,16 @@ impl Processor {
             callers: Callers::default(),
             probing: Vec::new(),
             unsettled: Vec::new(),
+            calling: BTreeMap::new(),
+            uncalled: Vec::new(),
+            private_postbacks: false,
             seed,
             draws: 0,
             redrive_at: now,
             facts: Vec::new(),
         };
         processor.ledger.recover_adjustments(now)?;
+        processor.ledger.recover_postbacks(now)?;
         processor.recover(now)?;
         Ok(processor)
     }

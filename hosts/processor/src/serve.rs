@@ -12,7 +12,7 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinHandle;
 use units::Timestamp;
 
-use crate::drive::{Upstream, drive};
+use crate::drive::{Senders, drive};
 use crate::http::{Hall, router};
 use crate::{Desk, Processor};
 
@@ -76,7 +76,7 @@ pub async fn serve(
     settings: Settings,
     processor: Processor,
     listener: TcpListener,
-    upstream: Upstream,
+    senders: Senders,
     sink: FactSink,
 ) -> std::io::Result<Running> {
     let address = listener.local_addr()?;
@@ -90,7 +90,7 @@ pub async fn serve(
         // An accept error is retried by the server; it ends only when it is told to.
         drop(axum::serve(listener, router(hall)).with_graceful_shutdown(closed).await);
     });
-    let driving = tokio::spawn(drive(desk.clone(), upstream, sink, news, stopped));
+    let driving = tokio::spawn(drive(desk.clone(), senders, sink, news, stopped));
     Ok(Running { address, desk, stop, listening, driving, ended })
 }
 

@@ -18,7 +18,7 @@ use core::net::IpAddr;
 
 use tracking::consent::Consent;
 use tracking::event::Click;
-use tracking::{Event, Home, Inbound, Verdict};
+use tracking::{Event, Field, Home, Inbound, Verdict};
 use units::{EventId, Timestamp};
 
 pub use batch::Batch;
@@ -130,6 +130,12 @@ pub enum EnvelopeError {
 }
 
 impl Envelope {
+    /// True if the field came as an e-mail address, of which its hash was kept.
+    pub fn held_an_email(&self, field: Field) -> bool {
+        let code = format!("email_in_{}", field.name());
+        self.problems.contains(&code)
+    }
+
     /// The envelope's bytes, in format version 1.
     pub fn encode(&self) -> Vec<u8> {
         wire::encode(self)

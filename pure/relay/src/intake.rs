@@ -23,7 +23,7 @@ use units::{EventId, Money, Timestamp};
 
 pub use attribute::{EvidenceKind, Token, evidence_kind};
 use attribution::{Credit, Posting};
-pub use clicks::{KeptClick, Origin, expires_at};
+pub use clicks::{KeptClick, Origin, click_reference, expires_at};
 pub use considered::Considered;
 
 use crate::delivery::State;

@@ -14,6 +14,7 @@ pub mod fact;
 pub mod intake;
 pub mod owner;
 pub mod policy;
+pub mod postback;
 pub mod reply;
 pub mod shapes;
 pub mod shelf;

@@ -22,6 +22,7 @@ use units::{Timestamp, limits};
 
 use crate::consent::Vendor;
 use crate::event::{Class, Field};
+use crate::postback::Postbacks;
 use crate::source::Mistake;
 use crate::wire::{Inbound, Method, Verdict};
 
@@ -52,6 +53,8 @@ pub struct Dialect {
     pub short_links: Option<ShortLinks>,
     /// The page that sends a shopper on by its script: what stands before the address, and what behind.
     pub script_page: Option<(String, String)>,
+    /// What stands in the addresses that publishers have it call.
+    pub postbacks: Option<Postbacks>,
     /// How to see whether the platform answers at all.
     pub probe: Option<Probe>,
     /// True if parameter names are matched with regard to letter case.

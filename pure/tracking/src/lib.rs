@@ -23,6 +23,8 @@ pub mod directory;
 pub mod event;
 pub mod key;
 pub mod migration;
+pub mod network;
+pub mod postback;
 pub mod query;
 pub mod signed;
 pub mod source;

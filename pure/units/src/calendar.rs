@@ -101,6 +101,29 @@ fn is_weekday(word: &str) -> bool {
     ["mon", "tue", "wed", "thu", "fri", "sat", "sun"].contains(&start.as_str())
 }
 
+/// `at` in UTC as `2026-11-23 19:31:00`.
+pub fn written(at: Timestamp) -> String {
+    let text = at.to_string();
+    let (day, clock) = text.split_once('T').unwrap_or((&text, ""));
+    format!("{day} {}", clock.split('.').next().unwrap_or_default())
+}
+
+/// `at` on the clocks of the central United States, as `2026-11-23 13:31:00`: six hours behind UTC, and five from
+/// 2:00 on the second Sunday in March to 2:00 on the first Sunday in November.
+pub fn written_in_us_central(at: Timestamp) -> String {
+    let (year, ..) = Day::of(at).civil();
+    let change = |month, first: i64, hour: i64| {
+        let day = Day::new(year, month, first)?;
+        // 1970-01-01 was a Thursday.
+        let to_sunday = 6_i64.saturating_sub(day.0.saturating_add(3).rem_euclid(7));
+        Some(day.plus(to_sunday).start().as_seconds().saturating_add(hour.saturating_mul(3600)))
+    };
+    let summer = change(3, 8, 8).zip(change(11, 1, 7));
+    let is_summer = summer.is_some_and(|(from, to)| (from..to).contains(&at.as_seconds()));
+    let behind = if is_summer { 5 * 3600 } else { 6 * 3600 };
+    written(at.minus(core::time::Duration::from_secs(behind)))
+}
+
 /// Reads a point in time as programs write it in a header: RFC 1123 with a name or an offset as its zone, padded or
 /// not, or ISO 8601 with `T` or a blank and with or without a zone. Without one it is UTC.
 pub fn parse_time(text: &str) -> Option<Timestamp> {
@@ -206,6 +229,26 @@ mod tests {
         for text in ["", "Thu, 14 Apr 2011", "25:00", "2011-04-14 25:00:00", "2011-04-14 22:44:22 XYZ"] {
             assert_eq!(parse_time(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn the_clocks_of_the_central_united_states() {
+        for (utc, there) in [
+            ("2026-11-23T19:31:00Z", "2026-11-23 13:31:00"),
+            ("2026-07-01T04:59:59Z", "2026-06-30 23:59:59"),
+            // The second Sunday in March 2026 is the 8th: 1:59:59 is followed by 3:00:00.
+            ("2026-03-08T07:59:59Z", "2026-03-08 01:59:59"),
+            ("2026-03-08T08:00:00Z", "2026-03-08 03:00:00"),
+            // The first Sunday in November 2026 is the 1st: 1:59:59 is followed by 1:00:00.
+            ("2026-11-01T06:59:59Z", "2026-11-01 01:59:59"),
+            ("2026-11-01T07:00:00Z", "2026-11-01 01:00:00"),
+            ("2021-03-14T08:00:00Z", "2021-03-14 03:00:00"),
+            ("2021-11-07T06:59:59Z", "2021-11-07 01:59:59"),
+            ("2021-11-07T07:00:00Z", "2021-11-07 01:00:00"),
+        ] {
+            assert_eq!(written_in_us_central(parse_time(utc).unwrap()), there, "{utc}");
+        }
+        assert_eq!(written(parse_time("2026-11-23T19:31:00Z").unwrap()), "2026-11-23 19:31:00");
     }
 
     #[test]

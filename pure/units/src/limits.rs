@@ -107,6 +107,21 @@ pub const DELIVERIES_IN_FLIGHT_MAX: usize = 64;
 /// Most idle connections kept to one platform.
 pub const IDLE_CONNECTIONS_MAX: usize = 64;
 
+/// Longest address of a postback as its publisher registered it, in characters: what every web server takes.
+pub const POSTBACK_CHARS_MAX: usize = 2048;
+
+/// Longest reference of a publisher's own that is kept with a click, in characters: what the old platform kept.
+pub const CLICK_REFERENCE_CHARS_MAX: usize = 255;
+
+/// Most postbacks under way, of all publishers: they are worth less than the deliveries beside them.
+pub const POSTBACKS_IN_FLIGHT_MAX: usize = 32;
+
+/// Most postbacks under way to one publisher, so that a slow server holds up its owner alone.
+pub const POSTBACKS_OF_ONE_MAX: usize = 4;
+
+/// Most waiting postbacks of one publisher that are put off together, when its server does not answer.
+pub const POSTBACKS_PUT_OFF_MAX: usize = 10_000;
+
 // The relations that the code relies on.
 const _: () = assert!(TARGET_BYTES_MAX < HEAD_BYTES_MAX);
 const _: () = assert!(BODY_BYTES_MAX + HEAD_BYTES_MAX < BATCH_BYTES_MAX, "one entry fits into a batch");

@@ -14,6 +14,7 @@ pub(crate) mod fault;
 mod import;
 pub(crate) mod load;
 pub(crate) mod map;
+pub(crate) mod postbacks;
 pub(crate) mod queue;
 pub(crate) mod serve;
 pub(crate) mod status;

@@ -12,8 +12,9 @@ use ledger::Ledger;
 use relay::policy::Snapshot;
 use telemetry::Telemetry;
 use tracking::Outbound;
+use tracking::postback::Call;
 use units::Seed;
-use upstream::{Endpoint, Origin, Upstream};
+use upstream::{Elsewhere, Endpoint, Origin, Upstream};
 
 use crate::clock::wall_clock;
 use crate::data::{DataDir, KeyRing};
@@ -95,6 +96,7 @@ pub(crate) async fn processor(
     keys: &KeyRing,
     listen: SocketAddr,
     credentials: Credentials,
+    private_postbacks: bool,
 ) -> Result<processor::Running, Wrong> {
     let ledger = Ledger::open(&ground.data.path("ledger.sqlite"))?;
     let mut seed = [0; 16];
@@ -102,15 +104,18 @@ pub(crate) async fn processor(
     let seed = Seed(u128::from_le_bytes(seed));
     let mut core = processor::Processor::new(ledger, Arc::clone(&ground.snapshot), seed, wall_clock())?;
     core.replace_callers(ground.data.callers()?);
+    core.allow_private_postbacks(private_postbacks);
     let settings = processor::Settings { keys: keys.signing.clone(), operator_token: keys.token.clone() };
     let origins = upstream::Settings { origins: ground.origins.clone(), ..upstream::Settings::default() };
     let upstream = sender(Upstream::new(&origins)?, Arc::clone(&ground.snapshot), credentials);
+    let elsewhere = caller(Elsewhere::new(upstream::Settings::default(), private_postbacks));
+    let senders = processor::Senders { upstream, elsewhere };
     let listener = tokio::net::TcpListener::bind(listen)
         .await
         .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
     let telemetry = Arc::clone(&ground.telemetry);
     let sink: processor::FactSink = Arc::new(move |fact| telemetry.record(&fact));
-    Ok(processor::serve(settings, core, listener, upstream, sink).await?)
+    Ok(processor::serve(settings, core, listener, senders, sink).await?)
 }
 
 /// What is shown to the platforms' interfaces, by host. It prints nothing.
@@ -132,6 +137,30 @@ fn sender(upstream: Upstream, snapshot: Arc<Snapshot>, credentials: Credentials)
         }
         let upstream = Arc::clone(&upstream);
         Box::pin(async move { upstream.send(&request, within).await })
+    })
+}
+
+/// Calls publishers' own servers.
+fn caller(elsewhere: Elsewhere) -> processor::Elsewhere {
+    let elsewhere = Arc::new(elsewhere);
+    Arc::new(move |call: Call, within| {
+        let elsewhere = Arc::clone(&elsewhere);
+        Box::pin(async move {
+            let line = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
+            let mut headers = vec![line("accept", "*/*"), line("user-agent", "turnout-postback")];
+            if call.form.is_some() {
+                headers.push(line("content-type", "application/x-www-form-urlencoded"));
+            }
+            let request = upstream::Request {
+                method: if call.form.is_some() { "POST" } else { "GET" },
+                host: &call.host,
+                target: call.target.as_bytes(),
+                headers: &headers,
+                body: call.form.as_deref().unwrap_or_default().as_bytes(),
+            };
+            let (name, port) = &call.place;
+            elsewhere.call(&format!("{name}:{port}"), call.secure, &request, within).await
+        })
     })
 }
 

@@ -69,6 +69,8 @@ pub(crate) struct Edge {
 pub(crate) struct Processor {
     /// Where it listens.
     pub(crate) listen: Option<SocketAddr>,
+    /// Whether publishers' addresses may lead to private networks.
+    pub(crate) private_postbacks: bool,
 }
 
 /// Settings of the simulated platforms.
@@ -112,7 +114,10 @@ fn read_settings(root: &Section<'_, '_>) -> Settings {
         data: root.text("data").map_or_else(|| PathBuf::from(crate::data::DEFAULT), PathBuf::from),
         edge: root.section("edge", read_edge).unwrap_or_default(),
         processor: root
-            .section("processor", |section| Processor { listen: address(section, "listen") })
+            .section("processor", |section| Processor {
+                listen: address(section, "listen"),
+                private_postbacks: section.flag("private_postbacks"),
+            })
             .unwrap_or_default(),
         platforms: root
             .section("platforms", read_platforms)

@@ -13,7 +13,15 @@ fn kept(id: &str, publisher_id: u64, origin: Origin) -> KeptClick {
     let click = Click { advertiser_id: 1, publisher_id, creative_id: 0, at: NOW, click_id: id.to_owned() };
     let home = (origin != Origin::Edge).then_some(Home::Legacy);
     let alias_of = (origin == Origin::Hop).then(|| "own".to_owned());
-    KeptClick { click, home, origin, alias_of, event_id: None, expires_at: NOW.plus(DAY) }
+    KeptClick {
+        click,
+        home,
+        origin,
+        alias_of,
+        event_id: None,
+        reference: Some(format!("ref {id}")),
+        expires_at: NOW.plus(DAY),
+    }
 }
 
 fn keep(ledger: &mut Ledger, click: &KeptClick) -> Keeping {

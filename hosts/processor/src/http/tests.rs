@@ -14,7 +14,7 @@ use units::Seed;
 
 use crate::processor::tests::world::{MOVED, OBSERVED, Sale, batch, event_id, sale, snapshot};
 use crate::serve::now;
-use crate::{Processor, Running, Sending, Settings, Upstream, serve};
+use crate::{Elsewhere, Processor, Running, Senders, Sending, Settings, Upstream, serve};
 
 const TOKEN: &str = "operator";
 
@@ -41,7 +41,11 @@ impl House {
         let processor = Processor::new(ledger, Arc::new(snapshot()), Seed(1), now()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let settings = Settings { keys: keys(), operator_token: TOKEN.to_owned() };
-        let running = serve(settings, processor, listener, upstream, Arc::new(|_| {})).await.unwrap();
+        let elsewhere: Elsewhere = Arc::new(|call, _| -> Sending {
+            Box::pin(async move { Err(SendFailure::NothingSent(format!("{} is nowhere", call.host))) })
+        });
+        let senders = Senders { upstream, elsewhere };
+        let running = serve(settings, processor, listener, senders, Arc::new(|_| {})).await.unwrap();
         Self { running, sent }
     }
 

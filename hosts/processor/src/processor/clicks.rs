@@ -52,6 +52,9 @@ pub struct ImportedClick {
     pub at: Timestamp,
     /// True if it happened on the new platform.
     pub primary: bool,
+    /// The publisher's own reference of it.
+    #[serde(default)]
+    pub reference: Option<String>,
 }
 
 /// A voucher code of an operator's file.
@@ -123,7 +126,7 @@ pub fn import_clicks(
 }
 
 fn kept(ground: &Ground<'_>, row: ImportedClick) -> KeptClick {
-    let ImportedClick { click_id, advertiser_id, publisher_id, creative_id, at, primary } = row;
+    let ImportedClick { click_id, advertiser_id, publisher_id, creative_id, at, primary, reference } = row;
     KeptClick {
         expires_at: intake::expires_at(ground, advertiser_id, at),
         click: Click { advertiser_id, publisher_id, creative_id, at, click_id },
@@ -131,6 +134,7 @@ fn kept(ground: &Ground<'_>, row: ImportedClick) -> KeptClick {
         origin: Origin::Imported,
         alias_of: None,
         event_id: None,
+        reference: reference.as_deref().and_then(intake::click_reference),
     }
 }
 

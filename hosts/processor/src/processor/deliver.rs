@@ -188,6 +188,7 @@ impl Processor {
         }
         let changes = self.ledger.next_adjustment()?.filter(|_| self.primary.room(now) > 0);
         changes.into_iter().for_each(|due| at(due.plus(self.shortest_settling()).max(self.change_at)));
+        self.next_postback()?.into_iter().for_each(&mut at);
         Ok(wake)
     }
 
@@ -199,7 +200,7 @@ impl Processor {
 
     /// Conversions of which an attempt is under way.
     pub fn in_flight(&self) -> usize {
-        self.flying.len().saturating_add(self.telling.len())
+        self.flying.len().saturating_add(self.telling.len()).saturating_add(self.calling.len())
     }
 }
 

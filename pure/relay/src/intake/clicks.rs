@@ -3,8 +3,11 @@
 use core::time::Duration;
 
 use tracking::event::Click;
+use tracking::postback::is_personal;
 use tracking::{Field, Home, click_id};
-use units::limits::{CLICK_ID_CHARS_MAX, CLICK_MARGIN_DAYS, CLICK_WINDOW_DAYS_MAX};
+use units::limits::{
+    CLICK_ID_CHARS_MAX, CLICK_MARGIN_DAYS, CLICK_REFERENCE_CHARS_MAX, CLICK_WINDOW_DAYS_MAX,
+};
 use units::{EventId, Timestamp};
 
 use super::Ground;
@@ -52,6 +55,8 @@ pub struct KeptClick {
     pub alias_of: Option<String>,
     /// The event that it was; none for an imported one.
     pub event_id: Option<EventId>,
+    /// The publisher's own reference of it, for its postbacks.
+    pub reference: Option<String>,
     /// When it may be forgotten.
     pub expires_at: Timestamp,
 }
@@ -64,6 +69,12 @@ pub fn expires_at(ground: &Ground<'_>, advertiser_id: u64, at: Timestamp) -> Tim
     at.plus(DAY.saturating_mul(days.saturating_add(CLICK_MARGIN_DAYS)))
 }
 
+/// A publisher's reference as it is kept; none where it is empty, or personal.
+pub fn click_reference(text: &str) -> Option<String> {
+    let text: String = text.trim().chars().take(CLICK_REFERENCE_CHARS_MAX).collect();
+    (!text.is_empty() && !is_personal(&text)).then_some(text)
+}
+
 /// What is kept of a click: itself, and the ids under which the legacy platform's own first hop knows it.
 pub(super) fn keep(ground: &Ground<'_>, envelope: &Envelope) -> Vec<KeptClick> {
     let Some(click) = envelope.click.as_ref().filter(|_| envelope.consent.permits()) else {
@@ -71,9 +82,12 @@ pub(super) fn keep(ground: &Ground<'_>, envelope: &Envelope) -> Vec<KeptClick> {
     };
     let advertiser = ground.directory.advertiser(click.advertiser_id);
     let moved = advertiser.is_some_and(|row| ground.policy.phase(&row).owner() == Home::Primary);
+    let reference = envelope.event.text(Field::TrackingReference).and_then(click_reference);
+    let reference = reference.filter(|_| !envelope.held_an_email(Field::TrackingReference));
     let kept = |click: Click, home, origin, alias_of| KeptClick {
         expires_at: expires_at(ground, click.advertiser_id, click.at),
         event_id: Some(envelope.event_id),
+        reference: reference.clone(),
         click,
         home,
         origin,

@@ -3,6 +3,7 @@
 mod condition;
 mod pages;
 mod parameter;
+mod postbacks;
 mod statics;
 
 use std::sync::Arc;
@@ -59,14 +60,8 @@ fn read_dialect(file: &str, root: &Section<'_, '_>) -> Dialect {
     let opt_out = root.section("opt_out", pages::read_opt_out).flatten();
     let short_links = root.section("short_link", short_link::read).flatten();
     let script_page = root.section("script_page", pages::read_script_page).flatten();
-    let groups: Vec<Group> = root.sections("parameters", |section| {
-        section.text("source");
-        Group {
-            name: section.required_text("group"),
-            list: section.sections("list", read_parameter),
-            conditions: section.sections("conditions", read_condition).into_iter().flatten().collect(),
-        }
-    });
+    let postbacks = root.section("postbacks", postbacks::read_postbacks);
+    let groups: Vec<Group> = root.sections("parameters", read_group);
     let mut cookie_domains = Vec::new();
     let host_groups = root.sections("hosts", |section| {
         let group = read_hosts(section);
@@ -101,12 +96,22 @@ fn read_dialect(file: &str, root: &Section<'_, '_>) -> Dialect {
         opt_out,
         short_links,
         script_page,
+        postbacks,
         exact_names: head.exact_names,
         strip_prefixes: head.strip_prefixes,
         splits_glued_links: head.splits_glued_links,
         placeholders: head.placeholders,
         hosts,
         cookie_domains,
+    }
+}
+
+fn read_group(section: &Section<'_, '_>) -> Group {
+    section.text("source");
+    Group {
+        name: section.required_text("group"),
+        list: section.sections("list", read_parameter),
+        conditions: section.sections("conditions", read_condition).into_iter().flatten().collect(),
     }
 }
 

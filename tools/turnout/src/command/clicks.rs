@@ -28,7 +28,8 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Clicks {
     /// Take in a table of clicks, as often as you like. Columns: click_id, advertiser_id, publisher_id,
-    /// clicked_at, and perhaps creative_id and platform (legacy or primary). Ids are the old platform's.
+    /// clicked_at, and perhaps creative_id, platform (legacy or primary) and tracking_reference. Ids are the
+    /// old platform's.
     ///
     /// Exit code 0: all of it is kept; 1: mistakes, and nothing was taken in, or ids that are known otherwise.
     ///
@@ -45,7 +46,7 @@ enum Clicks {
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     match &arguments.command {
-        Clicks::Import(arguments) => import::run::<Rows>(arguments),
+        Clicks::Import(arguments) => import::run(&Rows, arguments),
         Clicks::Show { place, click_id } => show(place, click_id),
     }
 }
@@ -93,10 +94,12 @@ impl Table for Rows {
     type Row = ImportedClick;
     const WHAT: &'static str = "import clicks";
     const PATH: &'static str = "/clicks";
-    const COLUMNS: (&'static [&'static str], &'static [&'static str]) =
-        (&["click_id", "advertiser_id", "publisher_id", "clicked_at"], &["creative_id", "platform"]);
+    const COLUMNS: (&'static [&'static str], &'static [&'static str]) = (
+        &["click_id", "advertiser_id", "publisher_id", "clicked_at"],
+        &["creative_id", "platform", "tracking_reference"],
+    );
 
-    fn read(fields: &Fields<'_>) -> Result<ImportedClick, Vec<String>> {
+    fn read(&self, fields: &Fields<'_>) -> Result<ImportedClick, Vec<String>> {
         let click_id = fields.text("click_id").and_then(|id| match id {
             id if Keys::is_token(id) => Err(format!("`{id}` is a click id of ours, which needs no import")),
             id if is_click_id(id) => Ok(id.to_owned()),
@@ -112,14 +115,32 @@ impl Table for Rows {
         let (advertiser_id, publisher_id) =
             (fields.required_id("advertiser_id"), fields.required_id("publisher_id"));
         let (creative_id, at) = (fields.id("creative_id"), fields.past("clicked_at"));
-        match (click_id, advertiser_id, publisher_id, creative_id, at, primary) {
-            (Ok(click_id), Ok(advertiser_id), Ok(publisher_id), Ok(creative_id), Ok(at), Ok(primary)) => {
+        let reference =
+            fields.text("tracking_reference").map(|text| (!text.is_empty()).then(|| text.to_owned()));
+        match (click_id, advertiser_id, publisher_id, creative_id, at, primary, reference) {
+            (
+                Ok(click_id),
+                Ok(advertiser_id),
+                Ok(publisher_id),
+                Ok(creative_id),
+                Ok(at),
+                Ok(primary),
+                Ok(reference),
+            ) => {
                 let creative_id = creative_id.unwrap_or(0);
-                Ok(ImportedClick { click_id, advertiser_id, publisher_id, creative_id, at, primary })
+                Ok(ImportedClick {
+                    click_id,
+                    advertiser_id,
+                    publisher_id,
+                    creative_id,
+                    at,
+                    primary,
+                    reference,
+                })
             }
-            (click_id, advertiser_id, publisher_id, creative_id, at, primary) => {
+            (click_id, advertiser_id, publisher_id, creative_id, at, primary, reference) => {
                 let ids = [advertiser_id.err(), publisher_id.err(), creative_id.err()];
-                let further = [click_id.err(), at.err(), primary.err()];
+                let further = [click_id.err(), at.err(), primary.err(), reference.err()];
                 Err(ids.into_iter().chain(further).flatten().collect())
             }
         }

@@ -55,6 +55,14 @@ pub(crate) struct Arguments {
     actor: String,
 }
 
+impl Arguments {
+    /// The migration's folder: the one that is named, else the data directory's own.
+    pub(crate) fn migration(&self) -> Option<PathBuf> {
+        let own = self.place.data.join("migration");
+        self.migration.clone().or_else(|| own.exists().then_some(own))
+    }
+}
+
 /// What a row of a table becomes.
 pub(crate) trait Table {
     /// A row.
@@ -66,7 +74,7 @@ pub(crate) trait Table {
     /// Columns that must be there, and further ones.
     const COLUMNS: (&'static [&'static str], &'static [&'static str]);
     /// Reads a row, or says everything that is wrong with it.
-    fn read(fields: &Fields<'_>) -> Result<Self::Row, Vec<String>>;
+    fn read(&self, fields: &Fields<'_>) -> Result<Self::Row, Vec<String>>;
     /// Takes rows into a ledger that no process has open.
     fn take(ledger: &mut Ledger, snapshot: &Snapshot, rows: Vec<Self::Row>) -> Result<Imported, Failure>;
 }
@@ -146,9 +154,9 @@ fn time(text: &str) -> Option<Timestamp> {
 }
 
 /// Checks the whole file, then takes it in.
-pub(crate) fn run<T: Table>(arguments: &Arguments) -> Outcome {
+pub(crate) fn run<T: Table>(table: &T, arguments: &Arguments) -> Outcome {
     let began = Instant::now();
-    let Some(rows) = check::<T>(&arguments.file)? else { return Ok(ExitCode::FAILURE) };
+    let Some(rows) = check(table, &arguments.file)? else { return Ok(ExitCode::FAILURE) };
     if arguments.check {
         println!("{rows} rows, sound; nothing was taken in");
         return Ok(ExitCode::SUCCESS);
@@ -157,7 +165,7 @@ pub(crate) fn run<T: Table>(arguments: &Arguments) -> Outcome {
     let mut sum = Imported::default();
     let mut part = Vec::with_capacity(PART_ROWS);
     let bar = ProgressBar::new(rows);
-    each::<T>(&arguments.file, |_, row| {
+    each(table, &arguments.file, |_, row| {
         part.extend(row.ok());
         if part.len() == PART_ROWS {
             add(&mut sum, target.take::<T>(std::mem::take(&mut part))?);
@@ -199,7 +207,7 @@ fn report<T: Table>(arguments: &Arguments, sum: &Imported, rows: u64, took: Dura
         );
     }
     if sum.unmapped > 0 {
-        println!("{} rows name an advertiser that is not in the directory; they are kept", sum.unmapped);
+        println!("{} rows name somebody who is not in the directory; they are kept", sum.unmapped);
     }
     for id in sum.differing.iter().take(DIFFERING_SHOWN) {
         eprintln!("`{id}` is known with another advertiser, publisher or time: the first stays");
@@ -210,9 +218,9 @@ fn report<T: Table>(arguments: &Arguments, sum: &Imported, rows: u64, took: Dura
 }
 
 /// The number of rows, or none if there are mistakes, which are printed.
-fn check<T: Table>(file: &Path) -> Result<Option<u64>, Failure> {
+fn check<T: Table>(table: &T, file: &Path) -> Result<Option<u64>, Failure> {
     let (mut rows, mut wrong) = (0, 0);
-    each::<T>(file, |line, row| {
+    each(table, file, |line, row| {
         rows += 1;
         for mistake in row.err().into_iter().flatten() {
             if wrong < MISTAKES_SHOWN {
@@ -234,6 +242,7 @@ fn check<T: Table>(file: &Path) -> Result<Option<u64>, Failure> {
 
 /// Every row with its line.
 fn each<T: Table>(
+    table: &T,
     file: &Path,
     mut take: impl FnMut(u64, Result<T::Row, Vec<String>>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
@@ -245,7 +254,7 @@ fn each<T: Table>(
     while reader.read_byte_record(&mut record)? {
         let line = record.position().map_or(0, csv::Position::line);
         let row = if record.len() == columns.len() {
-            T::read(&Fields { columns: &columns, record: &record, now })
+            table.read(&Fields { columns: &columns, record: &record, now })
         } else {
             Err(vec![format!("{} values and {} columns", record.len(), columns.len())])
         };
@@ -283,10 +292,8 @@ impl<'a> Target<'a> {
         if place.running().is_ok_and(|run| run.processor.is_some()) {
             return Ok(Self::Running(place));
         }
-        let own = place.data.join("migration");
-        let folder = arguments.migration.clone().or_else(|| own.exists().then_some(own));
         let data = DataDir::open(&place.data)?;
-        let snapshot = directory::load(folder.as_deref(), data.keys()?.secrets)?;
+        let snapshot = directory::load(arguments.migration().as_deref(), data.keys()?.secrets)?;
         let ledger = Ledger::open(&data.path("ledger.sqlite"))?;
         Ok(Self::Resting(Box::new((ledger, snapshot))))
     }

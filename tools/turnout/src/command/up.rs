@@ -132,7 +132,7 @@ async fn start(
     let origins = roles::lab_origins(&lab);
     let telemetry = Arc::new(Telemetry::new());
     let ground = Ground { data: data.clone(), snapshot, origins, telemetry };
-    let processor = roles::processor(&ground, keys, ANY, credentials).await?;
+    let processor = roles::processor(&ground, keys, ANY, credentials, true).await?;
     let file = EdgeFile {
         listen: Some(arguments.edge),
         listen_tls: Some(arguments.edge_tls),

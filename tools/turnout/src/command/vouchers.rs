@@ -40,7 +40,7 @@ enum Vouchers {
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     match &arguments.command {
-        Vouchers::Import(arguments) => import::run::<Rows>(arguments),
+        Vouchers::Import(arguments) => import::run(&Rows, arguments),
         Vouchers::List { place, advertiser_id } => {
             let answer = place.processor("GET", &format!("/vouchers/{advertiser_id}"), None)?;
             if place.json {
@@ -66,7 +66,7 @@ impl Table for Rows {
     const COLUMNS: (&'static [&'static str], &'static [&'static str]) =
         (&["advertiser_id", "code", "publisher_id"], &["starts_at", "ends_at"]);
 
-    fn read(fields: &Fields<'_>) -> Result<ImportedVoucher, Vec<String>> {
+    fn read(&self, fields: &Fields<'_>) -> Result<ImportedVoucher, Vec<String>> {
         let code = fields.text("code").and_then(|code| match code.chars().count() {
             0 => Err("`code` is empty".to_owned()),
             1..=CODE_CHARS_MAX if !code.contains(',') => Ok(code.to_owned()),

@@ -12,7 +12,15 @@ const OLD: &str = "11k8_cr29d";
 fn click(advertiser_id: u64, primary: bool) -> ImportedClick {
     let at = START.minus(std::time::Duration::from_secs(86_400));
     let (publisher_id, creative_id) = (457, 0);
-    ImportedClick { click_id: OLD.to_owned(), advertiser_id, publisher_id, creative_id, at, primary }
+    ImportedClick {
+        click_id: OLD.to_owned(),
+        advertiser_id,
+        publisher_id,
+        creative_id,
+        at,
+        primary,
+        reference: None,
+    }
 }
 
 fn naming(id: u64, advertiser_id: u64) -> Envelope {

@@ -14,6 +14,7 @@ pub(super) fn held(id: &str, publisher_id: u64, home: Option<Home>) -> KeptClick
         origin: Origin::Imported,
         alias_of: None,
         event_id: None,
+        reference: None,
         expires_at: at,
     }
 }

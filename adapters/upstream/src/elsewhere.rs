@@ -1,0 +1,96 @@
+//! Calls to servers that are no platform's, at addresses that strangers wrote down.
+//!
+//! Each has a connection of its own, which is not kept. An address must be of the public internet: as it is written,
+//! and what its name leads to at the moment of the call. No redirect is followed.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use rustls::ClientConfig;
+use tracking::network::is_public;
+use tracking::{Answer, SendFailure};
+
+use crate::destination::Destination;
+use crate::peer::Peer;
+use crate::pool::Pool;
+use crate::request::Request;
+use crate::settings::{Call, Endpoint, Reuse, Settings, SettingsError};
+use crate::tls;
+
+/// Longest answer that is read, in bytes. Nothing in it is kept; reading it to its end tells a whole answer from a
+/// broken one.
+const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+
+/// Calls to strangers' servers.
+#[derive(Debug)]
+pub struct Elsewhere {
+    settings: Settings,
+    private_allowed: bool,
+    /// Made with the first call that needs it.
+    tls: OnceLock<Arc<ClientConfig>>,
+}
+
+impl Elsewhere {
+    /// Calls by everything but the origins of `settings`. Private addresses are for tests.
+    pub const fn new(settings: Settings, private_allowed: bool) -> Self {
+        Self { settings, private_allowed, tls: OnceLock::new() }
+    }
+
+    /// Calls the server at `address`, a name or an address with its port, within a time.
+    ///
+    /// # Errors
+    /// Why there is no answer, and whether the server may have received the request.
+    pub async fn call(
+        &self,
+        address: &str,
+        secure: bool,
+        request: &Request<'_>,
+        within: Duration,
+    ) -> Result<Answer, SendFailure> {
+        let peer = self.peer(address, secure).map_err(SendFailure::NothingSent)?;
+        let call = Call { within, reuse: Reuse::Proven, answer_bytes_max: ANSWER_BYTES_MAX };
+        peer.call(request, call).await
+    }
+
+    fn peer(&self, address: &str, secure: bool) -> Result<Peer, String> {
+        let written: Option<SocketAddr> = address.parse().ok();
+        if written.is_some_and(|written| !is_public(written.ip())) && !self.private_allowed {
+            return Err(format!("`{address}` is a private address, which is not allowed"));
+        }
+        let private_allowed = self.private_allowed;
+        let endpoint = Endpoint { private_allowed, ..Endpoint::plain(address) };
+        let destination = Destination::new(&endpoint).map_err(|error| error.to_string())?;
+        let tls = if secure {
+            let name = tls::server_name(destination.host()).map_err(|error| error.to_string())?;
+            Some((name, self.config().map_err(|error| error.to_string())?))
+        } else {
+            None
+        };
+        Ok(Peer::once(destination, tls, Pool::new(Duration::ZERO, 0), self.settings.connect_within))
+    }
+
+    fn config(&self) -> Result<Arc<ClientConfig>, SettingsError> {
+        if let Some(config) = self.tls.get() {
+            return Ok(Arc::clone(config));
+        }
+        let config = tls::client_config(&self.settings.roots)?;
+        Ok(Arc::clone(self.tls.get_or_init(|| config)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_at_home_is_called() {
+        let request = Request { method: "GET", host: "x", target: b"/", headers: &[], body: b"" };
+        let elsewhere = Elsewhere::new(Settings::default(), false);
+        for address in ["127.0.0.1:80", "[::1]:80", "169.254.169.254:80", "localhost:80"] {
+            let called = elsewhere.call(address, false, &request, Duration::from_secs(5)).await;
+            let why = format!("{:?}", called.unwrap_err());
+            assert!(why.contains("private address") && why.contains("NothingSent"), "{address}: {why}");
+        }
+    }
+}

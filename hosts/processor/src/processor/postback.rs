@@ -1,0 +1,230 @@
+//! Calling publishers for their transactions.
+//!
+//! A call moves no money, so that it may be made twice where nobody knows what became of the first; a publisher's
+//! server that does not answer holds up its owner alone.
+
+use std::time::Duration;
+
+use ledger::{DuePostback, PostbackAddress, PostbackId, PostbackRow};
+use relay::delivery::{Health, Outcome, Settled, State, Tried, settle};
+use relay::policy::Snapshot;
+use relay::postback;
+use serde::{Deserialize, Serialize};
+use tracking::postback::Call;
+use tracking::{Answer, SendFailure, Verdict};
+use units::Timestamp;
+use units::limits::{POSTBACKS_IN_FLIGHT_MAX, POSTBACKS_OF_ONE_MAX};
+
+use super::clicks::Imported;
+use super::{Processor, ProcessorError};
+
+/// Most rows that are looked at for one turn: what is beyond comes with the next.
+const LOOKED_AT_MAX: usize = 4 * POSTBACKS_IN_FLIGHT_MAX;
+
+/// A call that is to be made now.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Postback {
+    /// Which one.
+    pub id: PostbackId,
+    /// What is sent, and where to.
+    pub call: Call,
+    /// The whole time that may be spent.
+    pub within: Duration,
+}
+
+/// How a call ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Called {
+    /// Which one.
+    pub id: PostbackId,
+    /// What came back.
+    pub result: Result<Answer, SendFailure>,
+}
+
+/// An address of an operator's file.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ImportedPostback {
+    /// The publisher, by the legacy id.
+    pub publisher_id: u64,
+    /// `GET` or `POST`.
+    pub method: String,
+    /// The address with its macros; none to call it no more.
+    pub address: Option<String>,
+}
+
+/// Registers the addresses of an operator's file, in one transaction.
+///
+/// # Errors
+/// If the ledger fails; then none of them is registered.
+pub fn import_postbacks(
+    ledger: &mut ledger::Ledger,
+    snapshot: &Snapshot,
+    rows: &[ImportedPostback],
+    now: Timestamp,
+) -> Result<Imported, ledger::LedgerError> {
+    let mut imported = Imported::default();
+    let mut transaction = ledger.transaction(now)?;
+    for row in rows {
+        let publisher_id = row.publisher_id;
+        imported.unmapped += u64::from(snapshot.directory.publisher(publisher_id).is_none());
+        let changed = match &row.address {
+            Some(address) => transaction.register_postback(&PostbackAddress {
+                publisher_id,
+                method: row.method.clone(),
+                address: address.clone(),
+            })?,
+            None => transaction.forget_postback(publisher_id)?,
+        };
+        imported.new += u64::from(changed);
+        imported.known += u64::from(!changed);
+    }
+    transaction.commit()?;
+    Ok(imported)
+}
+
+impl Processor {
+    /// Whether publishers' addresses may lead to private networks, as those of tests do.
+    pub const fn allow_private_postbacks(&mut self, allowed: bool) {
+        self.private_postbacks = allowed;
+    }
+
+    /// The calls that are to be made now, durably under way when this returns.
+    ///
+    /// # Errors
+    /// If the ledger fails; then nothing has begun.
+    pub fn next_postbacks(&mut self, now: Timestamp) -> Result<Vec<Postback>, ProcessorError> {
+        let room = POSTBACKS_IN_FLIGHT_MAX.saturating_sub(self.calling.len());
+        if room == 0 {
+            return Ok(Vec::new());
+        }
+        let mut going: Vec<(PostbackId, Tried, Result<Call, String>)> = Vec::new();
+        for row in self.ledger.due_postbacks(now, LOOKED_AT_MAX)? {
+            let id = id(&row);
+            let under_way = self.calling.keys().chain(going.iter().map(|(id, ..)| id));
+            let busy = under_way.filter(|other| other.publisher_id == id.publisher_id).count();
+            if going.len() < room && busy < POSTBACKS_OF_ONE_MAX {
+                let call = postback::call(&self.snapshot, &row.told, self.private_postbacks);
+                going.push((id, tried(&row), call));
+            }
+        }
+        if going.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut transaction = self.ledger.transaction(now)?;
+        for (id, tried, call) in &going {
+            transaction.begin_postback(*id)?;
+            if let Err(why) = call {
+                transaction.finish_postback(*id, &impossible(tried, why))?;
+            }
+        }
+        transaction.commit()?;
+        let within = self.snapshot.policy.delivery.attempt_deadline;
+        let mut postbacks = Vec::with_capacity(going.len());
+        for (id, tried, call) in going {
+            if let Ok(call) = call {
+                self.calling.insert(id, tried);
+                postbacks.push(Postback { id, call, within });
+            }
+        }
+        Ok(postbacks)
+    }
+
+    /// Tells how calls ended. If the ledger fails, what was told is kept and written with the next call.
+    ///
+    /// # Errors
+    /// If the ledger fails; the calls stand under way until it works again.
+    pub fn settle_postbacks(&mut self, called: Vec<Called>, now: Timestamp) -> Result<(), ProcessorError> {
+        self.uncalled.extend(called);
+        if self.uncalled.is_empty() {
+            return Ok(());
+        }
+        let called = std::mem::take(&mut self.uncalled);
+        if let Err(error) = self.write_postbacks(&called, now) {
+            self.uncalled = called;
+            return Err(error);
+        }
+        for Called { id, .. } in called {
+            self.calling.remove(&id);
+        }
+        Ok(())
+    }
+
+    fn write_postbacks(&mut self, called: &[Called], now: Timestamp) -> Result<(), ProcessorError> {
+        let mut settled = Vec::with_capacity(called.len());
+        for Called { id, result } in called {
+            let seed = self.draw();
+            let Some(tried) = self.calling.get(id) else { continue };
+            let outcome = match result {
+                Ok(answer) => Outcome::Judged(postback::judge(answer)),
+                Err(failure) => Outcome::Failed(failure.clone()),
+            };
+            settled.push((*id, settle(tried, &outcome, &self.snapshot.policy.delivery, now, seed)));
+        }
+        let mut transaction = self.ledger.transaction(now)?;
+        for (id, settled) in &settled {
+            transaction.finish_postback(*id, settled)?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// When a call may be due next; none if nothing waits, or an outcome must come first.
+    pub(super) fn next_postback(&self) -> Result<Option<Timestamp>, ProcessorError> {
+        if self.calling.len() >= POSTBACKS_IN_FLIGHT_MAX {
+            return Ok(None);
+        }
+        Ok(self.ledger.next_postback()?)
+    }
+
+    /// Registers the addresses of an operator's file.
+    ///
+    /// # Errors
+    /// If the ledger fails; then none of them is registered.
+    pub fn import_postbacks(
+        &mut self,
+        rows: &[ImportedPostback],
+        now: Timestamp,
+    ) -> Result<Imported, ProcessorError> {
+        Ok(import_postbacks(&mut self.ledger, &self.snapshot, rows, now)?)
+    }
+}
+
+const fn id(row: &DuePostback) -> PostbackId {
+    let (event_id, publisher_id) = (row.told.event_id, row.told.publisher_id);
+    PostbackId { event_id, publisher_id, number: row.tries.saturating_add(1) }
+}
+
+/// Being called twice is harmless: the transaction's identity is told.
+const fn tried(row: &DuePostback) -> Tried {
+    Tried { deduplicates: true, counted: row.counted, ambiguous: false, probe: false }
+}
+
+/// What becomes of a call that cannot be written.
+fn impossible(tried: &Tried, why: &str) -> Settled {
+    Settled {
+        state: State::Dead,
+        due_at: None,
+        counted: tried.counted,
+        ambiguous: false,
+        verdict: Verdict::Rejected,
+        reason: why.to_owned(),
+        health: Health::Well,
+    }
+}
+
+/// An address as the operator's interface shows it, without what stands behind its host: that may hold a
+/// publisher's own secrets.
+pub(crate) fn shown(row: &PostbackRow) -> serde_json::Value {
+    let address = &row.address.address;
+    let start = address.find("://").map_or(0, |at| at + 3);
+    let end = address.get(start..).and_then(|rest| rest.find(['/', '?'])).map(|at| start + at);
+    serde_json::json!({
+        "publisher_id": row.address.publisher_id,
+        "method": row.address.method,
+        "host": address.get(start..end.unwrap_or(address.len())),
+        "called": row.called,
+        "waiting": row.waiting,
+        "given_up": row.given_up,
+        "last_trouble": row.detail,
+    })
+}

@@ -1,0 +1,110 @@
+//! `turnout postbacks`: the addresses that publishers have called for each of their transactions.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use ledger::Ledger;
+use processor::{Imported, ImportedPostback};
+use relay::policy::Snapshot;
+use tracking::postback::{Manner, Postbacks, Template};
+
+use super::ask::{Where, list, table};
+use super::import::{self, Fields, Table};
+use crate::cli::Outcome;
+use crate::clock::wall_clock;
+
+/// Addresses that publishers have called for each of their transactions, with the old platform's macros in them.
+///
+/// Example: turnout postbacks import postbacks.csv
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Register the addresses of a table. Columns: publisher_id (the old platform's), address (empty: call it no
+    /// more), and perhaps method (GET or POST; GET if empty). Example: turnout postbacks import postbacks.csv
+    Import {
+        #[command(flatten)]
+        import: import::Arguments,
+        /// Take addresses of private networks, too. The processor calls them only where its settings allow it.
+        #[arg(long)]
+        private: bool,
+    },
+    /// List whom we call, and how it goes. Example: turnout postbacks list
+    List {
+        #[command(flatten)]
+        place: Where,
+    },
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    match &arguments.command {
+        Command::Import { import, private } => {
+            let migration = crate::snapshot::load(import.migration().as_deref())?.migration;
+            let postbacks = migration.legacy.postbacks.clone().ok_or_else(|| {
+                let file = &migration.legacy.file;
+                format!("{file} has no `[postbacks]`: the old platform's macros are not known")
+            })?;
+            import::run(&Rows { postbacks, private: *private }, import)
+        }
+        Command::List { place } => {
+            let answer = place.processor("GET", "/postbacks", None)?;
+            if place.json {
+                println!("{answer}");
+            } else {
+                let columns =
+                    ["publisher_id", "method", "host", "called", "waiting", "given_up", "last_trouble"];
+                println!("{}", table(list(&answer, "postbacks"), &columns));
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// The table of addresses, read by the old platform's macros.
+struct Rows {
+    postbacks: Postbacks,
+    private: bool,
+}
+
+impl Table for Rows {
+    type Row = ImportedPostback;
+    const WHAT: &'static str = "import postbacks";
+    const PATH: &'static str = "/postbacks";
+    const COLUMNS: (&'static [&'static str], &'static [&'static str]) =
+        (&["publisher_id", "address"], &["method"]);
+
+    fn read(&self, fields: &Fields<'_>) -> Result<ImportedPostback, Vec<String>> {
+        let mut wrong = Vec::new();
+        let publisher_id = fields.required_id("publisher_id").map_err(|why| wrong.push(why)).ok();
+        let manner = fields.text("method").and_then(|name| match name {
+            "" => Ok(Manner::Get),
+            name => Manner::parse(name).ok_or_else(|| format!("`method` is `{name}`: write GET or POST")),
+        });
+        let manner = manner.map_err(|why| wrong.push(why)).ok();
+        let address = fields.text("address").map_err(|why| wrong.push(why)).unwrap_or_default();
+        if !address.is_empty()
+            && let Err(mistakes) = Template::parse(address, &self.postbacks, self.private)
+        {
+            wrong.extend(mistakes);
+        }
+        match (publisher_id, manner) {
+            (Some(publisher_id), Some(manner)) if wrong.is_empty() => {
+                let address = (!address.is_empty()).then(|| address.to_owned());
+                Ok(ImportedPostback { publisher_id, method: manner.name().to_owned(), address })
+            }
+            _ => Err(wrong),
+        }
+    }
+
+    fn take(
+        ledger: &mut Ledger,
+        snapshot: &Snapshot,
+        rows: Vec<ImportedPostback>,
+    ) -> Result<Imported, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(processor::import_postbacks(ledger, snapshot, &rows, wall_clock())?)
+    }
+}
