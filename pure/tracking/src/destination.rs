@@ -38,12 +38,13 @@ impl Refusal {
 
 /// The destination that `text` names, if it lies on one of `domains` (lower case) or a subdomain of one.
 ///
-/// Links usually leave the scheme out; `https` is assumed then.
+/// Links usually leave the scheme out; `https` is assumed then. Old builders of links left it in `[[…]]`.
 ///
 /// # Errors
 /// Why it is refused.
 pub fn resolve(text: &str, domains: &Domains<'_>) -> Result<Url, Refusal> {
     let text = text.trim();
+    let text = text.strip_prefix("[[").and_then(|text| text.strip_suffix("]]")).unwrap_or(text);
     // Control characters would be dropped by the parser without a word; nobody means them.
     if text.chars().any(char::is_control) || text.contains('\\') {
         return Err(Refusal::NotAUrl);
@@ -94,6 +95,19 @@ pub fn with_click_id(url: &Url, parameter: &str, id: &str) -> Url {
     landing
 }
 
+/// `url` without the click id that was copied with it from the page of an older click: shops that read the last of
+/// two would credit that one.
+pub fn without_click_id(mut url: Url, parameter: &str) -> Url {
+    let is_id = |pair: &str| pair.split('=').next() == Some(parameter);
+    let query = url.query().unwrap_or_default();
+    if query.split('&').any(is_id) {
+        let rest: Vec<&str> = query.split('&').filter(|pair| !is_id(pair)).collect();
+        let rest = rest.join("&");
+        url.set_query(Some(rest.as_str()).filter(|rest| !rest.is_empty()));
+    }
+    url
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -121,6 +135,7 @@ mod tests {
             ("bücher.example", "https://xn--bcher-kva.example/"),
             ("https://example.com./", "https://example.com./"),
             ("example.com/%ZZbad", "https://example.com/%ZZbad"),
+            ("[[https://example.com/p]]", "https://example.com/p"),
         ] {
             check(text, Ok(url));
         }
@@ -157,6 +172,18 @@ mod tests {
             ("https://example.com/?utm=1&b#top", "https://example.com/?id=x&utm=1&b#top"),
         ] {
             assert_eq!(with_click_id(&Url::parse(url).unwrap(), "id", "x").as_str(), landing);
+        }
+    }
+
+    #[test]
+    fn an_older_click_id_does_not_stay() {
+        for (url, landing) in [
+            ("https://example.com/?id=old#top", "https://example.com/#top"),
+            ("https://example.com/?a=1&id=old&idea=2&id", "https://example.com/?a=1&idea=2"),
+            ("https://example.com/?utm=1&&b&", "https://example.com/?utm=1&&b&"),
+            ("https://example.com/?", "https://example.com/?"),
+        ] {
+            assert_eq!(without_click_id(Url::parse(url).unwrap(), "id").as_str(), landing);
         }
     }
 

@@ -119,7 +119,13 @@ impl Reading<'_> {
         let wanted = self.decoded.event.text(Field::DestinationUrl);
         let resolved = wanted.map(|text| destination::resolve(text, &advertiser.domains));
         let refusal = match resolved {
-            Some(Ok(url)) => return Some(Landing { url, refusal: None }),
+            Some(Ok(url)) => {
+                let url = match &snapshot.migration.legacy.landing_parameter {
+                    Some(parameter) => destination::without_click_id(url, parameter),
+                    None => url,
+                };
+                return Some(Landing { url, refusal: None });
+            }
             Some(Err(refusal)) => Some(refusal),
             None => None,
         };
