@@ -9,7 +9,7 @@
 use units::limits;
 
 use crate::fields::{self, Known};
-use crate::head::{BodyLength, Head, METHODS};
+use crate::head::{BodyLength, Head};
 use crate::refusal::Refusal;
 
 /// How much is let in. The defaults are those of [`units::limits`].
@@ -102,7 +102,7 @@ pub fn check<'a>(head: &'a [u8], limits: &Limits) -> Result<Head<'a>, Refusal> {
 }
 
 struct RequestLine<'a> {
-    method: &'static str,
+    method: &'a str,
     target: &'a [u8],
     /// The host of an absolute target.
     authority: Option<&'a [u8]>,
@@ -124,7 +124,11 @@ impl<'a> RequestLine<'a> {
             _ if version.starts_with(b"HTTP/") => return Err(Refusal::Version),
             _ => return Err(Refusal::RequestLine),
         };
-        let method = METHODS.into_iter().find(|known| known.as_bytes() == method).ok_or(Refusal::Method)?;
+        let method = str::from_utf8(method).map_err(|_| Refusal::RequestLine)?;
+        // A tunnel, and an echo of what was added on the way: neither is ours to pass on.
+        if matches!(method, "CONNECT" | "TRACE") {
+            return Err(Refusal::Method);
+        }
         let target = line.get(first.saturating_add(1)..last).ok_or(Refusal::RequestLine)?;
         if target.len() > limits.target_bytes_max {
             return Err(Refusal::TargetTooLong);
@@ -223,7 +227,7 @@ impl<'a> Framing<'a> {
             }
             (None, Some(_)) => return Err(Refusal::Coding),
         };
-        if body != BodyLength::None && line.method != "POST" {
+        if body != BodyLength::None && matches!(line.method, "GET" | "HEAD" | "OPTIONS") {
             return Err(Refusal::BodyNotAllowed);
         }
         Ok(body)

@@ -1,6 +1,6 @@
 //! A request head that has passed the gate.
 
-/// The methods that are let in. HEAD and OPTIONS never book; POST is how beacons and server calls arrive.
+/// The methods that endpoints take. HEAD and OPTIONS never book; POST is how beacons and server calls arrive.
 pub const METHODS: [&str; 4] = ["GET", "HEAD", "POST", "OPTIONS"];
 
 /// How long the body is.
@@ -17,8 +17,8 @@ pub enum BodyLength {
 /// A request head, read in the one way that everybody reads it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Head<'a> {
-    /// One of [`METHODS`].
-    pub method: &'static str,
+    /// The method: a token, and neither CONNECT nor TRACE.
+    pub method: &'a str,
     /// Path and query exactly as sent, starting with `/`. The query may hold any byte but control characters.
     pub target: &'a [u8],
     /// The host asked, in lower case, without port and without a final dot.

@@ -10,9 +10,12 @@ pub enum Refusal {
     /// Some other version of HTTP.
     #[error("only HTTP/1.1 and HTTP/1.0 are spoken here")]
     Version,
-    /// A method that no endpoint has, as CONNECT, TRACE or PUT.
+    /// A method that nobody in the middle may pass on: CONNECT or TRACE.
     #[error("the method is not allowed: use GET, HEAD, POST or OPTIONS")]
     Method,
+    /// A method that nobody has registered.
+    #[error("the method is not known; letter case counts")]
+    MethodUnknown,
     /// The target is neither a path nor an absolute URL.
     #[error("the request target must be a path that starts with `/`, or an absolute http URL")]
     Target,
@@ -94,7 +97,7 @@ impl Refusal {
             Self::ContentEncoding => 415,
             Self::Expectation => 417,
             Self::HeadTooLong | Self::TooManyHeaders => 431,
-            Self::Coding => 501,
+            Self::Coding | Self::MethodUnknown => 501,
             Self::Version => 505,
             Self::RequestLine
             | Self::Target
@@ -122,6 +125,7 @@ impl Refusal {
             Self::RequestLine => "request_line",
             Self::Version => "version",
             Self::Method => "method",
+            Self::MethodUnknown => "method_unknown",
             Self::Target => "target",
             Self::TargetBytes => "target_bytes",
             Self::TargetTooLong => "target_too_long",

@@ -21,7 +21,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tracking::decode::Problem;
-use tracking::dialect::{Handling, ReplyKind};
+use tracking::dialect::{Endpoint, Handling, ReplyKind};
 use tracking::{Class, Home, Inbound, Method};
 use units::{EventId, Seed, Timestamp};
 
@@ -162,11 +162,11 @@ impl Exchange {
         let inbound = Arc::clone(&self.inbound);
         let Some(endpoint) = snapshot.migration.legacy.recognise_request(&inbound) else {
             self.steps.push_back(Step::Tally(shapes::shape(&snapshot.migration.legacy, &inbound)));
-            return self.proxy(proxy::Fallback::unrecognised(), now);
+            return self.pass(None, now);
         };
         self.class = endpoint.class;
         if !endpoint.methods.contains(&inbound.method) {
-            return self.reply(local::method(endpoint), now);
+            return self.pass(Some(endpoint), now);
         }
         match (inbound.method, endpoint.handling) {
             (Method::Options, _) => self.reply(local::preflight(), now),
@@ -186,6 +186,18 @@ impl Exchange {
                 self.translate(&reading, endpoint.reply, now);
             }
         }
+    }
+
+    /// What is not ours to answer is the legacy platform's to refuse, as long as it is there: any method passes
+    /// where nothing is known of the path, or where the endpoint is passed on anyway. On the other endpoints a method
+    /// that is not listed could book there what we do not see.
+    fn pass(&mut self, endpoint: Option<&Endpoint>, now: Timestamp) {
+        let passed = endpoint.is_none_or(|endpoint| endpoint.handling == Handling::Proxy);
+        let ours = endpoint.map_or(self.inbound.method.is_ours(), |_| false);
+        if passed && (ours || self.snapshot.policy.legacy_lives) {
+            return self.proxy(proxy::Fallback::unrecognised(), now);
+        }
+        self.reply(local::method(endpoint), now);
     }
 
     fn translate(&mut self, reading: &Reading<'_>, kind: ReplyKind, now: Timestamp) {

@@ -48,7 +48,47 @@ pub enum Method {
     Post,
     /// OPTIONS, as browsers ask before a cross-origin call.
     Options,
+    /// Another registered method. No endpoint takes it; it is passed on where nothing is ours to answer.
+    Other(&'static str),
 }
+
+/// The methods of the public registry that none of our endpoints takes. Left out are those that a server in the
+/// middle must not pass on: CONNECT asks for a tunnel, TRACE for what was added on the way, PRI for another protocol.
+const OTHERS: [&str; 33] = [
+    "ACL",
+    "BASELINE-CONTROL",
+    "BIND",
+    "CHECKIN",
+    "CHECKOUT",
+    "COPY",
+    "DELETE",
+    "LABEL",
+    "LINK",
+    "LOCK",
+    "MERGE",
+    "MKACTIVITY",
+    "MKCALENDAR",
+    "MKCOL",
+    "MKREDIRECTREF",
+    "MKWORKSPACE",
+    "MOVE",
+    "ORDERPATCH",
+    "PATCH",
+    "PROPFIND",
+    "PROPPATCH",
+    "PUT",
+    "QUERY",
+    "REBIND",
+    "REPORT",
+    "SEARCH",
+    "UNBIND",
+    "UNCHECKOUT",
+    "UNLINK",
+    "UNLOCK",
+    "UPDATE",
+    "UPDATEREDIRECTREF",
+    "VERSION-CONTROL",
+];
 
 impl Method {
     /// The method's name on the wire.
@@ -58,12 +98,25 @@ impl Method {
             Self::Head => "HEAD",
             Self::Post => "POST",
             Self::Options => "OPTIONS",
+            Self::Other(name) => name,
         }
     }
 
     /// The method called `name`, exactly as written.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Get, Self::Head, Self::Post, Self::Options].into_iter().find(|method| method.name() == name)
+        let own = [Self::Get, Self::Head, Self::Post, Self::Options];
+        let others = OTHERS.into_iter().map(Self::Other);
+        own.into_iter().chain(others).find(|method| method.name() == name)
+    }
+
+    /// True if one of our endpoints may take it.
+    pub const fn is_ours(self) -> bool {
+        !matches!(self, Self::Other(_))
+    }
+
+    /// True if a request with it changes nothing, so that it may be sent once more.
+    pub const fn is_safe(self) -> bool {
+        matches!(self, Self::Get | Self::Head | Self::Options)
     }
 }
 

@@ -38,9 +38,8 @@ pub(crate) fn read(line: &[u8]) -> Result<Inbound, String> {
     let parsed: Line =
         serde_json::from_slice(line).map_err(|error| format!("this is no request in JSON: {error}"))?;
     let mut inbound = from_url(parsed.url.trim().as_bytes())?;
-    let known = "known are GET, HEAD, POST and OPTIONS";
     inbound.method = Method::parse(&parsed.method.to_ascii_uppercase())
-        .ok_or_else(|| format!("`{}` is not a method that is served: {known}", parsed.method))?;
+        .ok_or_else(|| format!("`{}` is no registered method that passes", parsed.method))?;
     inbound.headers = parsed
         .headers
         .into_iter()

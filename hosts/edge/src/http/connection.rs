@@ -182,7 +182,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 /// The request, as the brain wants it.
 fn inbound(head: &Head<'_>, client: &Client) -> Result<Inbound, Stop> {
     let ground = &client.ground;
-    let method = Method::parse(head.method).ok_or(admission::Refusal::Method)?;
+    let method = Method::parse(head.method).ok_or(admission::Refusal::MethodUnknown)?;
     let trusted = ground.fronts.iter().any(|front| front.contains(client.peer));
     let mut inbound = Inbound {
         method,

@@ -1,5 +1,6 @@
 //! Replies that we make ourselves: an image stays an image, a script a script, and a person gets a page.
 
+use tracking::Method;
 use tracking::dialect::{Endpoint, ReplyKind};
 
 use super::redirect;
@@ -72,9 +73,11 @@ pub(super) fn of_kind(kind: ReplyKind) -> Reply {
     }
 }
 
-/// The reply to a method that an endpoint does not take.
-pub(super) fn method(endpoint: &Endpoint) -> Reply {
-    let names: Vec<&str> = endpoint.methods.iter().map(|method| method.name()).collect();
+/// The reply to a method that an endpoint does not take; without one, to a method that none of them takes.
+pub(super) fn method(endpoint: Option<&Endpoint>) -> Reply {
+    let all = [Method::Get, Method::Head, Method::Post, Method::Options];
+    let methods = endpoint.map_or(all.as_slice(), |endpoint| endpoint.methods.as_slice());
+    let names: Vec<&str> = methods.iter().map(|method| method.name()).collect();
     let allowed = names.join(", ");
     let mut reply = text(405, &format!("405: this address takes {allowed}.\n"));
     reply.headers.push(("allow".to_owned(), allowed));

@@ -4,7 +4,7 @@
 //! program asked for gets the platform's own answer, errors included.
 
 use tracking::dialect::{Endpoint, ReplyKind};
-use tracking::{Answer, Class, Home, Method};
+use tracking::{Answer, Class, Home};
 use units::Timestamp;
 
 use super::conversion::original;
@@ -67,7 +67,7 @@ impl Exchange {
         }
         let request = original(&self.inbound, self.cookies, &self.snapshot);
         let within = self.snapshot.policy.proxy_deadline;
-        let repeatable = self.inbound.method != Method::Post && self.changes_nothing();
+        let repeatable = self.inbound.method.is_safe() && self.changes_nothing();
         self.steps.push_back(Step::Send { request, within, repeatable });
         self.state = State::Proxy(Box::new(Pending { fallback }));
     }

@@ -230,9 +230,28 @@ fn the_rest_is_passed_on_or_answered_in_its_own_kind() {
     check("/nothing", &[], World::PlatformsDead, WELL, "tally:GET main /nothing send:legacy reply:local:503");
     check("/copy?x=1", &[], World::PlatformsDead, WELL, "record reply:accept:200");
     check("/go", &[("x-turnout-hop", "1")], World::Well, WELL, "reply:refuse:508");
-    let mut post = get("/img/a.gif", &[]);
-    post.method = Method::Post;
-    assert_eq!(short(&run(post, World::Well, WELL)), "reply:refuse:405");
+}
+
+#[test]
+fn a_method_that_no_endpoint_takes_passes_where_nothing_is_ours_to_answer() {
+    let asked = |method, target: &str, lives, world| {
+        let mut snapshot = snapshot();
+        Arc::get_mut(&mut snapshot).unwrap().policy.legacy_lives = lives;
+        let inbound = Inbound { method, ..get(target, &[]) };
+        short(&run_with(snapshot, inbound, world, WELL))
+    };
+    let put = Method::parse("PUT").unwrap();
+    for method in [put, Method::Post] {
+        assert_eq!(asked(method, "/img/a.gif", true, World::Well), "send:legacy reply:proxy:200");
+        assert_eq!(asked(method, "/img/a.gif", true, World::PlatformsDead), "send:legacy reply:local:503");
+        assert_eq!(asked(method, "/img/a.gif", false, World::Well), "reply:refuse:405");
+        // It could book there what we do not see.
+        assert_eq!(asked(method, "/go", true, World::Well), "reply:refuse:405");
+    }
+    let unknown = "tally:PUT main /nothing";
+    assert_eq!(asked(put, "/nothing", true, World::Well), format!("{unknown} send:legacy reply:proxy:200"));
+    assert_eq!(asked(put, "/nothing", false, World::Well), format!("{unknown} reply:refuse:405"));
+    assert_eq!(asked(put, "/buy", true, World::Well), "reply:refuse:405");
 }
 
 #[test]

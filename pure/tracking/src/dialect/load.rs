@@ -373,7 +373,7 @@ fn read_routes(section: &Section<'_, '_>, host_groups: &[(String, Vec<String>)])
 
 fn read_methods(section: &Section<'_, '_>) -> Vec<Method> {
     let parse = |name: String| {
-        let method = Method::parse(&name);
+        let method = Method::parse(&name).filter(|method| method.is_ours());
         if method.is_none() {
             let known = ["GET", "HEAD", "POST", "OPTIONS"];
             section.mistake_at("methods", unknown_word("method", &name, &known));
