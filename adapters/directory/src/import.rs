@@ -8,7 +8,7 @@ use tracking::directory::{Builder, Built, Directory};
 use tracking::source::Mistake;
 
 use crate::maps::{MapError, Maps};
-use crate::records::TableFile;
+use crate::records::{self, TableFile};
 use crate::rows::{Kind, Tables};
 use crate::{Rules, cross_check};
 
@@ -32,7 +32,7 @@ pub enum ImportError {
     /// A file that is no table.
     #[error(
         "{}: tables are called advertisers, publishers, creatives or short_links, with more behind a dash or \
-         a dot if need be, and end with .csv",
+         a dot if need be, and end with .csv or .parquet",
         _0.display()
     )]
     NotATable(PathBuf),
@@ -123,10 +123,10 @@ fn tables(places: &[PathBuf]) -> Result<Vec<(Kind, PathBuf)>, ImportError> {
     Ok(found)
 }
 
-/// The kind of table that a file's name tells, as `creatives.csv` or `creatives-2.csv`.
+/// The kind of table that a file's name tells, as `creatives.csv` or `creatives-2.parquet`.
 fn kind_of(path: &Path) -> Option<Kind> {
     let name = path.file_name()?.to_str()?;
-    let stem = name.strip_suffix(".csv")?;
+    let stem = records::stem(name)?;
     Kind::ALL.into_iter().find(|kind| {
         stem.strip_prefix(kind.name()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.']))
     })

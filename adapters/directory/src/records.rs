@@ -1,4 +1,6 @@
-//! Rows of text from the files that people bring: CSV, from memory or as a stream.
+//! Rows of text from the files that people bring: CSV, from memory or as a stream, and Parquet.
+
+mod parquet;
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -17,7 +19,17 @@ pub(crate) struct TableFile {
 #[derive(Clone, Debug)]
 enum Place {
     Text(String),
-    File(PathBuf),
+    Csv(PathBuf),
+    Parquet(PathBuf),
+}
+
+/// How a file's name tells what it is.
+const PARQUET: &str = ".parquet";
+const CSV: &str = ".csv";
+
+/// A table's name without what tells how it is written; none if it is no table.
+pub(crate) fn stem(name: &str) -> Option<&str> {
+    name.strip_suffix(CSV).or_else(|| name.strip_suffix(PARQUET))
 }
 
 /// The buffer of a file that is read as a stream.
@@ -31,14 +43,19 @@ impl TableFile {
 
     /// A table in a file.
     pub(crate) fn file(path: &Path) -> Self {
-        Self { name: path.display().to_string(), place: Place::File(path.to_path_buf()) }
+        let name = path.display().to_string();
+        let is_parquet = name.ends_with(PARQUET);
+        let place = if is_parquet { Place::Parquet } else { Place::Csv };
+        Self { name, place: place(path.to_path_buf()) }
     }
 
-    /// Gives each row to `each`, with its line. The first line names the columns, which must be `wanted`.
+    /// Gives each row to `each`, with its line, or with its number where a file has no lines. The columns must be
+    /// `wanted`; the first line of CSV names them.
     pub(crate) fn read(&self, wanted: &[&str], mistakes: &mut Mistakes, each: &mut Each<'_>) {
         match &self.place {
             Place::Text(text) => self.csv(text.as_bytes(), wanted, mistakes, each),
-            Place::File(path) => match File::open(path) {
+            Place::Parquet(path) => parquet::read(path, &self.name, wanted, mistakes, each),
+            Place::Csv(path) => match File::open(path) {
                 Ok(file) => {
                     self.csv(BufReader::with_capacity(BUFFER_BYTES, file), wanted, mistakes, each);
                 }
@@ -51,7 +68,7 @@ impl TableFile {
         let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(from);
         let header = reader.headers().cloned().unwrap_or_default();
         let columns: Vec<&str> = header.iter().map(str::trim).collect();
-        let places = self.columns(&columns, wanted, mistakes);
+        let places = self::columns(&self.name, &columns, wanted, mistakes);
         let mut record = csv::StringRecord::new();
         loop {
             let before = reader.position().line();
@@ -79,17 +96,17 @@ impl TableFile {
             }
         }
     }
+}
 
-    /// Where each wanted column stands.
-    fn columns(&self, columns: &[&str], wanted: &[&str], mistakes: &mut Mistakes) -> Vec<Option<usize>> {
-        for column in wanted.iter().filter(|column| !columns.contains(column)) {
-            mistakes.note(&self.name, 1, format!("column `{column}` is missing"));
-        }
-        for column in columns.iter().filter(|column| !wanted.contains(column)) {
-            mistakes.note(&self.name, 1, tracking::source::unknown_word("column", column, wanted));
-        }
-        wanted.iter().map(|name| columns.iter().position(|column| column == name)).collect()
+/// Where each wanted column stands among `columns` of the file called `name`.
+fn columns(name: &str, columns: &[&str], wanted: &[&str], mistakes: &mut Mistakes) -> Vec<Option<usize>> {
+    for column in wanted.iter().filter(|column| !columns.contains(column)) {
+        mistakes.note(name, 1, format!("column `{column}` is missing"));
     }
+    for column in columns.iter().filter(|column| !wanted.contains(column)) {
+        mistakes.note(name, 1, tracking::source::unknown_word("column", column, wanted));
+    }
+    wanted.iter().map(|name| columns.iter().position(|column| column == name)).collect()
 }
 
 /// What is done with each row.
@@ -99,7 +116,7 @@ pub(crate) type Each<'e> = dyn FnMut(&Row<'_>, &mut Mistakes) + 'e;
 pub(crate) struct Row<'r> {
     /// The file's name.
     pub(crate) file: &'r str,
-    /// The row's line in it.
+    /// The row's line in it, or its number.
     pub(crate) line: usize,
     value: &'r dyn Fn(usize) -> &'r str,
 }

@@ -1,4 +1,5 @@
 mod maps;
+mod parquet;
 
 use std::collections::BTreeMap;
 

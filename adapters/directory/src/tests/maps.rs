@@ -8,17 +8,17 @@ use tracking::directory::{CreativeKind, Table};
 use super::*;
 use crate::{ImportError, Imported, MapError, Maps, import};
 
-const ADVERTISERS: &str = "legacy_id,primary_id,name,landing_url,domains,wave,programme,currency,window_days,commission,deduplicates\n\
+pub(super) const ADVERTISERS: &str = "legacy_id,primary_id,name,landing_url,domains,wave,programme,currency,window_days,commission,deduplicates\n\
     789,100789,Shop,https://example.com/,example.com,first,online,USD,30,10%,false\n";
 
 /// A folder with tables to import, and one for versions.
-struct World {
+pub(super) struct World {
     folder: tempfile::TempDir,
     maps: Maps,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let maps = Maps::at(&folder.path().join("versions"));
         let world = Self { folder, maps };
@@ -27,15 +27,15 @@ impl World {
         world
     }
 
-    fn tables(&self) -> PathBuf {
+    pub(super) fn tables(&self) -> PathBuf {
         self.folder.path().join("tables")
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(super) fn write(&self, name: &str, text: &str) {
         fs::write(self.tables().join(name), text).unwrap();
     }
 
-    fn import(&self) -> Result<Imported, ImportError> {
+    pub(super) fn import(&self) -> Result<Imported, ImportError> {
         import(&self.maps, &[self.tables()], &Rules::of(None).unwrap(), &mut |_| {})
     }
 
@@ -44,7 +44,7 @@ impl World {
         self.import().unwrap().number
     }
 
-    fn refused(&self) -> String {
+    pub(super) fn refused(&self) -> String {
         let refused = self.import().map(|imported| imported.number).unwrap_err().to_string();
         assert_eq!(self.maps.list().unwrap(), [], "nothing is left behind");
         refused

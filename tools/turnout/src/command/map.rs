@@ -28,7 +28,7 @@ enum Map {
     Import {
         #[command(flatten)]
         place: Where,
-        /// Files, or folders of them.
+        /// Files, or folders of them: CSV or Parquet.
         #[arg(required = true, value_name = "PATH")]
         tables: Vec<PathBuf>,
         /// The migration whose waves they must name; the data directory's own or the embedded default if not given.
