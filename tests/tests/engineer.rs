@@ -106,6 +106,27 @@ fn a_changed_id_a_changed_name_and_a_changed_destination_are_told_by_kind() {
 }
 
 #[test]
+fn where_a_script_page_leads_is_compared_as_a_redirects_address_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let new = edited(&folder, "advertisers.csv", |text| text.replace(",online,", ",offline,"));
+    let hop = CLICK.replace("//shareasale.com", "//www.shareasale-analytics.com");
+    let requests = file(&folder, "requests", format!("{hop}\n"));
+    let text = turnout(&["diff", "default", &new, "--requests", &requests], b"");
+    assert_eq!(text.code, Some(1), "{text:?}");
+    let (_, sent) = text.out.split_once("destination: where the shopper is sent: 1 requests").unwrap();
+    let (sent, _) = sent.split_once("\n\n").unwrap();
+    assert!(sent.contains("- https://www.awin1.com/cread.php?awinmid=100789&"), "{sent}");
+    assert!(sent.contains("+ https://example.com/?sscid="), "{sent}");
+
+    let out = turnout(&["translate"], format!("{hop}&cons=0\n").as_bytes()).out;
+    let line: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(line["consent"], serde_json::json!({ "decision": "refused", "reason": "link" }));
+    let wanted = "https://www.awin1.com/cread.php?awinmid=100789&awinaffid=200456&clickref2=news&cons=0\
+                  &ued=https%3A%2F%2Fexample.com%2F";
+    assert_eq!(line["reply"]["leads_to"], wanted, "{line:#}");
+}
+
+#[test]
 fn what_cannot_be_compared_is_an_error_that_names_the_file() {
     let none = turnout(&["diff", "default", "default", "--requests", "no/such/file"], b"");
     assert_eq!((none.code, none.err.contains("no/such/file")), (Some(2), true), "{none:?}");

@@ -7,6 +7,7 @@ mod account;
 
 use std::sync::Arc;
 
+use tracking::consent::Consent;
 use tracking::dialect::{Dialect, Endpoint, Handling};
 use tracking::migration::{ConversionOrder, Evidence, EvidenceKind};
 use tracking::wire::SendFailure;
@@ -33,6 +34,8 @@ pub struct Translation {
     pub event: Option<Event>,
     /// Where the programme stands; none if there is none.
     pub phase: Option<Phase>,
+    /// What the visitor's choice was taken for, and why; none where nothing depends on it.
+    pub consent: Option<Consent>,
     /// The evidence that picks the endpoint of a conversion.
     pub evidence: Option<EvidenceKind>,
     /// The request to the primary; none if it is not to be asked, or cannot be.
@@ -41,10 +44,32 @@ pub struct Translation {
     pub mode: Mode,
     /// What the client would be told; where the legacy platform is asked, if it does not answer.
     pub reply: Reply,
+    /// Where the reply sends the shopper: by its header, or by the script of its page.
+    pub leads_to: Option<String>,
     /// What became of every parameter.
     pub parameters: Vec<ParameterAccount>,
     /// What is wrong with it: a word for programs and a sentence for people.
     pub problems: Vec<(String, String)>,
+}
+
+impl Translation {
+    fn blank(event_id: EventId, class: Class, mode: Mode, reply: Reply, dialect: &Dialect) -> Self {
+        Self {
+            event_id,
+            class,
+            endpoint: None,
+            event: None,
+            phase: None,
+            consent: None,
+            evidence: None,
+            primary: None,
+            mode,
+            leads_to: page::address(dialect, &reply),
+            reply,
+            parameters: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
 }
 
 /// Explains `inbound` as an edge with this snapshot would read it at `now`.
@@ -52,19 +77,7 @@ pub fn translate(inbound: &Inbound, snapshot: &Arc<Snapshot>, seed: Seed, now: T
     let (mode, reply) = rehearse(inbound, snapshot, seed, now);
     let event_id = EventId::new(seed, now);
     let migration = &snapshot.migration;
-    let blank = |class, mode, reply| Translation {
-        event_id,
-        class,
-        endpoint: None,
-        event: None,
-        phase: None,
-        evidence: None,
-        primary: None,
-        mode,
-        reply,
-        parameters: Vec::new(),
-        problems: Vec::new(),
-    };
+    let blank = |class, mode, reply| Translation::blank(event_id, class, mode, reply, &migration.legacy);
     if let Some(endpoint) = migration.legacy.recognise_request(inbound) {
         let mut translation = blank(endpoint.class, mode, reply);
         translation.endpoint = Some(place(endpoint, &migration.legacy.file));
@@ -73,6 +86,8 @@ pub fn translate(inbound: &Inbound, snapshot: &Arc<Snapshot>, seed: Seed, now: T
             return translation;
         }
         let reading = read(snapshot, endpoint, inbound, event_id, now);
+        let decides = matches!(endpoint.handling, Handling::Translate | Handling::Record | Handling::Serve);
+        translation.consent = decides.then_some(reading.consent);
         match endpoint.handling {
             Handling::Translate => fill(&mut translation, &reading, snapshot, inbound),
             Handling::Proxy | Handling::OptOut | Handling::ShortLink => {
@@ -123,6 +138,7 @@ fn short_link(
     let problem = match stored(snapshot, inbound) {
         Stored::Link(link) => {
             let reading = read(snapshot, link.endpoint, &link.inbound, translation.event_id, now);
+            translation.consent = Some(reading.consent);
             fill(translation, &reading, snapshot, &link.inbound);
             account::tell_link(&mut translation.parameters, &link, &rule);
             return;
@@ -211,7 +227,7 @@ fn fill(translation: &mut Translation, reading: &Reading<'_>, snapshot: &Snapsho
         translation.primary = conversion(reading, snapshot, &evidence).filter(|_| booked);
     } else {
         note_destination(translation, reading, snapshot);
-        translation.primary = click(&snapshot.migration.legacy, &translation.reply);
+        translation.primary = click(translation);
     }
     translation.parameters = account::of_reading(reading, snapshot, kind);
     translation.event = Some(with_destination(event, reading, snapshot));
@@ -278,11 +294,11 @@ fn conversion(reading: &Reading<'_>, snapshot: &Snapshot, evidence: &Evidence) -
 }
 
 /// The request that the shopper's browser makes when it follows a redirect to the primary.
-fn click(dialect: &Dialect, reply: &Reply) -> Option<Outbound> {
-    if reply.mode != Mode::Redirect {
+fn click(translation: &Translation) -> Option<Outbound> {
+    if translation.reply.mode != Mode::Redirect {
         return None;
     }
-    let location = page::address(dialect, reply)?;
+    let location = translation.leads_to.as_deref()?;
     let rest = location.strip_prefix("https://")?;
     let (host, target) = rest.split_at_checked(rest.find('/')?)?;
     Some(Outbound {

@@ -74,3 +74,21 @@ impl Cli {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_readme_lists_every_command() {
+        let readme = include_str!("../../../README.md");
+        let missing: Vec<String> = Cli::command()
+            .get_subcommands()
+            .map(|command| command.get_name().to_owned())
+            .filter(|name| !readme.contains(&format!("\n| `{name}` |")))
+            .collect();
+        assert!(missing.is_empty(), "the README's table of commands has no row for {missing:?}");
+    }
+}

@@ -51,6 +51,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     phase: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    consent: Option<ConsentLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<&'static str>,
     event: Option<Event>,
     primary: Option<RequestLine>,
@@ -67,11 +69,21 @@ struct RequestLine {
     body: Option<String>,
 }
 
+/// What the visitor's choice was taken for: `granted`, `refused` or `no_signal`.
+#[derive(Serialize)]
+struct ConsentLine {
+    decision: &'static str,
+    reason: &'static str,
+}
+
 #[derive(Serialize)]
 struct ReplyLine {
     status: u16,
     headers: Vec<(String, String)>,
     body_base64: String,
+    /// Where a page's script sends the shopper. A redirect says it in its headers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leads_to: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -144,6 +156,7 @@ fn bad(input: &str, message: String) -> Line<'_> {
         endpoint: None,
         mode: None,
         phase: None,
+        consent: None,
         evidence: None,
         event: None,
         primary: None,
@@ -161,10 +174,13 @@ fn describe(input: &str, translation: Translation) -> Line<'_> {
         endpoint: translation.endpoint.map(|(name, _)| name),
         mode: Some(translation.mode.name()),
         phase: translation.phase.map(relay::policy::Phase::name),
+        consent: translation
+            .consent
+            .map(|consent| ConsentLine { decision: consent.name(), reason: consent.reason().name() }),
         evidence: translation.evidence.map(tracking::migration::EvidenceKind::name),
         event: translation.event,
         primary: translation.primary.as_ref().map(request),
-        reply: Some(reply(translation.reply)),
+        reply: Some(reply(translation.reply, translation.leads_to)),
         parameters: translation.parameters.into_iter().map(parameter).collect(),
         problems: translation.problems.into_iter().map(problem).collect(),
     }
@@ -181,8 +197,9 @@ fn request(request: &Outbound) -> RequestLine {
     }
 }
 
-fn reply(reply: Reply) -> ReplyLine {
-    ReplyLine { status: reply.status, headers: reply.headers, body_base64: base64(&reply.body) }
+fn reply(reply: Reply, leads_to: Option<String>) -> ReplyLine {
+    let leads_to = leads_to.filter(|_| !reply.headers.iter().any(|(name, _)| name == "location"));
+    ReplyLine { status: reply.status, headers: reply.headers, body_base64: base64(&reply.body), leads_to }
 }
 
 fn parameter(account: ParameterAccount) -> ParameterLine {

@@ -218,7 +218,7 @@ impl Difference {
         some("body", wanted.body.as_ref(), body.unwrap_or_default());
         let status = wanted.status.map(|status| status.to_string());
         some("status", status.as_ref(), found.reply.status.to_string());
-        some("location", wanted.location.as_ref(), headers(&found.reply, "location").join(" "));
+        some("location", wanted.location.as_ref(), found.leads_to.clone().unwrap_or_default());
         if let Some(cookies) = &wanted.cookies {
             let found: BTreeSet<String> = headers(&found.reply, "set-cookie").into_iter().collect();
             self.many("cookie", &cookies.iter().cloned().collect(), &found);

@@ -100,6 +100,10 @@ pub(super) fn changes(old: &Translation, new: &Translation, migrations: [&Migrat
     found.text(Kind::Delivery, "phase of the programme", phase(old), phase(new));
     let evidence = |side: &Translation| side.evidence.map(tracking::migration::EvidenceKind::name);
     found.text(Kind::Delivery, "evidence of the click", evidence(old), evidence(new));
+    let consent = |side: &Translation| {
+        side.consent.map(|consent| format!("{} ({})", consent.name(), consent.reason().name()))
+    };
+    found.text(Kind::Delivery, "consent", consent(old).as_deref(), consent(new).as_deref());
     found.maps(&fields(old), &fields(new), |field| Kind::of_field(*field), |field| field.name().to_owned());
     found.requests(old.primary.as_ref(), new.primary.as_ref(), migrations);
     found.replies(old, new);
@@ -161,7 +165,7 @@ impl Found {
         self.text(Kind::Reply, "status", Some(&status(old)), Some(&status(new)));
         // Where both are redirects to the primary, its parameters were compared one by one.
         if old.primary.is_none() || new.primary.is_none() || old.mode != new.mode {
-            let [before, after] = [old, new].map(|side| header(&side.reply, "location"));
+            let [before, after] = [old, new].map(|side| side.leads_to.as_deref());
             self.text(Kind::Destination, "where the shopper is sent", before, after);
         }
         let name = |name: &String| name.clone();
@@ -194,10 +198,6 @@ impl Found {
         };
         self.maps(&all(old), &all(new), |_| Kind::Parameters, |name| format!("`{name}`"));
     }
-}
-
-fn header<'r>(reply: &'r Reply, name: &str) -> Option<&'r str> {
-    reply.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
 }
 
 /// Cookies by name, with value and attributes.
