@@ -310,7 +310,17 @@ fn articles(event: &Event) -> Option<impl Iterator<Item = Article<'_>>> {
     let skus = event.list(Field::BasketSkus);
     let (prices, quantities) = (event.list(Field::BasketPrices), event.list(Field::BasketQuantities));
     let articles = skus.iter().zip(prices).zip(quantities);
-    event.basket_lines_up().then(|| articles.map(|((sku, price), quantity)| Article { sku, price, quantity }))
+    event
+        .basket_lines_up()
+        .then(|| articles.map(|((sku, price), quantity)| Article { sku, price, quantity: whole(quantity) }))
+}
+
+/// A count without the decimals that say nothing: shops tell it as they keep it, `2.0000`.
+fn whole(quantity: &str) -> &str {
+    match quantity.split_once('.') {
+        Some((whole, decimals)) if !whole.is_empty() && decimals.bytes().all(|byte| byte == b'0') => whole,
+        _ => quantity,
+    }
 }
 
 /// The basket as rows of ten fields, if its three lists line up. The legacy lists name articles by their
@@ -320,7 +330,7 @@ fn basket_rows(material: &Material<'_>, start: &str) -> Vec<String> {
     let group = material.group.map_or("", |group| group.code.as_str());
     let row = |article: Article<'_>| {
         let Article { sku, price, quantity } = article;
-        let sku = bar_free(sku);
+        let (sku, price, quantity) = (bar_free(sku), json::plain_number(price), json::plain_number(quantity));
         format!("{start}|{advertiser}|{reference}|{sku}|{sku}|{price}|{quantity}|{sku}|{group}|")
     };
     articles(material.event).into_iter().flatten().map(row).collect()

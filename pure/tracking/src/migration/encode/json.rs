@@ -95,13 +95,39 @@ fn write(node: &Node<'_>, text: &mut String) {
 
 /// What is no number or flag is written as a string, which loses nothing.
 fn write_leaf(leaf: &Leaf<'_>, text: &mut String) {
-    let is_number =
-        !leaf.text.is_empty() && leaf.text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    match leaf.kind {
-        JsonKind::Number if is_number => text.push_str(leaf.text),
-        JsonKind::Flag => text.push_str(if matches!(leaf.text, "1" | "true") { "true" } else { "false" }),
-        JsonKind::Number | JsonKind::Text => quote(leaf.text, text),
+    match (leaf.kind, number(leaf.text)) {
+        (JsonKind::Number, Some(parts)) => write_number(parts, text),
+        (JsonKind::Flag, _) => {
+            text.push_str(if matches!(leaf.text, "1" | "true") { "true" } else { "false" })
+        }
+        (JsonKind::Number | JsonKind::Text, _) => quote(leaf.text, text),
     }
+}
+
+/// A decimal number as JSON wants it, or the text itself if it is none.
+pub(super) fn plain_number(text: &str) -> String {
+    let Some(parts) = number(text) else { return text.to_owned() };
+    let mut plain = String::with_capacity(text.len().saturating_add(1));
+    write_number(parts, &mut plain);
+    plain
+}
+
+fn write_number((whole, fraction): (&str, &str), text: &mut String) {
+    text.push_str(whole);
+    if !fraction.is_empty() {
+        text.push('.');
+        text.push_str(fraction);
+    }
+}
+
+/// The parts of a decimal number as JSON wants them. Shops write `.50`, `5.` and `007`, and one such number would
+/// make the whole document unreadable.
+fn number(text: &str) -> Option<(&str, &str)> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number = digits(whole) && digits(fraction) && !(whole.is_empty() && fraction.is_empty());
+    let whole = whole.trim_start_matches('0');
+    is_number.then_some((if whole.is_empty() { "0" } else { whole }, fraction))
 }
 
 fn quote(plain: &str, text: &mut String) {
@@ -120,6 +146,26 @@ mod tests {
 
     fn leaf(kind: JsonKind, text: &str) -> Leaf<'_> {
         Leaf { kind, text }
+    }
+
+    #[test]
+    fn numbers_are_those_of_json() {
+        for (written, told) in [
+            ("10.00", "10.00"),
+            (".50", "0.50"),
+            ("5.", "5"),
+            ("007", "7"),
+            ("00", "0"),
+            ("0.10", "0.10"),
+            (".", "\".\""),
+            ("1.2.3", "\"1.2.3\""),
+            ("", "\"\""),
+            ("-1", "\"-1\""),
+        ] {
+            let text = document([("n", leaf(JsonKind::Number, written))].into_iter());
+            assert_eq!(text, format!("{{\"n\":{told}}}"), "{written}");
+            assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{text}");
+        }
     }
 
     #[test]
