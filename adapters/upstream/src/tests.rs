@@ -91,9 +91,9 @@ fn platform(address: SocketAddr, change: impl FnOnce(&mut Settings)) -> Upstream
 fn get(target: &[u8]) -> Outbound {
     Outbound {
         home: Home::Primary,
-        method: "GET".to_owned(),
+        method: "GET".into(),
         secure: true,
-        host: "platform.example".to_owned(),
+        host: "platform.example".into(),
         target: target.to_vec(),
         headers: vec![("user-agent".to_owned(), b"caf\xe9".to_vec())],
         body: Vec::new(),
@@ -292,7 +292,7 @@ async fn hosts_lead_to_their_own_origins() {
     let origins = vec![origin(None, &other), origin(Some("Platform.example"), &named)];
     let platform = Upstream::new(&Settings { origins, ..Settings::default() }).unwrap();
     assert_eq!(platform.send(&get(b"/"), PATIENCE).await.unwrap().status, 200);
-    let elsewhere = Outbound { host: "www.platform.example".to_owned(), ..get(b"/") };
+    let elsewhere = Outbound { host: "www.platform.example".into(), ..get(b"/") };
     assert_eq!(platform.send(&elsewhere, PATIENCE).await.unwrap().status, 202);
     let nowhere = Outbound { home: Home::Legacy, ..get(b"/") };
     let failure = platform.send(&nowhere, PATIENCE).await.unwrap_err();

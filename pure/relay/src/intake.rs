@@ -18,7 +18,7 @@ mod validate;
 use tracking::dialect::ForeignClickId;
 use tracking::directory::Directory;
 use tracking::migration::Evidence;
-use tracking::{Class, Field, Home, Value};
+use tracking::{Class, Field, Home, Text, Value};
 use units::{EventId, Money, Timestamp};
 
 pub use attribute::{EvidenceKind, Token, evidence_kind};
@@ -205,7 +205,8 @@ impl Claims {
     /// What `envelope` claims.
     pub fn of(envelope: &Envelope) -> Self {
         let event = &envelope.event;
-        let reference = event.get(Field::OrderReference).map(Value::text).filter(|text| !text.is_empty());
+        let reference = event.get(Field::OrderReference).map(|value| value.text().into_string());
+        let reference = reference.filter(|text| !text.is_empty());
         let limit = units::limits::ORDER_REFERENCE_CHARS_MAX;
         let prefix = reference.as_deref().filter(|text| text.chars().count() >= limit);
         Self {
@@ -220,7 +221,7 @@ impl Claims {
 }
 
 /// The different parts of lists joined by commas.
-fn named<'a>(texts: impl Iterator<Item = &'a String>, written: impl Fn(&str) -> String) -> Vec<String> {
+fn named<'a>(texts: impl Iterator<Item = &'a Text>, written: impl Fn(&str) -> String) -> Vec<String> {
     let mut parts: Vec<String> = Vec::new();
     for part in texts.flat_map(|text| text.split(',')).map(written).filter(|part| !part.is_empty()) {
         if parts.len() < NAMED_MAX && !parts.contains(&part) {

@@ -199,9 +199,9 @@ fn own_words(
     translation.parameters = account::all_passed(inbound, &why);
     translation.primary = Some(Outbound {
         home: Home::Primary,
-        method: inbound.method.name().to_owned(),
+        method: inbound.method.name().into(),
         secure: inbound.secure,
-        host: inbound.host.clone(),
+        host: inbound.host.as_str().into(),
         target: inbound.target.clone(),
         headers: Vec::new(),
         body: inbound.body.clone(),
@@ -238,7 +238,7 @@ fn with_destination(event: &Event, reading: &Reading<'_>, snapshot: &Snapshot) -
     let mut event = event.clone();
     let landing = reading.advertiser.as_ref().and_then(|row| reading.landing(snapshot, row));
     if let (Class::Click, Some(landing)) = (event.class, landing) {
-        event.set(Field::DestinationUrl, tracking::Value::Text(landing.url.to_string()));
+        event.set(Field::DestinationUrl, tracking::Value::Text(landing.url.to_string().into()));
     }
     event
 }
@@ -303,9 +303,9 @@ fn click(translation: &Translation) -> Option<Outbound> {
     let (host, target) = rest.split_at_checked(rest.find('/')?)?;
     Some(Outbound {
         home: Home::Primary,
-        method: "GET".to_owned(),
+        method: "GET".into(),
         secure: true,
-        host: host.to_owned(),
+        host: host.into(),
         target: target.as_bytes().to_vec(),
         headers: Vec::new(),
         body: Vec::new(),

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use units::{Currency, limits};
 
-use crate::dialect::{Dialect, Endpoint, Kind, Meaning, Parameter, Unknown};
+use crate::dialect::{Dialect, Endpoint, Kind, Meaning, Parameter, Reading, Unknown};
 use crate::event::{Event, Field, Value};
 use crate::query::{self, Pair};
 use crate::wire::{Inbound, Method};
@@ -42,6 +42,14 @@ pub struct Trace<'r> {
     pub parameter: Option<usize>,
     /// What became of it.
     pub outcome: Outcome,
+    /// True if decoding the value changes nothing.
+    value_is_plain: bool,
+}
+
+impl<'r> Trace<'r> {
+    fn text(&self) -> Cow<'r, str> {
+        query::text_of(self.value.unwrap_or_default(), self.value_is_plain)
+    }
 }
 
 /// What becomes of a parameter on the way to the event.
@@ -93,22 +101,25 @@ pub fn holds(code: &str) -> bool {
     own || code.starts_with("held_") || code.starts_with("conflicting_")
 }
 
-/// The values of an endpoint's parameters, as they came.
-struct Slots<'r> {
-    /// By the parameter's place.
-    single: Vec<Option<Sent<'r>>>,
-    /// The members of families, in the order of arrival.
-    members: Vec<(usize, u32, Sent<'r>)>,
+/// Where the values of an endpoint's parameters stand among the traces.
+struct Slots {
+    /// By the parameter's place: the place of the trace that counts, from 1; 0 where none came.
+    single: Vec<u16>,
+    /// The members of families, in the order of arrival: the parameter's place, the number, the trace's place.
+    members: Vec<(usize, u32, usize)>,
     /// What stands behind a destination and belongs to it, with the destination's place.
     tail: Option<(usize, Vec<u8>)>,
 }
 
-/// A value with the place of its trace.
-#[derive(Clone, Copy)]
-struct Sent<'r> {
-    value: &'r [u8],
-    trace: usize,
+impl Slots {
+    /// The place of the trace that counts for the parameter at `place`.
+    fn trace(&self, place: usize) -> Option<usize> {
+        self.single.get(place).copied().map_or(0, usize::from).checked_sub(1)
+    }
 }
+
+/// As many pairs as nearly every request has, with the defaults.
+const USUAL_TRACES: usize = 28;
 
 /// Reads `inbound` as a request to `endpoint`. `currency_of` tells an advertiser's currency, by its legacy
 /// id, for a request that names none.
@@ -118,9 +129,10 @@ pub fn decode<'r, 'd>(
     inbound: &'r Inbound,
     currency_of: &dyn Fn(u64) -> Option<Currency>,
 ) -> Decoded<'r, 'd> {
-    let event = Event::new(endpoint.class);
-    let mut decoded = Decoded { endpoint, event, traces: Vec::with_capacity(24), problems: Vec::new() };
-    let single = vec![None; endpoint.parameters.len()];
+    let event = Event::with_room(endpoint.class);
+    let traces = Vec::with_capacity(USUAL_TRACES);
+    let mut decoded = Decoded { endpoint, event, traces, problems: Vec::new() };
+    let single = vec![0; endpoint.parameters.len()];
     let mut slots = Slots { single, members: Vec::new(), tail: None };
     let form =
         if endpoint.form_body && inbound.method == Method::Post { inbound.body.as_slice() } else { &[] };
@@ -142,69 +154,80 @@ pub fn decode<'r, 'd>(
     decoded
 }
 
-fn take<'r>(dialect: &Dialect, piece: Piece<'r>, slots: &mut Slots<'r>, decoded: &mut Decoded<'r, '_>) {
+fn take<'r>(dialect: &Dialect, piece: Piece<'r>, slots: &mut Slots, decoded: &mut Decoded<'r, '_>) {
     let trace = match piece {
         Piece::Pair(pair) => {
             let (parameter, outcome) = place(dialect, pair, slots, decoded);
-            Trace { raw: pair.raw, name: pair.name, value: pair.value, parameter, outcome }
+            let Pair { raw, name, value, value_is_plain, .. } = pair;
+            Trace { raw, name, value, parameter, outcome, value_is_plain }
         }
         Piece::Link(raw) => {
             let message = "a second link is glued behind the first: it fills only what the first left out";
             decoded.problems.push(Problem::new("glued_link", message));
-            Trace { raw, name: raw, value: None, parameter: None, outcome: Outcome::GluedLink }
+            let (outcome, value_is_plain) = (Outcome::GluedLink, true);
+            Trace { raw, name: raw, value: None, parameter: None, outcome, value_is_plain }
         }
     };
     decoded.traces.push(trace);
 }
 
-/// Finds the parameter that a pair is, and keeps its value for reading.
-fn place<'r>(
+/// Finds the parameter that a pair is, and keeps its place for reading.
+fn place(
     dialect: &Dialect,
-    pair: Pair<'r>,
-    slots: &mut Slots<'r>,
-    decoded: &mut Decoded<'r, '_>,
+    pair: Pair<'_>,
+    slots: &mut Slots,
+    decoded: &mut Decoded<'_, '_>,
 ) -> (Option<usize>, Outcome) {
     let endpoint = decoded.endpoint;
-    let known = dialect.find_parameter(endpoint, pair.name).or_else(|| {
-        let plain = query::decode(pair.name);
-        dialect.find_parameter(endpoint, plain.trim_ascii())
-    });
+    let known = find(dialect, endpoint, pair);
     let parameter = known.and_then(|(place, _)| endpoint.parameters.get(place));
     let (Some((place, number)), Some(parameter)) = (known, parameter) else {
         return (None, unknown(endpoint, pair, slots));
     };
     let Meaning::Field(field) = parameter.meaning else { return (Some(place), Outcome::Dropped) };
-    let sent = Sent { value: pair.value.unwrap_or_default(), trace: decoded.traces.len() };
-    let came = if sent.value.is_empty() { Outcome::Empty(field) } else { Outcome::Mapped(field) };
+    let value = pair.value.unwrap_or_default();
+    let came = if value.is_empty() { Outcome::Empty(field) } else { Outcome::Mapped(field) };
+    let trace = decoded.traces.len();
     if let Some(number) = number {
         let again = slots.members.iter().any(|(of, other, _)| (*of, *other) == (place, number));
         if !again {
-            slots.members.push((place, number, sent));
+            slots.members.push((place, number, trace));
         }
         return (Some(place), if again { Outcome::Repeated } else { came });
     }
-    let Some(slot) = slots.single.get_mut(place) else { return (None, Outcome::Passed) };
     // An empty first occurrence is filled by a later one; the platform's help asks to fill it.
-    if let Some(first) = slot.filter(|first| !first.value.is_empty()) {
-        if first.value != sent.value && decides_money(field) {
+    let first = slots.trace(place).and_then(|trace| decoded.traces.get(trace)?.value);
+    if let Some(first) = first.filter(|first| !first.is_empty()) {
+        if first != value && decides_money(field) {
             let name = &parameter.name;
             let message = format!("`{name}` stands twice with different values: the first counts");
             decoded.problems.push(Problem::new(format!("conflicting_{}", field.name()), message));
         }
         return (Some(place), Outcome::Repeated);
     }
-    *slot = Some(sent);
-    if parameter.absorbs && sent.value.contains(&b'?') {
+    if let (Some(slot), Ok(number)) = (slots.single.get_mut(place), u16::try_from(trace.saturating_add(1))) {
+        *slot = number;
+    }
+    if parameter.absorbs && value.contains(&b'?') {
         slots.tail = Some((place, Vec::new()));
     }
     (Some(place), came)
+}
+
+/// The place of the parameter that a pair names, as sent or else decoded and without blanks around it.
+fn find(dialect: &Dialect, endpoint: &Endpoint, pair: Pair<'_>) -> Option<(usize, Option<u32>)> {
+    let as_sent = dialect.find_parameter(endpoint, pair.name);
+    if as_sent.is_some() || pair.name_is_plain && pair.name.trim_ascii().len() == pair.name.len() {
+        return as_sent;
+    }
+    dialect.find_parameter(endpoint, query::decode(pair.name).trim_ascii())
 }
 
 const fn decides_money(field: Field) -> bool {
     matches!(field, Field::Amount | Field::Currency | Field::AdvertiserId | Field::OrderReference)
 }
 
-fn unknown(endpoint: &Endpoint, pair: Pair<'_>, slots: &mut Slots<'_>) -> Outcome {
+fn unknown(endpoint: &Endpoint, pair: Pair<'_>, slots: &mut Slots) -> Outcome {
     if let Some((_, tail)) = &mut slots.tail {
         tail.push(b'&');
         tail.extend(pair.raw);
@@ -217,22 +240,20 @@ fn unknown(endpoint: &Endpoint, pair: Pair<'_>, slots: &mut Slots<'_>) -> Outcom
 }
 
 /// Reads every value into the event, in the endpoint's reading order.
-fn read_values(
-    decoded: &mut Decoded<'_, '_>,
-    slots: &Slots<'_>,
-    currency_of: &dyn Fn(u64) -> Option<Currency>,
-) {
+fn read_values(decoded: &mut Decoded<'_, '_>, slots: &Slots, currency_of: &dyn Fn(u64) -> Option<Currency>) {
     let endpoint = decoded.endpoint;
-    for place in endpoint.reading_order.iter().copied() {
+    for Reading { place, field, absence_counts } in endpoint.reading_order.iter().copied() {
+        let sent = slots.trace(place);
+        if sent.is_none() && !absence_counts {
+            continue;
+        }
         let Some(parameter) = endpoint.parameters.get(place) else { continue };
-        let Meaning::Field(field) = parameter.meaning else { continue };
         if parameter.family.is_some() {
             read_members(decoded, parameter, (place, field), slots);
         }
-        let sent = slots.single.get(place).copied().flatten();
         let of_request = Context { place, field, currency_of };
         match sent {
-            Some(sent) => read_sent(decoded, parameter, &of_request, sent, slots),
+            Some(trace) => read_sent(decoded, parameter, &of_request, trace, slots),
             None => absent(decoded, parameter, &of_request, None),
         }
     }
@@ -249,12 +270,16 @@ fn read_sent(
     decoded: &mut Decoded<'_, '_>,
     parameter: &Parameter,
     context: &Context<'_>,
-    sent: Sent<'_>,
-    slots: &Slots<'_>,
+    trace: usize,
+    slots: &Slots,
 ) {
     let Context { place, field, currency_of } = *context;
-    let tail = slots.tail.as_ref().filter(|(of, _)| *of == place).map(|(_, tail)| tail.as_slice());
-    let text = with_tail(sent.value, tail);
+    let Some(sent) = decoded.traces.get(trace) else { return };
+    let tail = slots.tail.as_ref().filter(|(of, tail)| *of == place && !tail.is_empty());
+    let text = match tail {
+        Some((_, tail)) => Cow::Owned(query::decode_text(&[sent.value.unwrap_or_default(), tail].concat())),
+        None => sent.text(),
+    };
     let money = parameter.kind == Kind::Money;
     let currency = if money { assumed_currency(&decoded.event, currency_of) } else { Currency::USD };
     let outcome = match value::read(parameter, field, &text, currency) {
@@ -270,13 +295,13 @@ fn read_sent(
             Outcome::Rejected
         }
     };
-    if let Some(trace) = decoded.traces.get_mut(sent.trace) {
+    if let Some(trace) = decoded.traces.get_mut(trace) {
         trace.outcome = outcome;
     }
     if !matches!(outcome, Outcome::Mapped(_)) {
         absent(decoded, parameter, context, Some(outcome));
     } else if money && field == Field::Amount && decoded.event.get(Field::Currency).is_none() {
-        decoded.event.set(Field::Currency, Value::Text(currency.code().to_owned()));
+        decoded.event.set(Field::Currency, Value::Text(currency.code().into()));
         let mut all = decoded.endpoint.parameters.iter();
         let of = all.position(|parameter| parameter.kind == Kind::Currency);
         defaulted(decoded, of, Field::Currency);
@@ -292,7 +317,7 @@ fn absent(
 ) {
     let field = context.field;
     if let Some(default) = &parameter.default {
-        decoded.event.set(field, Value::Text(default.clone()));
+        decoded.event.set(field, Value::Text(default.as_str().into()));
         defaulted(decoded, Some(context.place), field);
     } else if parameter.required && outcome != Some(Outcome::Rejected) {
         let name = &parameter.name;
@@ -303,7 +328,7 @@ fn absent(
 
 fn defaulted(decoded: &mut Decoded<'_, '_>, parameter: Option<usize>, field: Field) {
     let outcome = Outcome::Defaulted(field);
-    decoded.traces.push(Trace { raw: b"", name: b"", value: None, parameter, outcome });
+    decoded.traces.push(Trace { raw: b"", name: b"", value: None, parameter, outcome, value_is_plain: true });
 }
 
 /// Reads the members of a family, one behind the other.
@@ -311,26 +336,18 @@ fn read_members(
     decoded: &mut Decoded<'_, '_>,
     parameter: &Parameter,
     (place, field): (usize, Field),
-    slots: &Slots<'_>,
+    slots: &Slots,
 ) {
-    for (_, number, sent) in slots.members.iter().filter(|(of, ..)| *of == place) {
-        let text = query::text(sent.value);
+    for (_, number, trace) in slots.members.iter().filter(|(of, ..)| *of == place) {
+        let Some(sent) = decoded.traces.get_mut(*trace) else { continue };
+        let text = sent.text();
         let trimmed = text.trim();
         if trimmed.is_empty() {
-            if let Some(trace) = decoded.traces.get_mut(sent.trace) {
-                trace.outcome = Outcome::Empty(field);
-            }
+            sent.outcome = Outcome::Empty(field);
         } else if !value::read_rows(parameter, &mut decoded.event, trimmed) {
             let item = format!("{number}={}", value::shortened(parameter, trimmed));
-            decoded.event.push(field, item);
+            decoded.event.push(field, item.into());
         }
-    }
-}
-
-fn with_tail<'r>(raw: &'r [u8], tail: Option<&[u8]>) -> Cow<'r, str> {
-    match tail {
-        Some(tail) if !tail.is_empty() => Cow::Owned(query::decode_text(&[raw, tail].concat())),
-        _ => query::text(raw),
     }
 }
 

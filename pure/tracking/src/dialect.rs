@@ -114,8 +114,19 @@ pub struct Endpoint {
     names: table::Names,
     /// Names that stand glued behind another value, in the bytes that they occur in.
     pub(crate) glued: Vec<Glued>,
-    /// The places of the parameters in the order that they are read: what types the others comes first.
-    pub(crate) reading_order: Vec<usize>,
+    /// The parameters that mean something, in the order that they are read: what types the others comes first.
+    pub(crate) reading_order: Vec<Reading>,
+}
+
+/// What reading has to know of a parameter that did not come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Reading {
+    /// The parameter's place.
+    pub(crate) place: usize,
+    /// Its field.
+    pub(crate) field: Field,
+    /// True if its absence leads to something, or it is a family.
+    pub(crate) absence_counts: bool,
 }
 
 /// A name that a decoder glues behind the value before it.
@@ -379,7 +390,9 @@ impl Dialect {
     pub(crate) fn find_parameter(&self, endpoint: &Endpoint, name: &[u8]) -> Option<(usize, Option<u32>)> {
         let mut name = name;
         for prefix in &self.strip_prefixes {
-            name = name.strip_prefix(prefix.as_bytes()).unwrap_or(name);
+            if name.first() == prefix.as_bytes().first() {
+                name = name.strip_prefix(prefix.as_bytes()).unwrap_or(name);
+            }
         }
         endpoint.names.find(name, self.exact_names)
     }

@@ -6,6 +6,7 @@
 
 use core::fmt;
 
+pub use compact_str::CompactString as Text;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use units::{Money, Timestamp};
 
@@ -78,6 +79,11 @@ macro_rules! fields {
         impl Field {
             /// The whole vocabulary.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The field's place in [`Self::ALL`].
+            const fn place(self) -> usize {
+                self as usize
+            }
 
             /// The field's standard name, as it stands in the event's JSON and in dialect files.
             pub const fn name(self) -> &'static str {
@@ -170,25 +176,35 @@ impl Field {
 pub enum Value {
     /// An id, which both platforms write as a bare decimal integer.
     Id(u64),
-    /// Text.
-    Text(String),
+    /// Text; a short one needs no memory of its own.
+    Text(Text),
     /// Money.
     Money(Money),
     /// Yes or no; unknown is the field's absence.
     Flag(bool),
     /// Several texts in order, where emptiness counts.
-    List(Vec<String>),
+    List(Vec<Text>),
 }
 
 impl Value {
     /// The value as the text a person would read.
-    pub fn text(&self) -> String {
+    pub fn text(&self) -> Text {
         match self {
-            Self::Id(id) => id.to_string(),
+            Self::Id(id) => compact_str::ToCompactString::to_compact_string(id),
             Self::Text(text) => text.clone(),
-            Self::Money(money) => money.decimal(),
-            Self::Flag(flag) => flag.to_string(),
-            Self::List(items) => items.join(","),
+            Self::Money(money) => Text::new(&*money.decimal_text()),
+            Self::Flag(flag) => Text::const_new(if *flag { "true" } else { "false" }),
+            Self::List(items) => Text::from(items.join(",")),
+        }
+    }
+
+    /// True if that text is `word`, in any letter case.
+    pub fn is(&self, word: &str) -> bool {
+        match self {
+            Self::Text(text) => text.eq_ignore_ascii_case(word),
+            Self::Id(_) | Self::Money(_) | Self::Flag(_) | Self::List(_) => {
+                self.text().eq_ignore_ascii_case(word)
+            }
         }
     }
 }
@@ -206,35 +222,72 @@ impl Serialize for Value {
 }
 
 /// What a request means: a class and the fields it gave, each at most once.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Event {
     /// What kind of thing it is.
     pub class: Class,
     values: Vec<(Field, Value)>,
+    /// By the field's place in the vocabulary: its place in `values`, counted from 1; 0 where it is absent.
+    places: [u8; Field::ALL.len()],
 }
+
+const _: () = assert!(Field::ALL.len() < 255, "the place of a field's value is one byte");
+
+/// As many fields as nearly every request gives.
+const USUAL_FIELDS: usize = 24;
 
 impl Event {
     /// An event without fields.
     pub const fn new(class: Class) -> Self {
-        Self { class, values: Vec::new() }
+        Self { class, values: Vec::new(), places: [0; Field::ALL.len()] }
+    }
+
+    /// An event with room for the fields of a request.
+    pub(crate) fn with_room(class: Class) -> Self {
+        Self { values: Vec::with_capacity(USUAL_FIELDS), ..Self::new(class) }
+    }
+
+    fn place(&self, field: Field) -> Option<usize> {
+        let place = self.places.get(field.place()).copied().map_or(0, usize::from);
+        place.checked_sub(1)
+    }
+
+    fn append(&mut self, field: Field, value: Value) {
+        self.values.push((field, value));
+        let last = u8::try_from(self.values.len()).unwrap_or(0);
+        if let Some(place) = self.places.get_mut(field.place()) {
+            *place = last;
+        }
     }
 
     /// The value of `field`.
     pub fn get(&self, field: Field) -> Option<&Value> {
-        self.values.iter().find(|(name, _)| *name == field).map(|(_, value)| value)
+        self.values.get(self.place(field)?).map(|(_, value)| value)
+    }
+
+    fn get_mut(&mut self, field: Field) -> Option<&mut Value> {
+        let place = self.place(field)?;
+        self.values.get_mut(place).map(|(_, value)| value)
     }
 
     /// Sets `field`, replacing its value.
     pub fn set(&mut self, field: Field, value: Value) {
-        match self.values.iter_mut().find(|(name, _)| *name == field) {
-            Some(slot) => slot.1 = value,
-            None => self.values.push((field, value)),
+        match self.get_mut(field) {
+            Some(slot) => *slot = value,
+            None => self.append(field, value),
         }
     }
 
     /// Takes `field` away.
     pub fn remove(&mut self, field: Field) {
-        self.values.retain(|(name, _)| *name != field);
+        if self.place(field).is_none() {
+            return;
+        }
+        let values = core::mem::take(&mut self.values);
+        self.places = [0; Field::ALL.len()];
+        for (name, value) in values.into_iter().filter(|(name, _)| *name != field) {
+            self.append(name, value);
+        }
     }
 
     /// Every field that is set, in the order of arrival.
@@ -263,19 +316,18 @@ impl Event {
     }
 
     /// The field as a list; empty if it is absent.
-    pub fn list(&self, field: Field) -> &[String] {
+    pub fn list(&self, field: Field) -> &[Text] {
         if let Some(Value::List(items)) = self.get(field) { items } else { &[] }
     }
 }
 
 impl Event {
     /// Appends `item` to the list in `field`.
-    pub fn push(&mut self, field: Field, item: String) {
-        let slot = self.values.iter_mut().find(|(name, _)| *name == field);
-        match slot.map(|(_, value)| value) {
+    pub fn push(&mut self, field: Field, item: Text) {
+        match self.get_mut(field) {
             Some(Value::List(items)) => items.push(item),
             Some(other) => *other = Value::List(vec![item]),
-            None => self.values.push((field, Value::List(vec![item]))),
+            None => self.append(field, Value::List(vec![item])),
         }
     }
 
@@ -289,17 +341,30 @@ impl Event {
     pub fn lines_up(&self, first: Field, others: impl IntoIterator<Item = Field>) -> bool {
         let names = self.list(first);
         let mut others = others.into_iter().map(|field| self.list(field));
-        let numbers = |items: &[String]| items.iter().all(|item| is_number(item));
+        let numbers = |items: &[Text]| items.iter().all(|item| is_number(item));
         names.iter().all(|name| !name.is_empty())
             && others.all(|items| items.len() == names.len() && numbers(items))
     }
 }
 
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields = self.values.iter().map(|(field, value)| (field.name(), value));
+        f.debug_map().entry(&"class", &self.class.name()).entries(fields).finish()
+    }
+}
+
 /// True if `text` is digits with at most one decimal point.
 fn is_number(text: &str) -> bool {
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    let dots = text.bytes().filter(|byte| *byte == b'.').count();
-    digits > 0 && dots <= 1 && digits.saturating_add(dots) == text.len()
+    let (mut digits, mut dots) = (0_usize, 0_usize);
+    for byte in text.bytes() {
+        match byte {
+            b'0'..=b'9' => digits = digits.saturating_add(1),
+            b'.' => dots = dots.saturating_add(1),
+            _ => return false,
+        }
+    }
+    digits > 0 && dots <= 1
 }
 
 impl Serialize for Event {
@@ -353,7 +418,9 @@ mod tests {
         event.set(Field::PublisherId, Value::Id(2));
         assert_eq!(event.id(Field::PublisherId), Some(2));
         assert_eq!(event.fields().count(), 1);
+        event.set(Field::CreativeId, Value::Id(3));
         event.remove(Field::PublisherId);
         assert_eq!(event.get(Field::PublisherId), None);
+        assert_eq!(event.id(Field::CreativeId), Some(3));
     }
 }

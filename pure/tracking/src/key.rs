@@ -40,8 +40,8 @@ mod tests {
     fn key(advertiser: u64, reference: &str, kind: &str) -> Option<String> {
         let mut event = Event::new(Class::Conversion);
         event.set(Field::AdvertiserId, Value::Id(advertiser));
-        event.set(Field::OrderReference, Value::Text(reference.to_owned()));
-        event.set(Field::ConversionType, Value::Text(kind.to_owned()));
+        event.set(Field::OrderReference, Value::Text(reference.into()));
+        event.set(Field::ConversionType, Value::Text(kind.into()));
         conversion_key(&event, 0, |text| text.contains("##"))
     }
 

@@ -30,5 +30,5 @@ pub mod signed;
 pub mod source;
 pub mod wire;
 
-pub use event::{Class, Event, Field, Value};
+pub use event::{Class, Event, Field, Text, Value};
 pub use wire::{Answer, Home, Inbound, Judged, Method, Outbound, SendFailure, Verdict};

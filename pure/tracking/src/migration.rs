@@ -17,7 +17,7 @@ use units::{EventId, Timestamp};
 use crate::consent::Consent;
 use crate::dialect::interface::Operation;
 use crate::dialect::{CookieRule, Dialect, ForeignClickId};
-use crate::event::{Class, Click, Event, Field};
+use crate::event::{Class, Click, Event, Field, Text};
 use crate::source::Mistake;
 use crate::wire::{Answer, Home, Judged, Outbound};
 
@@ -56,11 +56,11 @@ pub struct Send {
     /// The change that it tells of; none for what is no adjustment.
     pub change: Option<Operation>,
     /// The primary's endpoint, for judging the answer.
-    pub endpoint: String,
+    pub endpoint: Text,
     /// The method.
-    pub method: String,
+    pub method: Text,
     /// The primary's public host.
-    pub host: String,
+    pub host: Text,
     /// The path; `{advertiser primary id}` stands for that id.
     pub path: String,
     /// The header that carries our credential, which the upstream adapter adds; none if it needs none.
@@ -88,6 +88,8 @@ pub struct Send {
 pub struct SendParameter {
     /// Its name, or its path in JSON.
     pub name: String,
+    /// The name, percent-encoded for a query.
+    encoded: Vec<u8>,
     /// Where its value comes from.
     pub from: Origin,
     /// What a flag's yes and no are written as.
@@ -234,7 +236,7 @@ pub struct Dispatch {
     /// The request.
     pub request: Outbound,
     /// The endpoint's name in the platform's dialect, for judging.
-    pub endpoint: String,
+    pub endpoint: Text,
 }
 
 /// Why a request to a platform cannot be written.
@@ -310,14 +312,14 @@ impl Migration {
         let probe = self.dialect(home).probe.as_ref()?;
         let request = Outbound {
             home,
-            method: "GET".to_owned(),
+            method: Text::const_new("GET"),
             secure: true,
-            host: probe.host.clone(),
+            host: probe.host.as_str().into(),
             target: probe.path.clone().into_bytes(),
             headers: Vec::new(),
             body: Vec::new(),
         };
-        Some(Dispatch { request, endpoint: "probe".to_owned() })
+        Some(Dispatch { request, endpoint: Text::const_new("probe") })
     }
 
     /// True if `answer` to a [`Self::probe`] says that the platform is up.

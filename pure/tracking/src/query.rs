@@ -14,22 +14,68 @@ pub struct Pair<'a> {
     pub name: &'a [u8],
     /// Behind the first `=`; none if there is no `=`.
     pub value: Option<&'a [u8]>,
+    /// True if decoding the name changes nothing.
+    pub name_is_plain: bool,
+    /// True if decoding the value changes nothing.
+    pub value_is_plain: bool,
 }
 
 /// The pairs of `query`, split at `&`. Empty pairs are left out.
 pub fn pairs(query: &[u8]) -> impl Iterator<Item = Pair<'_>> {
-    query.split(|byte| *byte == b'&').filter(|raw| !raw.is_empty()).map(pair)
+    let mut rest = query;
+    let next = move || {
+        let (pair, behind) = first_pair(rest, Some(b'&'));
+        rest = behind.get(1..).unwrap_or_default();
+        (!pair.raw.is_empty() || !behind.is_empty()).then_some(pair)
+    };
+    core::iter::from_fn(next).filter(|pair| !pair.raw.is_empty())
 }
 
 /// One pair, split at its first `=`.
 pub(crate) fn pair(raw: &[u8]) -> Pair<'_> {
-    match memchr::memchr(b'=', raw) {
-        Some(place) => {
-            let (name, rest) = raw.split_at_checked(place).unwrap_or((raw, &[]));
-            Pair { raw, name, value: Some(rest.get(1..).unwrap_or_default()) }
+    first_pair(raw, None).0
+}
+
+/// The pair before the first `end`, and what stands behind, with the end itself. Each byte is looked at once.
+fn first_pair(bytes: &[u8], end: Option<u8>) -> (Pair<'_>, &[u8]) {
+    let mut equals = None;
+    let mut escapes = [false; 2];
+    let mut length = bytes.len();
+    for (at, &byte) in bytes.iter().enumerate().filter(|(_, byte)| is_marked(**byte)) {
+        if Some(byte) == end {
+            length = at;
+            break;
         }
-        None => Pair { raw, name: raw, value: None },
+        match (byte, equals, &mut escapes) {
+            (b'=', None, _) => equals = Some(at),
+            (b'=' | b'&', ..) => {}
+            (_, None, [name, _]) => *name = true,
+            (_, Some(_), [_, value]) => *value = true,
+        }
     }
+    let (raw, behind) = bytes.split_at_checked(length).unwrap_or((bytes, &[]));
+    let (name, value) = match equals.and_then(|at| raw.split_at_checked(at)) {
+        Some((name, value)) => (name, value.get(1..)),
+        None => (raw, None),
+    };
+    let [name_is_plain, value_is_plain] = escapes.map(|escapes| !escapes);
+    (Pair { raw, name, value, name_is_plain, value_is_plain }, behind)
+}
+
+/// The bytes that split or have to be decoded.
+#[expect(clippy::indexing_slicing, reason = "it is computed while compiling, where a mistake is an error")]
+const MARKED: [bool; 256] = {
+    let mut marked = [false; 256];
+    let mut byte = 0;
+    while byte < marked.len() {
+        marked[byte] = byte >= 128 || matches!(byte, 0x25 | 0x26 | 0x2b | 0x3d);
+        byte += 1;
+    }
+    marked
+};
+
+fn is_marked(byte: u8) -> bool {
+    MARKED.get(usize::from(byte)).copied().unwrap_or(true)
 }
 
 /// Percent-decodes once; `+` is a space, and an invalid escape stays as it is.
@@ -61,6 +107,11 @@ pub fn decode_text(raw: &[u8]) -> String {
 /// [`decode_text`], borrowed where nothing has to be decoded.
 pub fn text(raw: &[u8]) -> Cow<'_, str> {
     let plain = !raw.iter().any(|byte| matches!(byte, b'+' | b'%') || !byte.is_ascii());
+    text_of(raw, plain)
+}
+
+/// [`text`] where it is known whether decoding changes nothing.
+pub(crate) fn text_of(raw: &[u8], plain: bool) -> Cow<'_, str> {
     if let (true, Ok(text)) = (plain, core::str::from_utf8(raw)) {
         return Cow::Borrowed(text);
     }
@@ -72,23 +123,37 @@ pub fn text(raw: &[u8]) -> Cow<'_, str> {
 
 /// Appends `text`, percent-encoded for a query value: letters, digits and `-._~` stay, a space is `%20`.
 pub fn encode_into(target: &mut Vec<u8>, text: &[u8]) {
-    for &byte in text {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            target.push(byte);
-        } else {
-            target.extend([b'%', hex(byte >> 4), hex(byte & 15)]);
-        }
-    }
+    escape_into(target, text, |byte| UNRESERVED.get(usize::from(*byte)).copied().unwrap_or(false));
 }
+
+/// The bytes that never need escaping (RFC 3986, section 2.3).
+#[expect(clippy::indexing_slicing, reason = "it is computed while compiling, where a mistake is an error")]
+const UNRESERVED: [bool; 256] = {
+    let mut unreserved = [false; 256];
+    let mut byte: u8 = 0;
+    while byte < 128 {
+        let stays = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        unreserved[byte as usize] = stays;
+        byte += 1;
+    }
+    unreserved
+};
 
 /// Appends raw bytes of a client, made safe for a header value: what is no visible ASCII is percent-encoded.
 pub fn pass_into(target: &mut Vec<u8>, raw: &[u8]) {
-    for &byte in raw {
-        if byte.is_ascii_graphic() {
-            target.push(byte);
-        } else {
-            target.extend([b'%', hex(byte >> 4), hex(byte & 15)]);
-        }
+    escape_into(target, raw, u8::is_ascii_graphic);
+}
+
+/// Appends whole runs of bytes that stay, and percent-encodes the others.
+fn escape_into(target: &mut Vec<u8>, bytes: &[u8], stays: impl Fn(&u8) -> bool) {
+    let mut rest = bytes;
+    loop {
+        let run = rest.iter().take_while(|byte| stays(byte)).count();
+        let (run, behind) = rest.split_at_checked(run).unwrap_or((rest, &[]));
+        target.extend_from_slice(run);
+        let Some((escaped, behind)) = behind.split_first() else { return };
+        target.extend_from_slice(&[b'%', hex(escaped >> 4), hex(escaped & 15)]);
+        rest = behind;
     }
 }
 
@@ -164,6 +229,16 @@ mod tests {
             let kept: Vec<u8> = joined.join(&b"&"[..]);
             let wanted: Vec<&[u8]> = bytes.split(|b| *b == b'&').filter(|raw| !raw.is_empty()).collect();
             prop_assert_eq!(kept, wanted.join(&b"&"[..]));
+        }
+
+        #[test]
+        fn pairs_know_what_is_plain(bytes in "[a%+=&\u{e9}]{0,12}") {
+            for pair in pairs(bytes.as_bytes()) {
+                let is_plain = |raw: &[u8]| decode(raw) == raw && raw.is_ascii() && !raw.contains(&b'%');
+                prop_assert_eq!(pair.name_is_plain, is_plain(pair.name));
+                prop_assert_eq!(pair.value_is_plain, pair.value.is_none_or(is_plain));
+                prop_assert_eq!(pair, super::pair(pair.raw));
+            }
         }
     }
 }

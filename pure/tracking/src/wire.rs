@@ -4,6 +4,8 @@ use core::fmt;
 use core::net::IpAddr;
 use core::time::Duration;
 
+use crate::event::Text;
+
 /// One of the two platforms of a migration.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub enum Home {
@@ -176,11 +178,11 @@ pub struct Outbound {
     /// Which platform is meant.
     pub home: Home,
     /// The method's name.
-    pub method: String,
+    pub method: Text,
     /// True for https.
     pub secure: bool,
     /// The public host of the platform that is addressed; the adapter maps it to an origin.
-    pub host: String,
+    pub host: Text,
     /// Path and query, byte for byte as they go out.
     pub target: Vec<u8>,
     /// Header lines in order; names in lower case; without `host` and `content-length`.

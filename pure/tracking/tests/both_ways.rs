@@ -20,7 +20,7 @@ use tracking::decode::{Decoded, decode};
 use tracking::dialect::{Handling, Kind, Meaning, Parameter};
 use tracking::event::Click;
 use tracking::migration::{ClickOrder, ConversionOrder, Evidence, Migration};
-use tracking::{Class, Event, Field, Inbound, Method, Outbound, Value};
+use tracking::{Class, Event, Field, Inbound, Method, Outbound, Text, Value};
 use units::{Currency, EventId, Money, Seed, Timestamp};
 
 /// Fields that are the same number or text on both sides. Ids are mapped, and what carries our own reference or
@@ -105,7 +105,7 @@ fn read_back(migration: &Migration, request: &Outbound) -> Event {
 }
 
 /// A value as both sides write it.
-fn plain(event: &Event, field: Field) -> String {
+fn plain(event: &Event, field: Field) -> Text {
     event.get(field).map(Value::text).unwrap_or_default()
 }
 
@@ -124,7 +124,7 @@ fn differences(migration: &Migration, sent: &Event, back: &Event) -> String {
             continue;
         }
         // A row cannot hold a bar.
-        let sent = if basket { plain(sent, field).replace('|', " ") } else { plain(sent, field) };
+        let sent = if basket { plain(sent, field).replace('|', " ") } else { plain(sent, field).to_string() };
         note(field.name(), &sent, &plain(back, field));
     }
     note("advertiser", &PRIMARY_ADVERTISER.to_string(), &plain(back, Field::AdvertiserId));
@@ -135,7 +135,7 @@ fn differences(migration: &Migration, sent: &Event, back: &Event) -> String {
     } else {
         let group = migration.group(sent).and_then(|group| group.amount.clone());
         let money = |text: &str| Money::parse(text, currency(sent)).map(|money| money.minor).ok();
-        let told = group.unwrap_or_else(|| plain(sent, Field::Amount));
+        let told = group.unwrap_or_else(|| plain(sent, Field::Amount).to_string());
         note("amount", &format!("{:?}", money(&told)), &format!("{:?}", money(&plain(back, Field::Amount))));
         let codes = |event: &Event| event.list(Field::VoucherCodes).join(",");
         note("vouchers", &codes(sent), &codes(back));
@@ -204,7 +204,7 @@ fn a_sale_by_click_means_the_same_in_json() {
         for field in
             [Field::OrderReference, Field::Amount, Field::Currency, Field::StoreId, Field::CustomType]
         {
-            assert!(text.contains(&plain(&event, field)), "{} is not in {text}", field.name());
+            assert!(text.contains(&*plain(&event, field)), "{} is not in {text}", field.name());
         }
         let articles =
             event.list(Field::BasketSkus).iter().all(|sku| text.matches(sku.as_str()).count() >= 3);

@@ -15,7 +15,7 @@ use crate::{Chance, Seed, Timestamp};
 pub struct EventId(u128);
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-const LENGTH: u32 = 26;
+const LENGTH: usize = 26;
 
 impl EventId {
     /// The id drawn from `seed` for an event at `now`. Times before 1970 count as 1970.
@@ -34,15 +34,35 @@ impl EventId {
     pub const fn as_u128(self) -> u128 {
         self.0
     }
+
+    /// The id as it is written, without asking for memory.
+    pub fn text(self) -> EventIdText {
+        let mut rest = self.0;
+        let mut letters = [b'0'; LENGTH];
+        for letter in letters.iter_mut().rev() {
+            let digit = usize::try_from(rest & 31).unwrap_or(0);
+            *letter = ALPHABET.get(digit).copied().unwrap_or(b'0');
+            rest >>= 5;
+        }
+        EventIdText(letters)
+    }
+}
+
+/// The 26 characters of an id.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EventIdText([u8; LENGTH]);
+
+impl core::ops::Deref for EventIdText {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        core::str::from_utf8(&self.0).unwrap_or_default()
+    }
 }
 
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for place in (0..LENGTH).rev() {
-            let digit = usize::try_from((self.0 >> place.saturating_mul(5)) & 31).unwrap_or(0);
-            write!(f, "{}", char::from(*ALPHABET.get(digit).unwrap_or(&b'0')))?;
-        }
-        Ok(())
+        f.write_str(&self.text())
     }
 }
 
@@ -62,7 +82,7 @@ impl FromStr for EventId {
 
     fn from_str(text: &str) -> Result<Self, EventIdError> {
         let wrong = || EventIdError(text.to_owned());
-        if text.len() != 26 {
+        if text.len() != LENGTH {
             return Err(wrong());
         }
         let mut bits: u128 = 0;

@@ -17,6 +17,6 @@ pub mod time;
 
 pub use calendar::Day;
 pub use chance::{Chance, Seed};
-pub use id::EventId;
-pub use money::{Currency, Money, MoneyError};
+pub use id::{EventId, EventIdText};
+pub use money::{Currency, DecimalText, Money, MoneyError};
 pub use time::Timestamp;

@@ -92,6 +92,14 @@ impl Money {
     /// # Errors
     /// What is wrong with the text; never a silent zero.
     pub fn parse(text: &str, currency: Currency) -> Result<Self, MoneyError> {
+        if let Some(minor) = plain(text.as_bytes(), currency.decimals()) {
+            return Ok(Self { minor, currency });
+        }
+        Self::parse_any(text, currency)
+    }
+
+    /// The slow way, for every form that occurs.
+    fn parse_any(text: &str, currency: Currency) -> Result<Self, MoneyError> {
         let trimmed = text.trim().trim_start_matches(['$', '€', '£']).trim_start();
         if trimmed.is_empty() {
             return Err(MoneyError::Empty);
@@ -128,22 +136,64 @@ impl Money {
 
     /// The decimal number alone, as `10.00`, without the currency.
     pub fn decimal(&self) -> String {
+        String::from(&*self.decimal_text())
+    }
+
+    /// [`Self::decimal`] without asking for memory.
+    pub fn decimal_text(&self) -> DecimalText {
+        let mut text = DecimalText { letters: [0; DECIMAL_CHARS_MAX], start: DECIMAL_CHARS_MAX };
         let decimals = self.currency.decimals();
-        let base = 10_u64.checked_pow(decimals).unwrap_or(1);
-        let magnitude = self.minor.unsigned_abs();
-        let sign = if self.minor < 0 { "-" } else { "" };
-        let whole = magnitude.checked_div(base).unwrap_or(0);
-        let rest = magnitude.checked_rem(base).unwrap_or(0);
-        match usize::try_from(decimals) {
-            Ok(width) if width > 0 => format!("{sign}{whole}.{rest:0width$}"),
-            _ => format!("{sign}{whole}"),
+        let mut rest = self.minor.unsigned_abs();
+        let mut written = 0;
+        while written <= decimals || rest > 0 {
+            if written == decimals && decimals > 0 {
+                text.put(b'.');
+            }
+            text.put(b'0' | u8::try_from(rest % 10).unwrap_or(0));
+            rest /= 10;
+            written = written.saturating_add(1);
         }
+        if self.minor < 0 {
+            text.put(b'-');
+        }
+        text
+    }
+}
+
+/// Twenty digits of the largest magnitude, a sign and a decimal point.
+const DECIMAL_CHARS_MAX: usize = 22;
+
+/// An amount's decimal number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DecimalText {
+    /// Filled from the end.
+    letters: [u8; DECIMAL_CHARS_MAX],
+    start: usize,
+}
+
+impl DecimalText {
+    fn put(&mut self, letter: u8) {
+        if let Some((start, place)) =
+            self.start.checked_sub(1).and_then(|start| Some((start, self.letters.get_mut(start)?)))
+        {
+            *place = letter;
+            self.start = start;
+        }
+    }
+}
+
+impl core::ops::Deref for DecimalText {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        let letters = self.letters.get(self.start..).unwrap_or_default();
+        core::str::from_utf8(letters).unwrap_or_default()
     }
 }
 
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.decimal(), self.currency)
+        write!(f, "{} {}", &*self.decimal_text(), self.currency)
     }
 }
 
@@ -152,6 +202,29 @@ impl fmt::Debug for Money {
         fmt::Display::fmt(self, f)
     }
 }
+
+/// The minor units of what nearly every cart sends: digits, and behind a point no more decimals than there are.
+fn plain(text: &[u8], decimals: u32) -> Option<i64> {
+    if text.len() > PLAIN_CHARS_MAX || !text.first()?.is_ascii_digit() {
+        return None;
+    }
+    let (mut minor, mut behind_point) = (0_i64, None);
+    for byte in text {
+        match byte {
+            b'0'..=b'9' => {
+                minor = minor.checked_mul(10)?.checked_add(i64::from(byte & 15))?;
+                behind_point = behind_point.map(|places: u32| places.saturating_add(1));
+            }
+            b'.' if behind_point.is_none() => behind_point = Some(0),
+            _ => return None,
+        }
+    }
+    let missing = decimals.checked_sub(behind_point.unwrap_or(0))?;
+    minor.checked_mul(10_i64.checked_pow(missing)?)
+}
+
+/// Few enough digits that three decimals more cannot overflow.
+const PLAIN_CHARS_MAX: usize = 15;
 
 fn not_a_number(text: &str) -> MoneyError {
     MoneyError::NotANumber(text.to_owned())

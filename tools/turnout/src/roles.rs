@@ -183,5 +183,5 @@ pub(crate) fn lab_origins(lab: &lab::Running) -> Vec<Origin> {
 pub(crate) fn lab_credentials(world: &lab::World, snapshot: &Snapshot) -> Credentials {
     let Some(key) = world.primary_api_keys.first() else { return Credentials::default() };
     let sends = snapshot.migration.sends.iter().filter(|send| send.credential.is_some());
-    Credentials(sends.map(|send| (send.host.clone(), key.clone())).collect())
+    Credentials(sends.map(|send| (send.host.to_string(), key.clone())).collect())
 }

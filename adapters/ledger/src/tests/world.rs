@@ -79,7 +79,7 @@ impl Sale {
     pub(super) fn envelope(&self) -> Envelope {
         let mut event = Event::new(Class::Conversion);
         event.set(Field::AdvertiserId, Value::Id(self.advertiser_id));
-        event.set(Field::OrderReference, Value::Text(format!("order {}", self.order)));
+        event.set(Field::OrderReference, Value::Text(format!("order {}", self.order).into()));
         event.set(Field::Amount, Value::Money(Money::from_minor(self.minor, Currency::USD)));
         let (advertiser_id, publisher_id) = (self.advertiser_id, PUBLISHER);
         let click = Click { advertiser_id, publisher_id, creative_id: 0, at: NOW, click_id: "c".to_owned() };

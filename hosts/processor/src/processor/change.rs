@@ -112,11 +112,11 @@ impl Processor {
             let tried =
                 Tried { deduplicates: true, counted: row.counted, ambiguous: false, probe: went.probe };
             let endpoint = dispatch.endpoint.clone();
-            let telling = Telling { endpoint, event, tried, went, company, began_at: now };
+            let telling = Telling { endpoint: endpoint.into(), event, tried, went, company, began_at: now };
             self.telling.insert(id(&row), telling);
         }
         let within: Duration = self.snapshot.policy.delivery.attempt_deadline;
-        Delivery { ids, endpoint: dispatch.endpoint, request: dispatch.request, within }
+        Delivery { ids, endpoint: dispatch.endpoint.to_string(), request: dispatch.request, within }
     }
 
     /// True if the ended request told of changes.
@@ -204,8 +204,8 @@ fn event(row: DueAdjustment) -> Option<(DueAdjustment, Event)> {
     let mut event = Event::new(Class::Adjustment);
     event.set(Field::AdvertiserId, Value::Id(row.advertiser_id));
     event.set(Field::Amount, Value::Money(row.amount));
-    event.set(Field::Currency, Value::Text(row.amount.currency.code().to_owned()));
-    event.set(Field::Reason, Value::Text(row.reason.clone()));
+    event.set(Field::Currency, Value::Text(row.amount.currency.code().into()));
+    event.set(Field::Reason, Value::Text(row.reason.as_str().into()));
     if let Some(reference) = known.event.get(Field::OrderReference) {
         event.set(Field::OrderReference, reference.clone());
     }

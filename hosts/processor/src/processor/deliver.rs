@@ -103,7 +103,12 @@ impl Processor {
         }
         self.probing.push(home);
         let within = self.snapshot.policy.breaker.probe_deadline;
-        Some(Delivery { ids: Vec::new(), endpoint: dispatch.endpoint, request: dispatch.request, within })
+        Some(Delivery {
+            ids: Vec::new(),
+            endpoint: dispatch.endpoint.to_string(),
+            request: dispatch.request,
+            within,
+        })
     }
 
     fn begin(&mut self, admitted: &[Admitted], now: Timestamp) -> Result<(), ProcessorError> {
@@ -142,7 +147,8 @@ impl Processor {
             let tried = tried(&due, self.deduplicates(&due), went.probe);
             let endpoint = written.dispatch.endpoint.clone();
             let event = written.envelope.event;
-            self.flying.insert(id, Flying { home, endpoint, event, tried, went, began_at: now });
+            self.flying
+                .insert(id, Flying { home, endpoint: endpoint.into(), event, tried, went, began_at: now });
             together.get_or_insert(written.dispatch);
             ids.push(id);
         }
@@ -151,7 +157,7 @@ impl Processor {
             return None;
         };
         let within = self.snapshot.policy.delivery.attempt_deadline;
-        Some(Delivery { ids, endpoint: dispatch.endpoint, request: dispatch.request, within })
+        Some(Delivery { ids, endpoint: dispatch.endpoint.to_string(), request: dispatch.request, within })
     }
 
     /// When [`Processor::next_deliveries`] may have something that it has not now; none if only a new batch or

@@ -53,7 +53,7 @@ impl Lane {
                 }
             } else {
                 let (endpoint, batch_max, pace) = (send.endpoint.clone(), send.batch_max, send.pace);
-                let limit = Some(Limit { endpoint, batch_max, pace });
+                let limit = Some(Limit { endpoint: endpoint.into(), batch_max, pace });
                 limited.push(Self { home: Home::Primary, kinds: vec![kind], limit });
             }
         }

@@ -36,7 +36,7 @@ pub(super) fn write(due: &Due, snapshot: &Snapshot) -> Result<Written, Obstacle>
     // What its merchant has changed since it came is sent as it is now.
     if let Some(amount) = due.amount.filter(|_| due.owner == Home::Primary) {
         envelope.event.set(Field::Amount, Value::Money(amount));
-        envelope.event.set(Field::Currency, Value::Text(amount.currency.code().to_owned()));
+        envelope.event.set(Field::Currency, Value::Text(amount.currency.code().into()));
     }
     // Where nothing identifies the order it goes to the new platform under our own identity of it, and so its
     // answer names it: what a template left behind would name one order for all of them.
@@ -52,7 +52,7 @@ pub(super) fn write(due: &Due, snapshot: &Snapshot) -> Result<Written, Obstacle>
         }
     };
     if due.owner == Home::Primary && envelope.event.text(Field::OrderReference).is_none() {
-        envelope.event.set(Field::OrderReference, Value::Text(due.event_id.to_string()));
+        envelope.event.set(Field::OrderReference, Value::Text(due.event_id.to_string().into()));
     }
     Ok(Written { dispatch, envelope })
 }
@@ -101,7 +101,7 @@ fn forwarded(due: &Due, snapshot: &Snapshot, envelope: &Envelope) -> Result<Disp
     if !envelope.consent.permits() {
         sealed.original.headers.retain(|(name, _)| name != "cookie");
     }
-    Ok(Dispatch { request: original(&sealed), endpoint: envelope.endpoint.clone() })
+    Ok(Dispatch { request: original(&sealed), endpoint: envelope.endpoint.clone().into() })
 }
 
 fn translated(due: &Due, snapshot: &Snapshot, envelope: &Envelope) -> Result<Dispatch, Obstacle> {

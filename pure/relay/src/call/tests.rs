@@ -18,12 +18,12 @@ fn usd(minor: i64) -> Money {
 
 fn asked(fields: &[(Field, &str)]) -> Event {
     let mut event = Event::new(Class::Adjustment);
-    event.set(Field::OrderReference, Value::Text("A-1".to_owned()));
-    event.set(Field::TransactionDate, Value::Text("11/23/2026".to_owned()));
+    event.set(Field::OrderReference, Value::Text("A-1".into()));
+    event.set(Field::TransactionDate, Value::Text("11/23/2026".into()));
     for (field, text) in fields {
         let value = match field {
             Field::Amount => Value::Money(Money::parse(text, Currency::USD).unwrap()),
-            _ => Value::Text((*text).to_owned()),
+            _ => Value::Text((*text).into()),
         };
         event.set(*field, value);
     }
@@ -129,7 +129,7 @@ fn a_call_in_which_something_is_missing_says_so() {
     let read = |event: &Event| Change::read(Operation::Edit, event).unwrap_err();
     assert_eq!(read(&asked(&[])), CallOutcome::Incomplete, "nothing is to be changed");
     let mut no_date = asked(&[(Field::Amount, "5")]);
-    no_date.set(Field::TransactionDate, Value::Text("soon".to_owned()));
+    no_date.set(Field::TransactionDate, Value::Text("soon".into()));
     assert_eq!(read(&no_date), CallOutcome::Incomplete);
     assert_eq!(read(&asked(&[(Field::CommissionPercent, "much")])), CallOutcome::Incomplete);
 }

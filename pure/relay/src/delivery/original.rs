@@ -25,9 +25,9 @@ pub fn original(sealed: &Sealed) -> Outbound {
     }
     Outbound {
         home: Home::Legacy,
-        method: request.method.name().to_owned(),
+        method: request.method.name().into(),
         secure: request.secure,
-        host: request.host.clone(),
+        host: request.host.as_str().into(),
         target: request.target.clone(),
         headers,
         body: request.body.clone(),
@@ -61,7 +61,7 @@ mod tests {
         };
         let client = Some(IpAddr::from([203, 0, 113, 9]));
         let sent = original(&Sealed { original: request.clone(), client });
-        assert_eq!((sent.target, sent.body, sent.host), (request.target, request.body, request.host));
+        assert_eq!((sent.target, sent.body, sent.host), (request.target, request.body, request.host.into()));
         let expected = [
             header("cookie", b"id=\xfc"),
             header("content-type", b"text/plain"),

@@ -43,11 +43,11 @@ pub fn dispatch_to_bytes(dispatch: &Dispatch) -> Vec<u8> {
     let request = &dispatch.request;
     let header = |(name, value): &(String, Vec<u8>)| HeaderV1 { name: name.clone(), value: value.clone() };
     let message = DispatchV1 {
-        endpoint: dispatch.endpoint.clone(),
+        endpoint: dispatch.endpoint.to_string(),
         home: request.home.name().to_owned(),
-        method: request.method.clone(),
+        method: request.method.to_string(),
         secure: request.secure,
-        host: request.host.clone(),
+        host: request.host.to_string(),
         target: request.target.clone(),
         headers: request.headers.iter().map(header).collect(),
         body: request.body.clone(),
@@ -64,14 +64,14 @@ pub fn dispatch_from_bytes(bytes: &[u8]) -> Result<Dispatch, StoredError> {
     let home = Home::parse(&message.home);
     let request = Outbound {
         home: home.ok_or_else(|| StoredError(format!("`{}` is no platform", message.home)))?,
-        method: message.method,
+        method: message.method.into(),
         secure: message.secure,
-        host: message.host,
+        host: message.host.into(),
         target: message.target,
         headers: message.headers.into_iter().map(|header| (header.name, header.value)).collect(),
         body: message.body,
     };
-    Ok(Dispatch { request, endpoint: message.endpoint })
+    Ok(Dispatch { request, endpoint: message.endpoint.into() })
 }
 
 #[cfg(test)]
@@ -82,14 +82,14 @@ mod tests {
     fn the_same_bytes_come_back() {
         let request = Outbound {
             home: Home::Primary,
-            method: "POST".to_owned(),
+            method: "POST".into(),
             secure: true,
-            host: "new.example".to_owned(),
+            host: "new.example".into(),
             target: b"/a?b=\xff".to_vec(),
             headers: vec![("x".to_owned(), b"\xfe".to_vec()), ("x".to_owned(), Vec::new())],
             body: b"{}".to_vec(),
         };
-        let dispatch = Dispatch { request, endpoint: "orders".to_owned() };
+        let dispatch = Dispatch { request, endpoint: "orders".into() };
         assert_eq!(dispatch_from_bytes(&dispatch_to_bytes(&dispatch)), Ok(dispatch));
         assert!(dispatch_from_bytes(b"").is_err());
         assert!(dispatch_from_bytes(b"\xff").is_err());

@@ -8,10 +8,10 @@ use super::*;
 pub(crate) fn sale(event_id: u128) -> Envelope {
     let mut event = Event::new(Class::Conversion);
     event.set(Field::AdvertiserId, Value::Id(789));
-    event.set(Field::OrderReference, Value::Text("A-1".to_owned()));
+    event.set(Field::OrderReference, Value::Text("A-1".into()));
     event.set(Field::Amount, Value::Money(Money::from_minor(1000, Currency::USD)));
     event.set(Field::NewCustomer, Value::Flag(true));
-    event.set(Field::BasketSkus, Value::List(vec!["x".to_owned(), String::new()]));
+    event.set(Field::BasketSkus, Value::List(vec!["x".into(), "".into()]));
     let at = Timestamp::from_millis(1_795_462_200_000);
     let click =
         Click { advertiser_id: 789, publisher_id: 456, creative_id: 123, at, click_id: "k1".to_owned() };
@@ -117,10 +117,11 @@ fn any_value() -> impl Strategy<Value = Value> {
         .prop_map(|(minor, code)| Value::Money(Money::from_minor(minor, Currency::parse(&code).unwrap())));
     prop_oneof![
         any::<u64>().prop_map(Value::Id),
-        any::<String>().prop_map(Value::Text),
+        any::<String>().prop_map(|text| Value::Text(text.into())),
         money,
         any::<bool>().prop_map(Value::Flag),
-        prop::collection::vec(any::<String>(), 0..5).prop_map(Value::List),
+        prop::collection::vec(any::<String>(), 0..5)
+            .prop_map(|items| Value::List(items.into_iter().map(Into::into).collect())),
     ]
 }
 

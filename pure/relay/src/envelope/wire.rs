@@ -260,13 +260,13 @@ fn field_in(field: FieldV1) -> Result<(Field, Value), EnvelopeError> {
     let name = known("field of an event", &field.name, Field::parse)?;
     let value = match field.value {
         Some(ValueV1::Id(id)) => Value::Id(id),
-        Some(ValueV1::Text(text)) => Value::Text(text),
+        Some(ValueV1::Text(text)) => Value::Text(text.into()),
         Some(ValueV1::Money(money)) => {
             let currency = known("currency", &money.currency, Currency::parse)?;
             Value::Money(Money::from_minor(money.minor, currency))
         }
         Some(ValueV1::Flag(flag)) => Value::Flag(flag),
-        Some(ValueV1::List(list)) => Value::List(list.items),
+        Some(ValueV1::List(list)) => Value::List(list.items.into_iter().map(Into::into).collect()),
         None => return Err(EnvelopeError::Unknown { what: "value of a field", value: field.name }),
     };
     Ok((name, value))

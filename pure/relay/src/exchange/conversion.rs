@@ -151,7 +151,7 @@ impl Exchange {
             consent: reading.consent,
         };
         let dispatch = snapshot.migration.conversion(&order).ok()?;
-        Some(Direct { request: dispatch.request, endpoint: dispatch.endpoint, event })
+        Some(Direct { request: dispatch.request, endpoint: dispatch.endpoint.to_string(), event })
     }
 
     pub(super) fn appended(&mut self, pending: Pending, now: Timestamp) {
@@ -247,9 +247,9 @@ fn is_browser(inbound: &Inbound) -> bool {
 pub(super) fn original(inbound: &Inbound, cookies: headers::Cookies, snapshot: &Snapshot) -> Outbound {
     Outbound {
         home: Home::Legacy,
-        method: inbound.method.name().to_owned(),
+        method: inbound.method.name().into(),
         secure: inbound.secure,
-        host: inbound.host.clone(),
+        host: inbound.host.as_str().into(),
         target: inbound.target.clone(),
         headers: headers::outgoing(inbound, cookies, snapshot),
         body: inbound.body.clone(),

@@ -234,7 +234,7 @@ impl Reading<'_> {
         };
         let own = self.remembered_click(snapshot, inbound).filter(|click| !click.click_id.is_empty());
         if own.is_none_or(|click| named.at.is_some_and(|at| at > click.at)) {
-            self.decoded.event.set(Field::ClickId, Value::Text(named.id));
+            self.decoded.event.set(Field::ClickId, Value::Text(named.id.into()));
         }
     }
 

@@ -114,9 +114,9 @@ impl Exchange {
         lines.push((headers::HOP_MARK.to_owned(), b"1".to_vec()));
         Outbound {
             home: Home::Legacy,
-            method: Method::Get.name().to_owned(),
+            method: Method::Get.name().into(),
             secure: self.inbound.secure,
-            host: self.inbound.host.clone(),
+            host: self.inbound.host.as_str().into(),
             target: self.inbound.target.clone(),
             headers: lines,
             body: Vec::new(),

@@ -158,7 +158,7 @@ fn without_evidence_it_is_booked_unattributed_and_waits_a_while() {
 #[test]
 fn the_new_platforms_own_click_id_is_the_best_evidence() {
     let id = "new_1789_1795462000";
-    let mut envelope = with(|event| event.set(Field::ClickId, Value::Text(id.to_owned())));
+    let mut envelope = with(|event| event.set(Field::ClickId, Value::Text(id.into())));
     assert_eq!(booked(&envelope).evidence, Evidence::PlatformClickId(id.to_owned()));
     assert_eq!(publisher_of(&booked(&envelope)), Some(456), "and our own books keep our own click");
     envelope.click = None;
@@ -171,7 +171,7 @@ fn a_stored_click_and_then_a_cookie_stand_in_for_a_token() {
     envelope.cookie_click = sale(1).click;
     assert_eq!(booked(&envelope).evidence_kind, EvidenceKind::Cookie);
     let mut named = raw(1);
-    named.event.set(Field::ClickId, Value::Text("11k8_cr29d".to_owned()));
+    named.event.set(Field::ClickId, Value::Text("11k8_cr29d".into()));
     let known = Known { clicks: vec![evidence::held("11k8_cr29d", 456, None)], ..Known::default() };
     let Decision::Book(booking) = decided(&named, &known) else { panic!("not booked") };
     assert_eq!(booking.evidence_kind, EvidenceKind::ClickId);
@@ -179,7 +179,7 @@ fn a_stored_click_and_then_a_cookie_stand_in_for_a_token() {
 
 #[test]
 fn i10_a_refusal_leaves_no_identifier_and_the_order_is_booked() {
-    let mut envelope = with(|event| event.set(Field::ClickId, Value::Text("new_77".to_owned())));
+    let mut envelope = with(|event| event.set(Field::ClickId, Value::Text("new_77".into())));
     envelope.consent = Consent::Refused(ConsentReason::GlobalOptOut);
     let booking = booked(&envelope);
     assert_eq!(booking.credit, Credit::None(NoCredit::ConsentRefused));
@@ -194,7 +194,7 @@ fn the_owner_follows_the_wave() {
 
 #[test]
 fn every_reason_to_hold_is_named() {
-    let text = |text: &str| Value::Text(text.to_owned());
+    let text = |text: &str| Value::Text(text.into());
     let money = |minor| Value::Money(Money::from_minor(minor, Currency::USD));
     let cases: [(Envelope, &[&str]); 8] = [
         (with(|event| event.remove(Field::Amount)), &["missing_amount"]),
@@ -268,7 +268,7 @@ fn better_evidence_later_is_a_correction() {
 #[test]
 fn a_reference_is_compared_as_far_as_the_new_platform_reads() {
     let claims =
-        |text: String| Claims::of(&with(|event| event.set(Field::OrderReference, Value::Text(text))));
+        |text: String| Claims::of(&with(|event| event.set(Field::OrderReference, Value::Text(text.into()))));
     assert_eq!(claims("x".repeat(49)).reference_prefix, None);
     assert_eq!(claims("é".repeat(50)).reference_prefix, Some("é".repeat(50)));
     assert_eq!(claims("é".repeat(99)).reference_prefix, Some("é".repeat(50)));

@@ -131,7 +131,9 @@ impl Context<'_> {
 
     fn value(&self, trace: &Trace<'_>) -> Option<String> {
         match trace.outcome {
-            Outcome::Defaulted(field) => self.reading.decoded.event.get(field).map(tracking::Value::text),
+            Outcome::Defaulted(field) => {
+                self.reading.decoded.event.get(field).map(|value| value.text().into_string())
+            }
             _ => trace.value.map(query::decode_text),
         }
     }

@@ -16,7 +16,7 @@ pub(super) fn vendor() -> Vendor {
 fn event(fields: &[(Field, &str)]) -> Event {
     let mut event = Event::new(Class::Click);
     for (field, text) in fields {
-        event.set(*field, Value::Text((*text).to_owned()));
+        event.set(*field, Value::Text((*text).into()));
     }
     event
 }

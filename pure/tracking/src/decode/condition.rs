@@ -4,7 +4,7 @@ use units::{Currency, Money};
 
 use super::{Decoded, Outcome, Problem, value};
 use crate::dialect::{Condition, Endpoint, Fault, Meaning, Rule};
-use crate::event::{Event, Field, Value};
+use crate::event::{Event, Field};
 
 pub(super) fn check(decoded: &mut Decoded<'_, '_>) {
     let endpoint = decoded.endpoint;
@@ -39,8 +39,7 @@ fn broken(endpoint: &Endpoint, condition: &Condition, field: Field, event: &Even
     let value_of = |place: usize| field_at(endpoint, place).and_then(|field| event.get(field));
     let there = event.get(field).is_some();
     let is = |place: usize, words: &[String]| {
-        let text = value_of(place).map(Value::text);
-        text.is_some_and(|text| words.iter().any(|word| word.eq_ignore_ascii_case(&text)))
+        value_of(place).is_some_and(|value| words.iter().any(|word| value.is(word)))
     };
     match &condition.rule {
         Rule::RequiredWith(other) => (!there && value_of(*other).is_some())
@@ -56,7 +55,7 @@ fn broken(endpoint: &Endpoint, condition: &Condition, field: Field, event: &Even
             .then(|| format!("`{own}` and `{}` exclude each other", name(*other))),
         Rule::ForcedBy(other, words, becomes) => {
             let forces = if words.is_empty() { value_of(*other).is_some() } else { is(*other, words) };
-            let differs = event.get(field).map(Value::text).as_deref() != Some(becomes);
+            let differs = event.get(field).is_none_or(|value| value.text() != *becomes);
             (forces && differs)
                 .then(|| format!("`{own}` is taken as `{becomes}`, because of `{}`", name(*other)))
         }

@@ -23,10 +23,10 @@ pub(super) fn pieces<'r>(
     query: &'r [u8],
     mut each: impl FnMut(Piece<'r>) -> bool,
 ) {
-    let links = dialect.splits_glued_links && memchr::memmem::find(query, b"://").is_some();
-    let names = !endpoint.glued.is_empty() && query.iter().any(|byte| is_escape(*byte));
+    let links = dialect.splits_glued_links && has_link(query);
     for pair in query::pairs(query) {
-        if !(links || names) {
+        let plain = pair.name_is_plain && pair.value_is_plain;
+        if !links && (plain || endpoint.glued.is_empty()) {
             if !each(Piece::Pair(pair)) {
                 return;
             }
@@ -41,6 +41,12 @@ pub(super) fn pieces<'r>(
             rest = tail;
         }
     }
+}
+
+/// True if the end of a scheme stands in `query`. A raw colon is rare there.
+fn has_link(query: &[u8]) -> bool {
+    let behind = |at: usize| query.get(at..).unwrap_or_default();
+    memchr::memchr_iter(b':', query).any(|at| behind(at).starts_with(b"://"))
 }
 
 /// What a pair falls into.

@@ -5,7 +5,7 @@ use units::{Currency, Money};
 
 use super::{Problem, date};
 use crate::dialect::{Fault, Kind, Parameter, PastLimit, RowColumns};
-use crate::event::{Event, Field, Value};
+use crate::event::{Event, Field, Text, Value};
 
 /// A value that was read (none if it is empty), perhaps with something to remark.
 pub(super) type Read = (Option<Value>, Option<Problem>);
@@ -36,10 +36,10 @@ pub(super) fn read(
         // Rows go into three fields: see `read_rows`.
         Kind::Row(_) => Ok((None, None)),
         Kind::Date => date::read(trimmed)
-            .map(|date| (Some(Value::Text(date)), None))
+            .map(|date| (Some(Value::Text(date.into())), None))
             .ok_or_else(|| invalid(parameter, field, "a day, as 12/31/2026 or 2026-12-31", trimmed)),
         Kind::Hex(digits) => hex(parameter, field, trimmed, *digits),
-        Kind::Email => plain(Value::Text(hidden(trimmed))),
+        Kind::Email => plain(Value::Text(hidden(trimmed).into())),
         Kind::Url => limited(parameter, field, trimmed),
         Kind::ClickId => click_id(parameter, field, trimmed),
     }
@@ -87,7 +87,7 @@ fn written(parameter: &Parameter, field: Field, text: &str) -> Result<Read, Prob
     if parameter.hides_email && text.contains('@') && text.split_whitespace().any(is_email) {
         let message = format!("`{}` is an e-mail address: only its hash is kept", parameter.name);
         let problem = Problem::new(format!("email_in_{}", field.name()), message);
-        return Ok((Some(Value::Text(hidden(text))), Some(problem)));
+        return Ok((Some(Value::Text(hidden(text).into())), Some(problem)));
     }
     limited(parameter, field, text)
 }
@@ -95,14 +95,14 @@ fn written(parameter: &Parameter, field: Field, text: &str) -> Result<Read, Prob
 fn limited(parameter: &Parameter, field: Field, text: &str) -> Result<Read, Problem> {
     // No text has more characters than bytes.
     if text.len() <= parameter.limit || text.chars().count() <= parameter.limit {
-        return plain(Value::Text(text.to_owned()));
+        return plain(Value::Text(text.into()));
     }
     let (name, limit) = (&parameter.name, parameter.limit);
     let problem = |held: &str, end: &str| {
         let message = format!("`{name}` is longer than {limit} characters and was {end}");
         Problem::new(format!("{held}too_long_{}", field.name()), message)
     };
-    let cut = || Some(Value::Text(shortened(parameter, text)));
+    let cut = || Some(Value::Text(shortened(parameter, text).into()));
     match parameter.past_limit {
         PastLimit::Cut => Ok((cut(), Some(problem("", "cut there")))),
         PastLimit::Hold => Ok((cut(), Some(problem("held_", "cut there")))),
@@ -134,7 +134,7 @@ fn hidden(text: &str) -> String {
 fn hex(parameter: &Parameter, field: Field, text: &str, digits: Option<usize>) -> Result<Read, Problem> {
     let all = text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if all && digits.is_none_or(|digits| digits == text.len()) && text.len() <= parameter.limit {
-        return plain(Value::Text(text.to_ascii_lowercase()));
+        return plain(Value::Text(text.to_ascii_lowercase().into()));
     }
     let wanted =
         digits.map_or("hexadecimal digits".to_owned(), |count| format!("{count} hexadecimal digits"));
@@ -151,8 +151,8 @@ fn percentage(parameter: &Parameter, field: Field, text: &str) -> Result<Read, P
     let fraction = fraction.trim_end_matches('0');
     match number {
         Some(100) if !fraction.is_empty() => Err(invalid(parameter, field, "a share of a hundred", text)),
-        Some(number) if fraction.is_empty() => plain(Value::Text(number.to_string())),
-        Some(number) => plain(Value::Text(format!("{number}.{fraction}"))),
+        Some(number) if fraction.is_empty() => plain(Value::Text(number.to_string().into())),
+        Some(number) => plain(Value::Text(format!("{number}.{fraction}").into())),
         None => Err(invalid(parameter, field, "a share of a hundred", text)),
     }
 }
@@ -168,7 +168,7 @@ fn money(parameter: &Parameter, field: Field, text: &str, currency: Currency) ->
 fn currency_code(parameter: &Parameter, text: &str) -> Result<Read, Problem> {
     let bare = text.trim_matches(['\'', '"']);
     match Currency::parse(bare) {
-        Some(currency) => plain(Value::Text(currency.code().to_owned())),
+        Some(currency) => plain(Value::Text(currency.code().into())),
         None => Err(invalid(parameter, Field::Currency, "a currency code of three letters", text)),
     }
 }
@@ -193,7 +193,7 @@ fn flag(
 
 fn choice(parameter: &Parameter, field: Field, text: &str, words: &[String]) -> Result<Read, Problem> {
     match words.iter().find(|word| is_word(text, word)) {
-        Some(word) => plain(Value::Text(word.clone())),
+        Some(word) => plain(Value::Text(word.as_str().into())),
         None => Err(invalid(parameter, field, &format!("one of {}", words.join(", ")), text)),
     }
 }
@@ -205,7 +205,7 @@ fn is_word(text: &str, word: &str) -> bool {
 
 fn list(text: &str, separator: char) -> Read {
     let mut items = Vec::with_capacity(text.split(separator).count());
-    items.extend(text.split(separator).map(|item| item.trim().to_owned()));
+    items.extend(text.split(separator).map(|item| Text::from(item.trim())));
     (Some(Value::List(items)), None)
 }
 
@@ -216,7 +216,7 @@ pub(super) fn read_rows(parameter: &Parameter, event: &mut Event, text: &str) ->
     let before = event.list(Field::BasketSkus).len();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         let parts: Vec<&str> = line.split(columns.separator).map(str::trim).collect();
-        let column = |place: usize| parts.get(place).copied().unwrap_or_default().to_owned();
+        let column = |place: usize| parts.get(place).copied().unwrap_or_default().into();
         event.push(Field::BasketSkus, row_sku(columns, line).unwrap_or_default());
         event.push(Field::BasketPrices, column(columns.price));
         event.push(Field::BasketQuantities, column(columns.quantity));
@@ -225,15 +225,15 @@ pub(super) fn read_rows(parameter: &Parameter, event: &mut Event, text: &str) ->
 }
 
 /// What names the article of a row.
-fn row_sku(columns: &RowColumns, row: &str) -> Option<String> {
+fn row_sku(columns: &RowColumns, row: &str) -> Option<Text> {
     let column = |place: usize| row.split(columns.separator).nth(place).map(str::trim);
     let named = [column(columns.sku), column(columns.otherwise)].into_iter().flatten();
-    named.filter(|name| !name.is_empty()).map(str::to_owned).next()
+    named.filter(|name| !name.is_empty()).map(Text::from).next()
 }
 
 fn click_id(parameter: &Parameter, field: Field, text: &str) -> Result<Read, Problem> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ',');
-    if text.chars().all(allowed) {
+    let allowed = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-' | b'.' | b',');
+    if text.bytes().all(allowed) {
         limited(parameter, field, text)
     } else {
         Err(invalid(parameter, field, "a click id of letters, digits and `_`", text))

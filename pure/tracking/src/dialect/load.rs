@@ -13,7 +13,7 @@ use super::interface::{Operation, Variants, read_interface};
 use super::table::{Hosts, Names, Route};
 use super::{
     AnswerBody, AnswerRule, ClickIdShape, Dialect, Endpoint, Glued, Handling, Kind, Meaning, Parameter,
-    Placeholder, Probe, ReplyKind, Unknown,
+    Placeholder, Probe, Reading, ReplyKind, Unknown,
 };
 use super::{short_link, vendor};
 use crate::event::{Class, Field};
@@ -314,15 +314,20 @@ fn read_parameters(section: &Section<'_, '_>, groups: &[Group]) -> (Vec<Paramete
 }
 
 /// The currency and the advertiser first: amounts are typed by them.
-fn reading_order(parameters: &[Parameter]) -> Vec<usize> {
+fn reading_order(parameters: &[Parameter]) -> Vec<Reading> {
     let rank = |parameter: &Parameter| match (&parameter.kind, &parameter.meaning) {
         (Kind::Currency, _) => 0,
         (_, Meaning::Field(Field::AdvertiserId)) => 1,
         _ => 2,
     };
-    let mut order: Vec<usize> = (0..parameters.len()).collect();
-    order.sort_by_key(|place| parameters.get(*place).map_or(2, rank));
-    order
+    let mut order: Vec<(usize, &Parameter)> = parameters.iter().enumerate().collect();
+    order.sort_by_key(|(_, parameter)| rank(parameter));
+    let reading = |(place, parameter): (usize, &Parameter)| {
+        let Meaning::Field(field) = parameter.meaning else { return None };
+        let absence_counts = parameter.family.is_some() || parameter.default.is_some() || parameter.required;
+        Some(Reading { place, field, absence_counts })
+    };
+    order.into_iter().filter_map(reading).collect()
 }
 
 /// A glued name in the bytes of both code pages that old senders use.

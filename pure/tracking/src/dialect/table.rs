@@ -79,53 +79,80 @@ impl Hosts {
     }
 }
 
-/// The names of an endpoint's parameters.
+/// The names of an endpoint's parameters, in a table with open addresses that is at most half full.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    /// By hash; the name's bytes, and the place of its parameter.
-    single: Vec<(u64, Vec<u8>, usize)>,
+    /// By hash: the name's bytes, and the place of its parameter.
+    single: Vec<Option<(Vec<u8>, usize)>>,
     families: Vec<(Family, usize)>,
 }
 
 impl Names {
     pub(super) fn new(parameters: &[Parameter]) -> Self {
         let mut names = Self::default();
+        let mut single = Vec::new();
         for (place, parameter) in parameters.iter().enumerate() {
             match &parameter.family {
                 Some(family) => names.families.push((family.clone(), place)),
-                None => names.add(&parameter.name, place),
+                None => single.extend(spelled(&parameter.name, place)),
             }
             for name in parameter.spellings.iter().chain(&parameter.glued) {
                 match Family::parse(name) {
                     Some(family) => names.families.push((family, place)),
-                    None => names.add(name, place),
+                    None => single.extend(spelled(name, place)),
                 }
             }
         }
-        names.single.sort();
+        names.single = vec![None; single.len().saturating_mul(2).next_power_of_two()];
+        single.into_iter().for_each(|entry| names.add(entry));
         names
     }
 
-    fn add(&mut self, name: &str, place: usize) {
-        let latin = name.chars().map(|letter| u8::try_from(letter).ok()).collect::<Option<Vec<u8>>>();
-        for bytes in
-            [Some(name.as_bytes().to_vec()), latin.filter(|_| !name.is_ascii())].into_iter().flatten()
-        {
-            self.single.push((hash(0, &bytes), bytes, place));
+    fn add(&mut self, entry: (Vec<u8>, usize)) {
+        let order = self.order(&entry.0);
+        let free = order.into_iter().find(|at| self.single.get(*at).is_some_and(Option::is_none));
+        if let Some(slot) = free.and_then(|at| self.single.get_mut(at)) {
+            *slot = Some(entry);
         }
+    }
+
+    /// The places in which a name can stand, the likeliest first.
+    fn order(&self, name: &[u8]) -> impl Iterator<Item = usize> + use<> {
+        let mask = self.single.len().saturating_sub(1);
+        let start = usize::try_from(short_hash(name)).unwrap_or(0);
+        (0..=mask).map(move |step| start.wrapping_add(step) & mask)
     }
 
     /// The place of the parameter called `name`, and its number if it is one of a family.
     pub(super) fn find(&self, name: &[u8], exact: bool) -> Option<(usize, Option<u32>)> {
-        let wanted = hash(0, name);
-        let first = self.single.partition_point(|(hash, ..)| *hash < wanted);
-        let found = self.single.get(first..).unwrap_or_default().iter();
         let same = |known: &[u8]| if exact { known == name } else { known.eq_ignore_ascii_case(name) };
-        let mut found = found.take_while(|(hash, ..)| *hash == wanted).filter(|(_, known, _)| same(known));
+        let there = self.order(name).map_while(|at| self.single.get(at)?.as_ref());
+        for (known, place) in there {
+            if same(known) {
+                return Some((*place, None));
+            }
+        }
         let member = |(family, place): &(Family, usize)| Some((*place, Some(family.member(name, exact)?)));
-        let single = found.next().map(|(.., place)| (*place, None));
-        single.or_else(|| self.families.iter().find_map(member))
+        self.families.iter().find_map(member)
     }
+}
+
+/// The bytes that a name is sent in: as UTF-8, and in the code page of old senders.
+fn spelled(name: &str, place: usize) -> impl Iterator<Item = (Vec<u8>, usize)> + use<> {
+    let latin = name.chars().map(|letter| u8::try_from(letter).ok()).collect::<Option<Vec<u8>>>();
+    let latin = latin.filter(|_| !name.is_ascii());
+    [Some(name.as_bytes().to_vec()), latin].into_iter().flatten().map(move |bytes| (bytes, place))
+}
+
+/// A hash of the first letters in any case, the last one and the length. The table holds the dialect's names
+/// alone, so a client can choose no collision; many names differ in their first eight letters.
+fn short_hash(name: &[u8]) -> u64 {
+    let letter = |byte: &u8| u64::from(byte | 0x20);
+    let first = name.iter().take(8).fold(0_u64, |hash, byte| (hash << 8) | letter(byte));
+    let last = name.last().map_or(0, letter);
+    let length = u64::try_from(name.len()).unwrap_or(0);
+    let mixed = first ^ (last << 32) ^ (length << 40);
+    mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
 }
 
 /// FNV-1a over the group and the bytes in lower case.

@@ -4,7 +4,7 @@ mod json;
 
 use std::borrow::Cow;
 
-use units::Timestamp;
+use units::{DecimalText, EventIdText, Timestamp};
 
 use super::{
     Channels, ClickOrder, ConversionOrder, Dispatch, EncodeError, Evidence, Format, JsonKind, Migration,
@@ -12,7 +12,7 @@ use super::{
 };
 use super::{CommissionGroup, EvidenceKind, ItemNames, SendParameter};
 use crate::consent::{Consent, ConsentReason};
-use crate::event::{Class, Event, Field, Value};
+use crate::event::{Class, Event, Field, Text, Value};
 use crate::query;
 use crate::wire::{Home, Outbound};
 
@@ -22,7 +22,7 @@ const DATE_TIME_CHARS: usize = 19;
 /// Everything that a value can be made from.
 struct Material<'a> {
     event: &'a Event,
-    event_id: String,
+    event_id: EventIdText,
     event_seconds: i64,
     advertiser_primary_id: u64,
     publisher_primary_id: Option<u64>,
@@ -38,7 +38,7 @@ pub(super) fn click(migration: &Migration, order: &ClickOrder<'_>) -> Result<Out
     let send = send.ok_or(EncodeError::NoRule(Class::Click.name()))?;
     let material = Material {
         event: order.event,
-        event_id: order.event_id.to_string(),
+        event_id: order.event_id.text(),
         event_seconds: order.at.as_seconds(),
         advertiser_primary_id: order.advertiser_primary_id,
         publisher_primary_id: Some(order.publisher_primary_id),
@@ -65,18 +65,22 @@ pub(super) fn conversions(
     self::orders(migration, send.ok_or(EncodeError::NoRule(Class::Conversion.name()))?, orders)
 }
 
-/// One request by the rule `send` for all of these.
+/// One request by the rule `send` for all of these; a query tells of the first.
 pub(super) fn orders(
     migration: &Migration,
     send: &Send,
     orders: &[ConversionOrder<'_>],
 ) -> Result<Dispatch, EncodeError> {
-    let materials: Vec<Material<'_>> = orders.iter().map(|order| material(migration, order)).collect();
-    let first = materials.first().ok_or(EncodeError::Nothing)?;
-    let mut request = begin(send, first);
+    let (order, others) = orders.split_first().ok_or(EncodeError::Nothing)?;
+    let first = material(migration, order);
+    let mut request = begin(send, &first);
     match send.format {
-        Format::Query => write_query(send, first, &mut request.target),
-        Format::Json => write_json(send, &materials, &mut request),
+        Format::Query => write_query(send, &first, &mut request.target),
+        Format::Json => {
+            let others = others.iter().map(|order| material(migration, order));
+            let materials: Vec<Material<'_>> = core::iter::once(first).chain(others).collect();
+            write_json(send, &materials, &mut request);
+        }
     }
     Ok(Dispatch { request, endpoint: send.endpoint.clone() })
 }
@@ -84,7 +88,7 @@ pub(super) fn orders(
 fn material<'a>(migration: &'a Migration, order: &ConversionOrder<'a>) -> Material<'a> {
     Material {
         event: order.event,
-        event_id: order.event_id.to_string(),
+        event_id: order.event_id.text(),
         event_seconds: order.at.as_seconds(),
         advertiser_primary_id: order.advertiser_primary_id,
         publisher_primary_id: order.publisher_primary_id,
@@ -96,15 +100,33 @@ fn material<'a>(migration: &'a Migration, order: &ConversionOrder<'a>) -> Materi
     }
 }
 
+/// As long as nearly every target.
+const USUAL_TARGET_BYTES: usize = 512;
+
+/// What stands in a path, behind a brace, for the advertiser's id on the primary.
+const ADVERTISER_IN_PATH: &str = "advertiser primary id}";
+
 /// The request without its parameters.
 fn begin(send: &Send, material: &Material<'_>) -> Outbound {
-    let id = material.advertiser_primary_id.to_string();
+    let mut target = Vec::new();
+    if send.format == Format::Query {
+        target.reserve(USUAL_TARGET_BYTES);
+    }
+    let parts = send.path.split_once('{');
+    match parts.and_then(|(before, rest)| Some((before, rest.strip_prefix(ADVERTISER_IN_PATH)?))) {
+        Some((before, behind)) => {
+            target.extend_from_slice(before.as_bytes());
+            target.extend_from_slice(number(material.advertiser_primary_id).as_bytes());
+            target.extend_from_slice(behind.as_bytes());
+        }
+        None => target.extend_from_slice(send.path.as_bytes()),
+    }
     Outbound {
         home: Home::Primary,
         method: send.method.clone(),
         secure: true,
         host: send.host.clone(),
-        target: send.path.replace("{advertiser primary id}", &id).into_bytes(),
+        target,
         headers: Vec::new(),
         body: Vec::new(),
     }
@@ -112,7 +134,8 @@ fn begin(send: &Send, material: &Material<'_>) -> Outbound {
 
 /// Writes every conversion's leaves. A path's first `0` is the place of the conversion in the request.
 fn write_json(send: &Send, materials: &[Material<'_>], request: &mut Outbound) {
-    let mut leaves = Vec::with_capacity(materials.len().saturating_mul(send.parameters.len()));
+    let mut leaves: Vec<(Cow<'_, str>, JsonKind, Told<'_>)> =
+        Vec::with_capacity(materials.len().saturating_mul(send.parameters.len()));
     for (place, material) in materials.iter().enumerate() {
         for parameter in &send.parameters {
             let path = match place {
@@ -144,11 +167,11 @@ fn basket_items<'a>(
     material: &Material<'a>,
     names: &ItemNames,
     path: &str,
-) -> Vec<(Cow<'a, str>, JsonKind, Cow<'a, str>)> {
+) -> Vec<(Cow<'a, str>, JsonKind, Told<'a>)> {
     let mut leaves = Vec::new();
     for (place, article) in articles(material.event).into_iter().flatten().enumerate() {
         let mut leaf = |name: &String, kind, text: &'a str| {
-            leaves.push((Cow::Owned(format!("{path}.{place}.{name}")), kind, Cow::Borrowed(text)));
+            leaves.push((Cow::Owned(format!("{path}.{place}.{name}")), kind, Told::As(text)));
         };
         for name in &names.sku {
             leaf(name, JsonKind::Text, article.sku);
@@ -161,22 +184,24 @@ fn basket_items<'a>(
 
 fn write_query(send: &Send, material: &Material<'_>, target: &mut Vec<u8>) {
     let mut mark = b'?';
-    let mut pair = |name: &str, value: &str| {
+    let mut name = |target: &mut Vec<u8>, parameter: &SendParameter| {
         target.push(mark);
         mark = b'&';
-        query::encode_into(target, name.as_bytes());
-        target.push(b'=');
-        query::encode_into(target, value.as_bytes());
+        target.extend_from_slice(&parameter.encoded);
     };
     for parameter in &send.parameters {
         if let Origin::BasketRows(start) = &parameter.from {
-            for (place, row) in basket_rows(material, start).into_iter().enumerate() {
-                pair(&format!("{}[{place}]", parameter.name), &row);
+            for (place, article) in articles(material.event).into_iter().flatten().enumerate() {
+                name(target, parameter);
+                write_row(material, start, place, &article, target);
             }
         } else if let Some(value) = value(parameter, material) {
-            pair(&parameter.name, &value);
+            name(target, parameter);
+            target.push(b'=');
+            query::encode_into(target, value.as_bytes());
         } else if parameter.empty {
-            pair(&parameter.name, "");
+            name(target, parameter);
+            target.push(b'=');
         }
     }
 }
@@ -204,61 +229,98 @@ pub(super) fn collides(migration: &Migration, send: &Send, name: &[u8]) -> bool 
     })
 }
 
-/// The value of a parameter as text; none if there is none.
-fn value<'a>(parameter: &'a SendParameter, material: &'a Material<'_>) -> Option<Cow<'a, str>> {
-    match &parameter.from {
-        Origin::Field(field) => field_value(parameter, material.event.get(*field)?),
-        Origin::Constant(text) => Some(text.as_str().into()),
-        Origin::AdvertiserPrimaryId => Some(material.advertiser_primary_id.to_string().into()),
-        Origin::PublisherPrimaryId => material.publisher_primary_id.map(|id| Cow::Owned(id.to_string())),
-        // Refused: not even our own reference of the click is passed on (I10).
-        Origin::EventId => material.consent.permits().then_some(material.event_id.as_str().into()),
-        Origin::LandingWithClickId => material.landing.map(Cow::Borrowed),
-        Origin::OrderReference => Some(order_reference(material).into()),
-        Origin::ToldAmount => told_amount(material),
-        Origin::GroupCode => material.group.map(|group| group.code.as_str().into()),
-        Origin::DefaultParts => {
-            let amount = told_amount(material)?;
-            material.group.map(|group| Cow::Owned(format!("{}:{amount}", group.code)))
+/// A value as it is told.
+enum Told<'a> {
+    /// As it stands somewhere.
+    As(&'a str),
+    /// Written for this request.
+    Made(Text),
+    /// An amount.
+    Amount(DecimalText),
+}
+
+impl core::ops::Deref for Told<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::As(text) => text,
+            Self::Made(text) => text,
+            Self::Amount(text) => text,
         }
-        Origin::WinningChannel(channels) => Some(winning_channel(material.event, channels).into()),
-        Origin::FirstVoucher => first_voucher(material).map(Cow::Borrowed),
-        Origin::TestFlag => Some(test_flag(material.event).into()),
-        Origin::ConsentFlag => match material.consent {
-            // A consent string speaks for itself: a flag beside it would be a consent of our own making.
-            Consent::Granted(ConsentReason::Link) => Some("1".into()),
-            Consent::Refused(_) => Some("0".into()),
-            Consent::Granted(_) | Consent::NoSignal => None,
-        },
-        Origin::PlatformClickId => match material.evidence {
+    }
+}
+
+fn number(number: impl compact_str::ToCompactString) -> Text {
+    number.to_compact_string()
+}
+
+/// The value of a parameter as text; none if there is none.
+fn value<'a>(parameter: &'a SendParameter, material: &'a Material<'_>) -> Option<Told<'a>> {
+    let Material { evidence, event, .. } = material;
+    match &parameter.from {
+        Origin::Field(field) => field_value(parameter, event.get(*field)?),
+        Origin::Constant(text) => Some(Told::As(text)),
+        Origin::AdvertiserPrimaryId => Some(Told::Made(number(material.advertiser_primary_id))),
+        Origin::PublisherPrimaryId => material.publisher_primary_id.map(|id| Told::Made(number(id))),
+        // Refused: not even our own reference of the click is passed on (I10).
+        Origin::EventId => material.consent.permits().then_some(Told::As(&material.event_id)),
+        Origin::LandingWithClickId => material.landing.map(Told::As),
+        Origin::OrderReference => Some(Told::As(order_reference(material))),
+        Origin::ToldAmount => told_amount(material),
+        Origin::GroupCode => material.group.map(|group| Told::As(&group.code)),
+        Origin::DefaultParts => default_parts(material),
+        Origin::WinningChannel(channels) => Some(Told::As(winning_channel(event, channels))),
+        Origin::FirstVoucher => first_voucher(material).map(Told::As),
+        Origin::TestFlag => Some(Told::As(test_flag(event))),
+        Origin::ConsentFlag => consent_flag(material.consent).map(Told::As),
+        Origin::PlatformClickId => match evidence {
             Evidence::PlatformClickId(ids) => {
-                Some(material.migration.newest_click_id(ids, material.advertiser_primary_id).into())
+                Some(Told::As(material.migration.newest_click_id(ids, material.advertiser_primary_id)))
             }
             Evidence::Click(_) | Evidence::Voucher(_) | Evidence::None => None,
         },
-        Origin::ClickId => click_id(material.evidence).map(Cow::Borrowed),
-        Origin::ClickTime => match material.evidence {
-            Evidence::Click(click) => Some(click.at.as_seconds().to_string().into()),
+        Origin::ClickId => click_id(evidence).map(Told::As),
+        Origin::ClickTime => match evidence {
+            Evidence::Click(click) => Some(Told::Made(number(click.at.as_seconds()))),
             Evidence::PlatformClickId(_) | Evidence::Voucher(_) | Evidence::None => None,
         },
-        Origin::EventTime => Some(material.event_seconds.to_string().into()),
+        Origin::EventTime => Some(Told::Made(number(material.event_seconds))),
         Origin::EventDateTime => {
             let at = Timestamp::from_seconds(material.event_seconds).to_string();
-            at.get(..DATE_TIME_CHARS).map(|text| text.to_owned().into())
+            at.get(..DATE_TIME_CHARS).map(|text| Told::Made(text.into()))
         }
         // The basket is written by the loops of the query and of the JSON body: it is more than one value.
         Origin::BasketRows(_) | Origin::BasketItems(_) => None,
     }
 }
 
-fn field_value<'a>(parameter: &'a SendParameter, value: &'a Value) -> Option<Cow<'a, str>> {
-    let text = match (value, &parameter.flag_words) {
-        (Value::Flag(flag), Some((yes, no))) => Cow::Borrowed(if *flag { yes.as_str() } else { no }),
-        (Value::Flag(flag), None) => Cow::Borrowed(if *flag { "1" } else { "0" }),
-        (Value::Text(text), _) => Cow::Borrowed(text.as_str()),
-        (Value::Id(_) | Value::Money(_) | Value::List(_), _) => Cow::Owned(value.text()),
+fn field_value<'a>(parameter: &'a SendParameter, value: &'a Value) -> Option<Told<'a>> {
+    let told = match (value, &parameter.flag_words) {
+        (Value::Flag(flag), Some((yes, no))) => return Some(Told::As(if *flag { yes } else { no })),
+        (Value::Flag(flag), None) => return Some(Told::As(if *flag { "1" } else { "0" })),
+        (Value::Text(text), _) => Told::As(text),
+        (Value::Money(money), _) => Told::Amount(money.decimal_text()),
+        (Value::Id(_) | Value::List(_), _) => Told::Made(value.text()),
     };
-    (matches!(value, Value::Flag(_)) || !text.is_empty()).then_some(text)
+    (!told.is_empty()).then_some(told)
+}
+
+/// A consent string speaks for itself: a flag beside it would be a consent of our own making.
+const fn consent_flag(consent: Consent) -> Option<&'static str> {
+    match consent {
+        Consent::Granted(ConsentReason::Link) => Some("1"),
+        Consent::Refused(_) => Some("0"),
+        Consent::Granted(_) | Consent::NoSignal => None,
+    }
+}
+
+fn default_parts<'a>(material: &'a Material<'_>) -> Option<Told<'a>> {
+    let amount = told_amount(material)?;
+    let mut parts = Text::new(&material.group?.code);
+    parts.push(':');
+    parts.push_str(&amount);
+    Some(Told::Made(parts))
 }
 
 /// Where nothing identifies the order the request is booked by itself, under our own identity of it.
@@ -270,7 +332,7 @@ fn first_voucher<'a>(material: &'a Material<'_>) -> Option<&'a str> {
     if let Evidence::Voucher(code) = material.evidence {
         return Some(code);
     }
-    material.event.list(Field::VoucherCodes).iter().map(String::as_str).find(|code| !code.is_empty())
+    material.event.list(Field::VoucherCodes).iter().map(Text::as_str).find(|code| !code.is_empty())
 }
 
 fn test_flag(event: &Event) -> &'static str {
@@ -286,10 +348,10 @@ fn click_id(evidence: &Evidence) -> Option<&str> {
 }
 
 /// The amount that is told: the group's where it has one, as the number of leads, else the order's own.
-fn told_amount<'a>(material: &'a Material<'_>) -> Option<Cow<'a, str>> {
+fn told_amount<'a>(material: &'a Material<'_>) -> Option<Told<'a>> {
     let own = material.event.money(Field::Amount)?;
     let instead = material.group.and_then(|group| group.amount.as_deref());
-    Some(instead.map_or_else(|| Cow::Owned(own.decimal()), Cow::Borrowed))
+    Some(instead.map_or_else(|| Told::Amount(own.decimal_text()), Told::As))
 }
 
 /// Another channel won where the merchant's own rule refuses the order.
@@ -323,20 +385,36 @@ fn whole(quantity: &str) -> &str {
     }
 }
 
-/// The basket as rows of ten fields, if its three lists line up. The legacy lists name articles by their
-/// SKU alone, so it stands for the product's id and name as well (inferred).
-fn basket_rows(material: &Material<'_>, start: &str) -> Vec<String> {
-    let (advertiser, reference) = (material.advertiser_primary_id, bar_free(order_reference(material)));
+/// Appends the rest of a row's name, and the row of ten fields. The legacy lists name articles by their SKU alone,
+/// so it stands for the product's id and name as well (inferred).
+fn write_row(
+    material: &Material<'_>,
+    start: &str,
+    place: usize,
+    article: &Article<'_>,
+    target: &mut Vec<u8>,
+) {
+    target.extend_from_slice(b"%5B");
+    target.extend_from_slice(number(place).as_bytes());
+    target.extend_from_slice(b"%5D=");
+    let Article { sku, price, quantity } = *article;
+    let (price, quantity) = (json::plain_number(price), json::plain_number(quantity));
+    let advertiser = number(material.advertiser_primary_id);
     let group = material.group.map_or("", |group| group.code.as_str());
-    let row = |article: Article<'_>| {
-        let Article { sku, price, quantity } = article;
-        let (sku, price, quantity) = (bar_free(sku), json::plain_number(price), json::plain_number(quantity));
-        format!("{start}|{advertiser}|{reference}|{sku}|{sku}|{price}|{quantity}|{sku}|{group}|")
-    };
-    articles(material.event).into_iter().flatten().map(row).collect()
+    let reference = order_reference(material);
+    query::encode_into(target, start.as_bytes());
+    for column in [&advertiser, reference, sku, sku, &price, &quantity, sku, group, ""] {
+        target.extend_from_slice(b"%7C");
+        write_bar_free(column, target);
+    }
 }
 
-/// Rows are separated by bars, so a value may not hold one.
-fn bar_free(text: &str) -> String {
-    text.replace('|', " ")
+/// Columns are separated by bars, so a value may not hold one: a space stands for it.
+fn write_bar_free(text: &str, target: &mut Vec<u8>) {
+    let mut parts = text.split('|');
+    query::encode_into(target, parts.next().unwrap_or_default().as_bytes());
+    for part in parts {
+        target.extend_from_slice(b"%20");
+        query::encode_into(target, part.as_bytes());
+    }
 }

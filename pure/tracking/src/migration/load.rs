@@ -12,7 +12,8 @@ use super::{
 };
 use crate::dialect::interface::Operation;
 use crate::dialect::{CookieForm, CookieRule, Dialect, Handling, Meaning, read_cookie};
-use crate::event::{Class, Field};
+use crate::event::{Class, Field, Text};
+use crate::query;
 use crate::source::{Mistake, Section, Source, unknown_word};
 
 #[derive(Default)]
@@ -114,9 +115,9 @@ fn read_send(section: &Section<'_, '_>) -> Send {
         name: section.required_text("name"),
         class: read_class(section),
         evidence: section.choice("evidence", &kinds, parse).unwrap_or(EvidenceKind::None),
-        endpoint: section.required_text("endpoint"),
-        method: section.choice("method", &["GET", "POST"], |m| Some(m.to_owned())).unwrap_or_default(),
-        host: section.required_text("host"),
+        endpoint: section.required_text("endpoint").into(),
+        method: section.choice("method", &["GET", "POST"], |m| Some(Text::from(m))).unwrap_or_default(),
+        host: section.required_text("host").into(),
         path,
         change: section.choice("change", &["edit", "void"], Operation::parse),
         credential: section.text("credential"),
@@ -151,8 +152,12 @@ fn read_parameter(section: &Section<'_, '_>) -> SendParameter {
         "flag" => Some(JsonKind::Flag),
         _ => None,
     });
+    let name = section.required_text("name");
+    let mut encoded = Vec::new();
+    query::encode_into(&mut encoded, name.as_bytes());
     SendParameter {
-        name: section.required_text("name"),
+        name,
+        encoded,
         from,
         flag_words: section.text("yes").zip(section.text("no")),
         json: json.unwrap_or(JsonKind::Text),

@@ -26,9 +26,9 @@ fn shipped() -> Migration {
 fn sale() -> Event {
     let mut event = Event::new(Class::Conversion);
     event.set(Field::AdvertiserId, Value::Id(789));
-    event.set(Field::OrderReference, Value::Text("A-1".to_owned()));
+    event.set(Field::OrderReference, Value::Text("A-1".into()));
     event.set(Field::Amount, Value::Money(Money::from_minor(1000, Currency::USD)));
-    event.set(Field::Currency, Value::Text("USD".to_owned()));
+    event.set(Field::Currency, Value::Text("USD".into()));
     event
 }
 
@@ -99,7 +99,7 @@ fn several_conversions_go_out_in_one_request() {
 #[test]
 fn a_basket_goes_out_as_rows_if_its_lists_line_up() {
     let mut event = sale();
-    let list = |text: &str| Value::List(text.split(',').map(str::to_owned).collect());
+    let list = |text: &str| Value::List(text.split(',').map(Into::into).collect());
     event.set(Field::BasketSkus, list("a|b,c"));
     event.set(Field::BasketPrices, list("5,11"));
     event.set(Field::BasketQuantities, list("4,2"));
@@ -113,7 +113,7 @@ fn a_basket_goes_out_as_rows_if_its_lists_line_up() {
 fn a_click_goes_out_with_what_no_rule_touched() {
     let migration = shipped();
     let mut event = Event::new(Class::Click);
-    event.set(Field::TrackingReference, Value::Text("news & more".to_owned()));
+    event.set(Field::TrackingReference, Value::Text("news & more".into()));
     let send = migration.send(Class::Click, EvidenceKind::None).unwrap();
     let own = send.parameters[0].name.to_uppercase();
     let passed = format!("xs=1&odd=%zz\"&{own}=666&empty");

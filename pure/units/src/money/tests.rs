@@ -55,7 +55,31 @@ fn what_is_no_amount_is_never_zero() {
     }
 }
 
+#[test]
+fn amounts_are_written_with_the_decimals_of_their_currency() {
+    for (minor, currency, text) in [
+        (0, "USD", "0.00"),
+        (5, "USD", "0.05"),
+        (-5, "USD", "-0.05"),
+        (1999, "USD", "19.99"),
+        (1500, "JPY", "1500"),
+        (0, "JPY", "0"),
+        (1234, "KWD", "1.234"),
+        (i64::MAX, "USD", "92233720368547758.07"),
+        (i64::MIN, "KWD", "-9223372036854775.808"),
+        (i64::MIN, "JPY", "-9223372036854775808"),
+    ] {
+        assert_eq!(Money::from_minor(minor, Currency::parse(currency).unwrap()).decimal(), text);
+    }
+}
+
 proptest! {
+    #[test]
+    fn the_short_way_reads_as_the_long_one(text in "[0-9]{0,16}[.]?[0-9]{0,4}", code in "USD|JPY|KWD") {
+        let currency = Currency::parse(&code).unwrap();
+        prop_assert_eq!(Money::parse(&text, currency), Money::parse_any(&text, currency));
+    }
+
     #[test]
     fn what_is_written_is_read_back(minor in 0_i64..1_000_000_000_000, code in "[A-Z]{3}") {
         let money = Money::from_minor(minor, Currency::parse(&code).unwrap());

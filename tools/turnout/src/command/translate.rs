@@ -190,7 +190,7 @@ fn request(request: &Outbound) -> RequestLine {
     let header =
         |(name, value): &(String, Vec<u8>)| (name.clone(), String::from_utf8_lossy(value).into_owned());
     RequestLine {
-        method: request.method.clone(),
+        method: request.method.to_string(),
         url: request.url(),
         headers: request.headers.iter().map(header).collect(),
         body: (!request.body.is_empty()).then(|| String::from_utf8_lossy(&request.body).into_owned()),

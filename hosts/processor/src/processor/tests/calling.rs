@@ -46,13 +46,13 @@ fn envelope(
     let endpoint = endpoint(world, operation);
     let mut event = Event::new(endpoint.class);
     event.set(Field::AdvertiserId, Value::Id(MOVED));
-    event.set(Field::TransactionDate, Value::Text(world.now.to_string()));
+    event.set(Field::TransactionDate, Value::Text(world.now.to_string().into()));
     for (field, text) in fields {
         event.set(
             *field,
             match field {
                 Field::Amount => Value::Money(Money::parse(text, Currency::USD).unwrap()),
-                _ => Value::Text((*text).to_owned()),
+                _ => Value::Text((*text).into()),
             },
         );
     }

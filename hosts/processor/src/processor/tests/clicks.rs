@@ -25,7 +25,7 @@ fn click(advertiser_id: u64, primary: bool) -> ImportedClick {
 
 fn naming(id: u64, advertiser_id: u64) -> Envelope {
     let mut envelope = Sale { clicked: false, ..sale(id, advertiser_id) }.envelope();
-    envelope.event.set(Field::ClickId, Value::Text(OLD.to_owned()));
+    envelope.event.set(Field::ClickId, Value::Text(OLD.into()));
     envelope
 }
 
@@ -113,7 +113,7 @@ fn a_first_hops_id_is_found_whichever_comes_first() {
         let mut world = World::new();
         let mut hop = sale(7, OBSERVED).envelope();
         hop.event.class = Class::Click;
-        hop.event.set(Field::HopClickId, Value::Text(OLD.to_owned()));
+        hop.event.set(Field::HopClickId, Value::Text(OLD.into()));
         let mut envelopes = [hop, naming(1, OBSERVED)];
         if !click_first {
             envelopes.reverse();
@@ -139,7 +139,7 @@ fn a_bound_voucher_is_told_to_the_platform() {
     };
     world.processor.import_vouchers(&[voucher], world.now).unwrap();
     let mut envelope = Sale { clicked: false, ..sale(1, MOVED) }.envelope();
-    envelope.event.set(Field::VoucherCodes, Value::List(vec!["Save10".to_owned()]));
+    envelope.event.set(Field::VoucherCodes, Value::List(vec!["Save10".into()]));
     receive(&mut world, &[envelope]);
     assert_eq!(stands(&world, 1), (Some(Home::Primary), Some(457), "voucher".to_owned()));
     let deliveries = world.deliveries();

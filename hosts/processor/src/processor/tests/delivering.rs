@@ -55,7 +55,7 @@ fn i4_where_the_platform_deduplicates_the_same_bytes_are_sent_again() {
     assert_eq!(world.state(1), "queued");
     // Another mapping of the same merchant must not change what is sent again.
     let mut changed = super::world::snapshot();
-    changed.migration.sends.iter_mut().for_each(|send| send.host = "elsewhere.example".to_owned());
+    changed.migration.sends.iter_mut().for_each(|send| send.host = "elsewhere.example".to_owned().into());
     world.processor.replace_snapshot(std::sync::Arc::new(changed));
     world.pass(Duration::from_secs(60));
     let second = world.deliveries();

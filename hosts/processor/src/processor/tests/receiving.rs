@@ -251,7 +251,7 @@ fn a_click_in_the_store_earns_the_credit() {
     let mut click = sale(1, MOVED).envelope();
     click.event.class = tracking::Class::Click;
     let mut named = Sale { clicked: false, ..sale(2, MOVED) }.envelope();
-    named.event.set(Field::ClickId, Value::Text("t1_1".to_owned()));
+    named.event.set(Field::ClickId, Value::Text("t1_1".into()));
     world.processor.receive(&batch(vec![click.encode(), named.encode()]), world.now).unwrap();
     let row = world.processor.ledger().conversion(event_id(2)).unwrap().unwrap();
     assert_eq!((row.publisher_id, row.evidence.as_str()), (Some(456), "click_id"));

@@ -87,10 +87,10 @@ impl Sale {
     pub(crate) fn envelope(&self) -> Envelope {
         let mut event = Event::new(Class::Conversion);
         event.set(Field::AdvertiserId, Value::Id(self.advertiser_id));
-        event.set(Field::OrderReference, Value::Text(self.reference.clone()));
+        event.set(Field::OrderReference, Value::Text(self.reference.as_str().into()));
         event.set(Field::Amount, Value::Money(Money::from_minor(self.minor, Currency::USD)));
-        event.set(Field::Currency, Value::Text("USD".to_owned()));
-        event.set(Field::ConversionType, Value::Text("sale".to_owned()));
+        event.set(Field::Currency, Value::Text("USD".into()));
+        event.set(Field::ConversionType, Value::Text("sale".into()));
         let event_id = event_id(self.id);
         let click = Click {
             advertiser_id: self.advertiser_id,

@@ -21,7 +21,7 @@ pub(super) fn held(id: &str, publisher_id: u64, home: Option<Home>) -> KeptClick
 
 fn naming(id: &str) -> Envelope {
     let mut envelope = raw(1);
-    envelope.event.set(Field::ClickId, Value::Text(id.to_owned()));
+    envelope.event.set(Field::ClickId, Value::Text(id.into()));
     envelope
 }
 
@@ -93,7 +93,7 @@ fn of_several_ids_each_counts_by_itself() {
 fn the_strongest_piece_is_used_and_the_others_are_told() {
     let mut envelope = naming("11k8_cr29d");
     envelope.cookie_click = sale(1).click;
-    envelope.event.set(Field::VoucherCodes, Value::List(vec!["save10 ".to_owned(), "other".to_owned()]));
+    envelope.event.set(Field::VoucherCodes, Value::List(vec!["save10 ".into(), "other".into()]));
     envelope.event.set(Field::PublisherId, Value::Id(456));
     let voucher = |publisher_id| BoundVoucher {
         advertiser_id: 789,
@@ -135,7 +135,7 @@ fn the_strongest_piece_is_used_and_the_others_are_told() {
 #[test]
 fn a_voucher_counts_only_while_it_is_bound() {
     let mut envelope = raw(1);
-    envelope.event.set(Field::VoucherCodes, Value::List(vec!["x".to_owned()]));
+    envelope.event.set(Field::VoucherCodes, Value::List(vec!["x".into()]));
     let at = |seconds| Some(Timestamp::from_seconds(seconds));
     for (starts_at, ends_at, outcome) in [
         (None, None, "used"),
@@ -194,8 +194,8 @@ fn a_record_that_comes_after_the_sale_makes_it_better() {
 #[test]
 fn the_ids_of_a_first_hop_are_kept_for_the_same_click() {
     let mut envelope = with(|event| event.class = Class::Click);
-    envelope.event.set(Field::HopClickId, Value::Text("c1k2_u3i12".to_owned()));
-    envelope.event.set(Field::HopSessionId, Value::Text("c1k2_u3i16".to_owned()));
+    envelope.event.set(Field::HopClickId, Value::Text("c1k2_u3i12".into()));
+    envelope.event.set(Field::HopSessionId, Value::Text("c1k2_u3i16".into()));
     let Decision::Record { clicks } = decided(&envelope, &Known::default()) else { panic!("not recorded") };
     let own = envelope.click.clone().unwrap();
     let ids: Vec<_> = clicks.iter().map(|kept| (kept.click.click_id.as_str(), kept.home)).collect();
@@ -206,7 +206,7 @@ fn the_ids_of_a_first_hop_are_kept_for_the_same_click() {
     ];
     assert_eq!(ids, expected);
     assert!(clicks.iter().all(|kept| kept.expires_at == own.at.plus(Duration::from_secs(60 * 86_400))));
-    envelope.event.set(Field::HopSessionId, Value::Text("c1k2_u3i12".to_owned()));
+    envelope.event.set(Field::HopSessionId, Value::Text("c1k2_u3i12".into()));
     let Decision::Record { clicks } = decided(&envelope, &Known::default()) else { panic!("not recorded") };
     assert_eq!(clicks.len(), 2, "the same id once");
     envelope.consent = Consent::Refused(ConsentReason::Link);

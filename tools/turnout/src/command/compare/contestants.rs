@@ -129,7 +129,7 @@ fn write_settings(folder: &Path, lab: &lab::Running, edge: &str, processor: &str
             |_| Vec::new(),
             |snapshot| {
                 let sends = snapshot.migration.sends.iter().filter(|send| send.credential.is_some());
-                sends.map(|send| send.host.clone()).collect()
+                sends.map(|send| send.host.to_string()).collect()
             },
         );
     let mut text = format!(

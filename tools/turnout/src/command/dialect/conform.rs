@@ -135,7 +135,7 @@ impl Rules {
         };
         let mut event = Event::new(endpoint.class);
         for (field, value) in &case.event {
-            event.set(*field, Value::Text(value.clone()));
+            event.set(*field, Value::Text(value.as_str().into()));
         }
         let body = case.body.as_bytes().to_vec();
         let answer = Answer { status: case.status, headers: case.headers.clone(), body };
@@ -189,7 +189,7 @@ fn translated(translation: Translation) -> Found {
 }
 
 fn fields(event: &Event) -> Vec<(Field, String)> {
-    event.fields().map(|(field, value)| (field, value.text())).collect()
+    event.fields().map(|(field, value)| (field, value.text().into_string())).collect()
 }
 
 impl Difference {
@@ -212,7 +212,11 @@ impl Difference {
             }
         };
         some("mode", wanted.mode.as_ref(), found.mode.name().to_owned());
-        some("method", wanted.method.as_ref(), request.map(|one| one.method.clone()).unwrap_or_default());
+        some(
+            "method",
+            wanted.method.as_ref(),
+            request.map(|one| one.method.clone()).unwrap_or_default().to_string(),
+        );
         some("url", wanted.url.as_ref(), request.map(Outbound::url).unwrap_or_default());
         let body = request.map(|one| String::from_utf8_lossy(&one.body).into_owned());
         some("body", wanted.body.as_ref(), body.unwrap_or_default());

@@ -40,7 +40,7 @@ fn sends(migration: &Migration) -> String {
             send.name.clone(),
             send.class.name().to_owned(),
             send.evidence.name().to_owned(),
-            send.method.clone(),
+            send.method.to_string(),
             code([format!("https://{}{}", send.host, send.path)]),
             match send.format {
                 tracking::migration::Format::Query => "query".to_owned(),

@@ -114,7 +114,11 @@ pub(super) fn changes(old: &Translation, new: &Translation, migrations: [&Migrat
 
 fn fields(side: &Translation) -> BTreeMap<Field, String> {
     let event = side.event.as_ref();
-    event.into_iter().flat_map(|event| event.fields()).map(|(field, value)| (field, value.text())).collect()
+    event
+        .into_iter()
+        .flat_map(|event| event.fields())
+        .map(|(field, value)| (field, value.text().into_string()))
+        .collect()
 }
 
 #[derive(Default)]
