@@ -34,21 +34,48 @@ pub struct Decoded<'r, 'd> {
 pub struct Trace<'r> {
     /// The pair as sent; empty for a default.
     pub raw: &'r [u8],
-    /// The name as sent.
-    pub name: &'r [u8],
-    /// The value as sent.
-    pub value: Option<&'r [u8]>,
+    /// The value where decoding it changes nothing.
+    plain: Option<&'r str>,
+    /// Where the name ends in the pair.
+    name_end: u32,
     /// The endpoint's parameter that it is, by its place.
-    pub parameter: Option<usize>,
+    parameter: Option<u16>,
     /// What became of it.
     pub outcome: Outcome,
-    /// True if decoding the value changes nothing.
-    value_is_plain: bool,
 }
 
 impl<'r> Trace<'r> {
+    fn new(pair: Pair<'r>, plain: Option<&'r str>, parameter: Option<usize>, outcome: Outcome) -> Self {
+        Self {
+            raw: pair.raw,
+            plain,
+            name_end: u32::try_from(pair.name.len()).unwrap_or(u32::MAX),
+            parameter: parameter.and_then(|place| u16::try_from(place).ok()),
+            outcome,
+        }
+    }
+
+    /// The name as sent.
+    pub fn name(&self) -> &'r [u8] {
+        let end = usize::try_from(self.name_end).unwrap_or(usize::MAX);
+        self.raw.get(..end).unwrap_or(self.raw)
+    }
+
+    /// The value as sent; none if there is no equals sign.
+    pub fn value(&self) -> Option<&'r [u8]> {
+        self.raw.get(self.name().len().saturating_add(1)..)
+    }
+
+    /// The endpoint's parameter that it is, by its place.
+    pub fn parameter(&self) -> Option<usize> {
+        self.parameter.map(usize::from)
+    }
+
     fn text(&self) -> Cow<'r, str> {
-        query::text_of(self.value.unwrap_or_default(), self.value_is_plain)
+        match self.plain {
+            Some(text) => Cow::Borrowed(text),
+            None => query::text(self.value().unwrap_or_default()),
+        }
     }
 }
 
@@ -119,7 +146,7 @@ impl Slots {
 }
 
 /// As many pairs as nearly every request has, with the defaults.
-const USUAL_TRACES: usize = 28;
+const USUAL_TRACES: usize = 25;
 
 /// Reads `inbound` as a request to `endpoint`. `currency_of` tells an advertiser's currency, by its legacy
 /// id, for a request that names none.
@@ -137,6 +164,7 @@ pub fn decode<'r, 'd>(
     let form =
         if endpoint.form_body && inbound.method == Method::Post { inbound.body.as_slice() } else { &[] };
     for part in [inbound.query().unwrap_or_default(), form] {
+        let readable = core::str::from_utf8(part).ok();
         split::pieces(dialect, endpoint, part, |piece| {
             if decoded.traces.len() >= limits::PARAMETERS_MAX {
                 let most = limits::PARAMETERS_MAX;
@@ -145,7 +173,7 @@ pub fn decode<'r, 'd>(
                 decoded.problems.push(Problem::new("too_many_parameters", message));
                 return false;
             }
-            take(dialect, piece, &mut slots, &mut decoded);
+            take(dialect, (piece, readable), &mut slots, &mut decoded);
             true
         });
     }
@@ -154,21 +182,33 @@ pub fn decode<'r, 'd>(
     decoded
 }
 
-fn take<'r>(dialect: &Dialect, piece: Piece<'r>, slots: &mut Slots, decoded: &mut Decoded<'r, '_>) {
+/// `readable` is the whole that the piece was cut from, if that is text.
+fn take<'r>(
+    dialect: &Dialect,
+    (piece, readable): (Piece<'r>, Option<&'r str>),
+    slots: &mut Slots,
+    decoded: &mut Decoded<'r, '_>,
+) {
     let trace = match piece {
         Piece::Pair(pair) => {
             let (parameter, outcome) = place(dialect, pair, slots, decoded);
-            let Pair { raw, name, value, value_is_plain, .. } = pair;
-            Trace { raw, name, value, parameter, outcome, value_is_plain }
+            let value = pair.value.filter(|_| pair.value_is_plain);
+            let plain = readable.zip(value).and_then(|(whole, value)| part_of(whole, value));
+            Trace::new(pair, plain, parameter, outcome)
         }
         Piece::Link(raw) => {
             let message = "a second link is glued behind the first: it fills only what the first left out";
             decoded.problems.push(Problem::new("glued_link", message));
-            let (outcome, value_is_plain) = (Outcome::GluedLink, true);
-            Trace { raw, name: raw, value: None, parameter: None, outcome, value_is_plain }
+            Trace::new(Pair { name: raw, value: None, ..query::pair(raw) }, None, None, Outcome::GluedLink)
         }
     };
     decoded.traces.push(trace);
+}
+
+/// `part` as text, where it is a part of `whole` in memory: the whole has been checked once, so its parts need not be.
+fn part_of<'r>(whole: &'r str, part: &[u8]) -> Option<&'r str> {
+    let start = part.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
+    whole.get(start..start.checked_add(part.len())?)
 }
 
 /// Finds the parameter that a pair is, and keeps its place for reading.
@@ -196,7 +236,7 @@ fn place(
         return (Some(place), if again { Outcome::Repeated } else { came });
     }
     // An empty first occurrence is filled by a later one; the platform's help asks to fill it.
-    let first = slots.trace(place).and_then(|trace| decoded.traces.get(trace)?.value);
+    let first = slots.trace(place).and_then(|trace| decoded.traces.get(trace)?.value());
     if let Some(first) = first.filter(|first| !first.is_empty()) {
         if first != value && decides_money(field) {
             let name = &parameter.name;
@@ -277,10 +317,10 @@ fn read_sent(
     let Some(sent) = decoded.traces.get(trace) else { return };
     let tail = slots.tail.as_ref().filter(|(of, tail)| *of == place && !tail.is_empty());
     let text = match tail {
-        Some((_, tail)) => Cow::Owned(query::decode_text(&[sent.value.unwrap_or_default(), tail].concat())),
+        Some((_, tail)) => Cow::Owned(query::decode_text(&[sent.value().unwrap_or_default(), tail].concat())),
         None => sent.text(),
     };
-    let money = parameter.kind == Kind::Money;
+    let money = matches!(parameter.kind, Kind::Money);
     let currency = if money { assumed_currency(&decoded.event, currency_of) } else { Currency::USD };
     let outcome = match value::read(parameter, field, &text, currency) {
         Ok((None, _)) if value::read_rows(parameter, &mut decoded.event, &text) => Outcome::Mapped(field),
@@ -303,7 +343,7 @@ fn read_sent(
     } else if money && field == Field::Amount && decoded.event.get(Field::Currency).is_none() {
         decoded.event.set(Field::Currency, Value::Text(currency.code().into()));
         let mut all = decoded.endpoint.parameters.iter();
-        let of = all.position(|parameter| parameter.kind == Kind::Currency);
+        let of = all.position(|parameter| matches!(parameter.kind, Kind::Currency));
         defaulted(decoded, of, Field::Currency);
     }
 }
@@ -328,7 +368,7 @@ fn absent(
 
 fn defaulted(decoded: &mut Decoded<'_, '_>, parameter: Option<usize>, field: Field) {
     let outcome = Outcome::Defaulted(field);
-    decoded.traces.push(Trace { raw: b"", name: b"", value: None, parameter, outcome, value_is_plain: true });
+    decoded.traces.push(Trace::new(query::pair(b""), None, parameter, outcome));
 }
 
 /// Reads the members of a family, one behind the other.

@@ -23,59 +23,48 @@ pub struct Pair<'a> {
 /// The pairs of `query`, split at `&`. Empty pairs are left out.
 pub fn pairs(query: &[u8]) -> impl Iterator<Item = Pair<'_>> {
     let mut rest = query;
-    let next = move || {
-        let (pair, behind) = first_pair(rest, Some(b'&'));
-        rest = behind.get(1..).unwrap_or_default();
-        (!pair.raw.is_empty() || !behind.is_empty()).then_some(pair)
-    };
-    core::iter::from_fn(next).filter(|pair| !pair.raw.is_empty())
+    let mut plain = plain_length(query);
+    core::iter::from_fn(move || {
+        while !rest.is_empty() {
+            let end = memchr::memchr(b'&', rest).unwrap_or(rest.len());
+            let (raw, behind) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+            let found = if raw.len() <= plain { split(raw) } else { pair(raw) };
+            rest = behind.get(1..).unwrap_or_default();
+            let taken = raw.len().saturating_add(1);
+            plain = plain.checked_sub(taken).unwrap_or_else(|| plain_length(rest));
+            if !raw.is_empty() {
+                return Some(found);
+            }
+        }
+        None
+    })
 }
 
 /// One pair, split at its first `=`.
 pub(crate) fn pair(raw: &[u8]) -> Pair<'_> {
-    first_pair(raw, None).0
+    let pair = split(raw);
+    let is_plain = |part: &[u8]| plain_length(part) == part.len();
+    Pair {
+        name_is_plain: is_plain(pair.name),
+        value_is_plain: is_plain(pair.value.unwrap_or_default()),
+        ..pair
+    }
 }
 
-/// The pair before the first `end`, and what stands behind, with the end itself. Each byte is looked at once.
-fn first_pair(bytes: &[u8], end: Option<u8>) -> (Pair<'_>, &[u8]) {
-    let mut equals = None;
-    let mut escapes = [false; 2];
-    let mut length = bytes.len();
-    for (at, &byte) in bytes.iter().enumerate().filter(|(_, byte)| is_marked(**byte)) {
-        if Some(byte) == end {
-            length = at;
-            break;
-        }
-        match (byte, equals, &mut escapes) {
-            (b'=', None, _) => equals = Some(at),
-            (b'=' | b'&', ..) => {}
-            (_, None, [name, _]) => *name = true,
-            (_, Some(_), [_, value]) => *value = true,
-        }
-    }
-    let (raw, behind) = bytes.split_at_checked(length).unwrap_or((bytes, &[]));
-    let (name, value) = match equals.and_then(|at| raw.split_at_checked(at)) {
+/// A pair in which nothing has to be decoded, split at its first `=`.
+fn split(raw: &[u8]) -> Pair<'_> {
+    let (name, value) = match memchr::memchr(b'=', raw).and_then(|at| raw.split_at_checked(at)) {
         Some((name, value)) => (name, value.get(1..)),
         None => (raw, None),
     };
-    let [name_is_plain, value_is_plain] = escapes.map(|escapes| !escapes);
-    (Pair { raw, name, value, name_is_plain, value_is_plain }, behind)
+    Pair { raw, name, value, name_is_plain: true, value_is_plain: true }
 }
 
-/// The bytes that split or have to be decoded.
-#[expect(clippy::indexing_slicing, reason = "it is computed while compiling, where a mistake is an error")]
-const MARKED: [bool; 256] = {
-    let mut marked = [false; 256];
-    let mut byte = 0;
-    while byte < marked.len() {
-        marked[byte] = byte >= 128 || matches!(byte, 0x25 | 0x26 | 0x2b | 0x3d);
-        byte += 1;
-    }
-    marked
-};
-
-fn is_marked(byte: u8) -> bool {
-    MARKED.get(usize::from(byte)).copied().unwrap_or(true)
+/// How many bytes stand before the first that has to be decoded.
+fn plain_length(bytes: &[u8]) -> usize {
+    let escaped = memchr::memchr2(b'%', b'+', bytes).unwrap_or(bytes.len());
+    let before = bytes.get(..escaped).unwrap_or_default();
+    if before.is_ascii() { escaped } else { before.iter().take_while(|byte| byte.is_ascii()).count() }
 }
 
 /// Percent-decodes once; `+` is a space, and an invalid escape stays as it is.
@@ -107,11 +96,6 @@ pub fn decode_text(raw: &[u8]) -> String {
 /// [`decode_text`], borrowed where nothing has to be decoded.
 pub fn text(raw: &[u8]) -> Cow<'_, str> {
     let plain = !raw.iter().any(|byte| matches!(byte, b'+' | b'%') || !byte.is_ascii());
-    text_of(raw, plain)
-}
-
-/// [`text`] where it is known whether decoding changes nothing.
-pub(crate) fn text_of(raw: &[u8], plain: bool) -> Cow<'_, str> {
     if let (true, Ok(text)) = (plain, core::str::from_utf8(raw)) {
         return Cow::Borrowed(text);
     }
@@ -123,7 +107,16 @@ pub(crate) fn text_of(raw: &[u8], plain: bool) -> Cow<'_, str> {
 
 /// Appends `text`, percent-encoded for a query value: letters, digits and `-._~` stay, a space is `%20`.
 pub fn encode_into(target: &mut Vec<u8>, text: &[u8]) {
-    escape_into(target, text, |byte| UNRESERVED.get(usize::from(*byte)).copied().unwrap_or(false));
+    escape_into(target, text, is_unreserved, |byte| byte);
+}
+
+/// [`encode_into`] with a space for each `unwanted` byte.
+pub(crate) fn encode_without_into(target: &mut Vec<u8>, text: &[u8], unwanted: u8) {
+    escape_into(target, text, is_unreserved, |byte| if byte == unwanted { b' ' } else { byte });
+}
+
+fn is_unreserved(byte: u8) -> bool {
+    UNRESERVED.get(usize::from(byte)).copied().unwrap_or(false)
 }
 
 /// The bytes that never need escaping (RFC 3986, section 2.3).
@@ -141,18 +134,19 @@ const UNRESERVED: [bool; 256] = {
 
 /// Appends raw bytes of a client, made safe for a header value: what is no visible ASCII is percent-encoded.
 pub fn pass_into(target: &mut Vec<u8>, raw: &[u8]) {
-    escape_into(target, raw, u8::is_ascii_graphic);
+    escape_into(target, raw, |byte| byte.is_ascii_graphic(), |byte| byte);
 }
 
-/// Appends whole runs of bytes that stay, and percent-encodes the others.
-fn escape_into(target: &mut Vec<u8>, bytes: &[u8], stays: impl Fn(&u8) -> bool) {
+/// Appends whole runs of bytes that stay, and percent-encodes what `instead` makes of the others.
+fn escape_into(target: &mut Vec<u8>, bytes: &[u8], stays: impl Fn(u8) -> bool, instead: impl Fn(u8) -> u8) {
     let mut rest = bytes;
     loop {
-        let run = rest.iter().take_while(|byte| stays(byte)).count();
+        let run = rest.iter().take_while(|byte| stays(**byte)).count();
         let (run, behind) = rest.split_at_checked(run).unwrap_or((rest, &[]));
         target.extend_from_slice(run);
         let Some((escaped, behind)) = behind.split_first() else { return };
-        target.extend_from_slice(&[b'%', hex(escaped >> 4), hex(escaped & 15)]);
+        let byte = instead(*escaped);
+        target.extend_from_slice(&[b'%', hex(byte >> 4), hex(byte & 15)]);
         rest = behind;
     }
 }

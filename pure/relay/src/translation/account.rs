@@ -114,14 +114,14 @@ struct Context<'a> {
 impl Context<'_> {
     fn account(&self, trace: &Trace<'_>) -> ParameterAccount {
         let endpoint = self.reading.decoded.endpoint;
-        let parameter = trace.parameter.and_then(|place| endpoint.parameters.get(place));
+        let parameter = trace.parameter().and_then(|place| endpoint.parameters.get(place));
         let documented = parameter.map_or_else(String::new, |parameter| parameter.name.clone());
         let defaulted = matches!(trace.outcome, Outcome::Defaulted(_));
         let line = parameter.map_or(endpoint.line, |parameter| parameter.line);
         let rule = format!("{}:{line}", self.migration.legacy.file);
         let (fate, to, why) = self.decided(trace, &rule);
         ParameterAccount {
-            name: if defaulted { documented } else { query::decode_text(trace.name) },
+            name: if defaulted { documented } else { query::decode_text(trace.name()) },
             value: self.value(trace),
             fate,
             to,
@@ -134,7 +134,7 @@ impl Context<'_> {
             Outcome::Defaulted(field) => {
                 self.reading.decoded.event.get(field).map(|value| value.text().into_string())
             }
-            _ => trace.value.map(query::decode_text),
+            _ => trace.value().map(query::decode_text),
         }
     }
 
@@ -201,9 +201,9 @@ impl Context<'_> {
     fn passed(&self, trace: &Trace<'_>, rule: &str) -> (Fate, Option<String>, String) {
         let send = self.migration.send(self.reading.decoded.endpoint.class, EvidenceKind::None);
         let send = send.filter(|send| send.pass_unknown);
-        let name = query::decode_text(trace.name);
+        let name = query::decode_text(trace.name());
         match send {
-            Some(send) if self.migration.collides(send, trace.name) => {
+            Some(send) if self.migration.collides(send, trace.name()) => {
                 let why = format!(
                     "{}:{}: the primary would take it for its own `{name}`",
                     self.migration.file, send.line
@@ -223,7 +223,7 @@ impl Context<'_> {
 
     fn drop_reason(&self, trace: &Trace<'_>) -> &str {
         let parameters = &self.reading.decoded.endpoint.parameters;
-        match trace.parameter.and_then(|place| parameters.get(place)).map(|parameter| &parameter.meaning) {
+        match trace.parameter().and_then(|place| parameters.get(place)).map(|parameter| &parameter.meaning) {
             Some(Meaning::Dropped(why)) => why,
             _ => "dropped",
         }

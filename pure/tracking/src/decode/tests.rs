@@ -68,7 +68,7 @@ fn describe(inbound: &Inbound) -> String {
     let fates: Vec<String> = decoded
         .traces
         .iter()
-        .map(|trace| format!("{}:{:?}", String::from_utf8_lossy(trace.name), trace.outcome))
+        .map(|trace| format!("{}:{:?}", String::from_utf8_lossy(trace.name()), trace.outcome))
         .collect();
     let problems: Vec<&str> = decoded.problems.iter().map(|problem| problem.code.as_str()).collect();
     format!("{} | {} | {}", fields.join(" "), fates.join(" "), problems.join(" "))

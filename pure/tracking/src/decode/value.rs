@@ -19,7 +19,7 @@ pub(super) fn read(
     text: &str,
     currency: Currency,
 ) -> Result<Read, Problem> {
-    let trimmed = text.trim();
+    let trimmed = trim(text);
     // Templates write the quotes of their own language around nothing: `name=''`.
     if trimmed.is_empty() || matches!(trimmed, "''" | "\"\"") {
         return Ok((None, None));
@@ -42,6 +42,14 @@ pub(super) fn read(
         Kind::Email => plain(Value::Text(hidden(trimmed).into())),
         Kind::Url => limited(parameter, field, trimmed),
         Kind::ClickId => click_id(parameter, field, trimmed),
+    }
+}
+
+/// The text without blanks around it, which few have.
+fn trim(text: &str) -> &str {
+    match text.as_bytes() {
+        [first, .., last] | [first @ last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
     }
 }
 
@@ -204,8 +212,9 @@ fn is_word(text: &str, word: &str) -> bool {
 }
 
 fn list(text: &str, separator: char) -> Read {
-    let mut items = Vec::with_capacity(text.split(separator).count());
-    items.extend(text.split(separator).map(|item| Text::from(item.trim())));
+    let separators = text.bytes().filter(|byte| u32::from(*byte) == u32::from(separator)).count();
+    let mut items = Vec::with_capacity(separators.saturating_add(1));
+    items.extend(text.split(separator).map(|item| Text::from(trim(item))));
     (Some(Value::List(items)), None)
 }
 

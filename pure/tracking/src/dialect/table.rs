@@ -82,8 +82,8 @@ impl Hosts {
 /// The names of an endpoint's parameters, in a table with open addresses that is at most half full.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    /// By hash: the name's bytes, and the place of its parameter.
-    single: Vec<Option<(Vec<u8>, usize)>>,
+    /// By hash: the hash, the name's bytes, and the place of its parameter.
+    single: Vec<Option<(u64, Vec<u8>, usize)>>,
     families: Vec<(Family, usize)>,
 }
 
@@ -108,27 +108,28 @@ impl Names {
         names
     }
 
-    fn add(&mut self, entry: (Vec<u8>, usize)) {
-        let order = self.order(&entry.0);
-        let free = order.into_iter().find(|at| self.single.get(*at).is_some_and(Option::is_none));
+    fn add(&mut self, (name, place): (Vec<u8>, usize)) {
+        let hash = short_hash(&name);
+        let free = self.order(hash).find(|at| self.single.get(*at).is_some_and(Option::is_none));
         if let Some(slot) = free.and_then(|at| self.single.get_mut(at)) {
-            *slot = Some(entry);
+            *slot = Some((hash, name, place));
         }
     }
 
     /// The places in which a name can stand, the likeliest first.
-    fn order(&self, name: &[u8]) -> impl Iterator<Item = usize> + use<> {
+    fn order(&self, hash: u64) -> impl Iterator<Item = usize> + use<> {
         let mask = self.single.len().saturating_sub(1);
-        let start = usize::try_from(short_hash(name)).unwrap_or(0);
+        let start = usize::try_from(hash >> 32).unwrap_or(0);
         (0..=mask).map(move |step| start.wrapping_add(step) & mask)
     }
 
     /// The place of the parameter called `name`, and its number if it is one of a family.
     pub(super) fn find(&self, name: &[u8], exact: bool) -> Option<(usize, Option<u32>)> {
-        let same = |known: &[u8]| if exact { known == name } else { known.eq_ignore_ascii_case(name) };
-        let there = self.order(name).map_while(|at| self.single.get(at)?.as_ref());
-        for (known, place) in there {
-            if same(known) {
+        let same = |known: &[u8]| known == name || (!exact && known.eq_ignore_ascii_case(name));
+        let hash = short_hash(name);
+        let there = self.order(hash).map_while(|at| self.single.get(at)?.as_ref());
+        for (of, known, place) in there {
+            if *of == hash && same(known) {
                 return Some((*place, None));
             }
         }
@@ -148,11 +149,13 @@ fn spelled(name: &str, place: usize) -> impl Iterator<Item = (Vec<u8>, usize)> +
 /// alone, so a client can choose no collision; many names differ in their first eight letters.
 fn short_hash(name: &[u8]) -> u64 {
     let letter = |byte: &u8| u64::from(byte | 0x20);
-    let first = name.iter().take(8).fold(0_u64, |hash, byte| (hash << 8) | letter(byte));
+    let first = match name.first_chunk::<8>() {
+        Some(eight) => u64::from_be_bytes(*eight) | 0x2020_2020_2020_2020,
+        None => name.iter().fold(0, |hash, byte| (hash << 8) | letter(byte)),
+    };
     let last = name.last().map_or(0, letter);
     let length = u64::try_from(name.len()).unwrap_or(0);
-    let mixed = first ^ (last << 32) ^ (length << 40);
-    mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
+    (first ^ (last << 32) ^ (length << 40)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// FNV-1a over the group and the bytes in lower case.

@@ -386,7 +386,7 @@ fn whole(quantity: &str) -> &str {
 }
 
 /// Appends the rest of a row's name, and the row of ten fields. The legacy lists name articles by their SKU alone,
-/// so it stands for the product's id and name as well (inferred).
+/// so it stands for the product's id and name as well (inferred). Columns are separated by bars, so none may hold one.
 fn write_row(
     material: &Material<'_>,
     start: &str,
@@ -405,16 +405,6 @@ fn write_row(
     query::encode_into(target, start.as_bytes());
     for column in [&advertiser, reference, sku, sku, &price, &quantity, sku, group, ""] {
         target.extend_from_slice(b"%7C");
-        write_bar_free(column, target);
-    }
-}
-
-/// Columns are separated by bars, so a value may not hold one: a space stands for it.
-fn write_bar_free(text: &str, target: &mut Vec<u8>) {
-    let mut parts = text.split('|');
-    query::encode_into(target, parts.next().unwrap_or_default().as_bytes());
-    for part in parts {
-        target.extend_from_slice(b"%20");
-        query::encode_into(target, part.as_bytes());
+        query::encode_without_into(target, column.as_bytes(), b'|');
     }
 }

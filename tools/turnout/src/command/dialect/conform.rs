@@ -168,7 +168,7 @@ fn understood(dialect: &Dialect, inbound: &Inbound) -> Found {
 
 fn named(decoded: &Decoded<'_, '_>, wanted: impl Fn(decode::Outcome) -> bool) -> Vec<String> {
     let traces = decoded.traces.iter().filter(|trace| wanted(trace.outcome));
-    traces.map(|trace| query::decode_text(trace.name)).collect()
+    traces.map(|trace| query::decode_text(trace.name())).collect()
 }
 
 fn translated(translation: Translation) -> Found {
