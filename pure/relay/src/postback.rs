@@ -53,7 +53,8 @@ pub fn call(snapshot: &Snapshot, row: &Row, private_allowed: bool) -> Result<Cal
 }
 
 fn facts(snapshot: &Snapshot, postbacks: &Postbacks, row: &Row, envelope: &Envelope) -> Facts {
-    let reference = envelope.event.get(Field::OrderReference).map(Value::text);
+    let text = |field| envelope.event.get(field).map(|value| value.text().into_string());
+    let reference = text(Field::OrderReference);
     // The hash of an e-mail address still tells whose order it is.
     let reference = reference.filter(|_| !envelope.held_an_email(Field::OrderReference));
     Facts {
@@ -64,7 +65,7 @@ fn facts(snapshot: &Snapshot, postbacks: &Postbacks, row: &Row, envelope: &Envel
         order_reference: reference.filter(|text| !snapshot.migration.legacy.is_placeholder(text)),
         amount: row.amount,
         commission: row.commission,
-        conversion_type: envelope.event.get(Field::ConversionType).map(Value::text),
+        conversion_type: text(Field::ConversionType),
         at: row.received_at,
         clock: postbacks.clock,
     }
