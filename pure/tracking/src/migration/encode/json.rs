@@ -3,6 +3,7 @@
 //! Numbers are written exactly as their decimal text, so that an amount never passes through a binary
 //! fraction.
 
+use crate::event::Text;
 use crate::migration::JsonKind;
 
 enum Node<'a> {
@@ -96,7 +97,7 @@ fn write(node: &Node<'_>, text: &mut String) {
 /// What is no number or flag is written as a string, which loses nothing.
 fn write_leaf(leaf: &Leaf<'_>, text: &mut String) {
     match (leaf.kind, number(leaf.text)) {
-        (JsonKind::Number, Some(parts)) => write_number(parts, text),
+        (JsonKind::Number, Some(_)) => text.push_str(&plain_number(leaf.text)),
         (JsonKind::Flag, _) => {
             text.push_str(if matches!(leaf.text, "1" | "true") { "true" } else { "false" })
         }
@@ -105,18 +106,16 @@ fn write_leaf(leaf: &Leaf<'_>, text: &mut String) {
 }
 
 /// A decimal number as JSON wants it, or the text itself if it is none.
-pub(super) fn plain_number(text: &str) -> String {
-    let Some(parts) = number(text) else { return text.to_owned() };
-    let mut plain = String::with_capacity(text.len().saturating_add(1));
-    write_number(parts, &mut plain);
-    plain
-}
-
-fn write_number((whole, fraction): (&str, &str), text: &mut String) {
-    text.push_str(whole);
-    if !fraction.is_empty() {
-        text.push('.');
-        text.push_str(fraction);
+pub(super) fn plain_number(text: &str) -> Text {
+    match number(text) {
+        Some((whole, "")) => Text::from(whole),
+        Some((whole, fraction)) => {
+            let mut plain = Text::from(whole);
+            plain.push('.');
+            plain.push_str(fraction);
+            plain
+        }
+        None => Text::from(text),
     }
 }
 
