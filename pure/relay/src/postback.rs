@@ -6,7 +6,7 @@
 use core::time::Duration;
 
 use tracking::postback::{Call, Facts, Manner, Postbacks, Template};
-use tracking::{Answer, Field, Judged, Value, Verdict};
+use tracking::{Answer, Field, Judged, Verdict};
 use units::{EventId, Money, Timestamp};
 
 use crate::Envelope;
