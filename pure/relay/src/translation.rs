@@ -91,8 +91,7 @@ pub fn translate(inbound: &Inbound, snapshot: &Arc<Snapshot>, seed: Seed, now: T
         match endpoint.handling {
             Handling::Translate => fill(&mut translation, &reading, snapshot, inbound),
             Handling::Proxy | Handling::OptOut | Handling::ShortLink => {
-                let why = format!("{}:{}: passed on untouched", migration.legacy.file, endpoint.line);
-                translation.parameters = account::all_passed(inbound, &why);
+                translation.parameters = account::all_proxied(inbound, &migration.legacy, endpoint);
             }
             Handling::Serve => call(&mut translation, &reading, snapshot, inbound),
             Handling::Record => {

@@ -1,7 +1,7 @@
 //! The fate of every parameter, with the rule that decided it (I11).
 
 use tracking::decode::{Outcome, Trace};
-use tracking::dialect::{Handling, Meaning, Unknown};
+use tracking::dialect::{Dialect, Endpoint, Handling, Meaning, Parameter, Unknown};
 use tracking::migration::{EvidenceKind, Migration};
 use tracking::{Class, Field, Inbound, query};
 
@@ -55,6 +55,25 @@ pub struct ParameterAccount {
 /// Every parameter of a request that is passed on as it is.
 pub(super) fn all_passed(inbound: &Inbound, why: &str) -> Vec<ParameterAccount> {
     all(inbound, Fate::Passed, why)
+}
+
+/// Every parameter of a request that the platform itself answers, with what the dialect says of it.
+pub(super) fn all_proxied(
+    inbound: &Inbound,
+    dialect: &Dialect,
+    endpoint: &Endpoint,
+) -> Vec<ParameterAccount> {
+    let mut accounts = all(inbound, Fate::Passed, "");
+    for account in &mut accounts {
+        let listed = dialect.parameter(endpoint, account.name.as_bytes()).map(|(_, parameter)| parameter);
+        account.why = match listed {
+            Some(Parameter { meaning: Meaning::Passed(what), line, .. }) => {
+                format!("{}:{line}: {what}; passed on untouched", dialect.file)
+            }
+            _ => format!("{}:{}: passed on untouched", dialect.file, endpoint.line),
+        };
+    }
+    accounts
 }
 
 /// Every parameter of a request that is refused.

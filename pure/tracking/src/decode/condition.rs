@@ -28,7 +28,7 @@ pub(super) fn check(decoded: &mut Decoded<'_, '_>) {
 fn field_at(endpoint: &Endpoint, place: usize) -> Option<Field> {
     match endpoint.parameters.get(place)?.meaning {
         Meaning::Field(field) => Some(field),
-        Meaning::Dropped(_) => None,
+        Meaning::Dropped(_) | Meaning::Passed(_) => None,
     }
 }
 

@@ -290,9 +290,22 @@ fn read_endpoint(section: &Section<'_, '_>, groups: &[Group], host_groups: &[(St
         glued,
         reading_order,
     };
+    note_passed(section, &endpoint);
     let variant = read_variant(section);
     let routes = if variant.is_some() { Vec::new() } else { read_routes(section, host_groups) };
     Read { endpoint, routes, variant }
+}
+
+/// What we read ourselves goes nowhere untouched.
+fn note_passed(section: &Section<'_, '_>, endpoint: &Endpoint) {
+    let is_passed = |parameter: &&Parameter| matches!(parameter.meaning, Meaning::Passed(_));
+    let proxied = matches!(endpoint.handling, Handling::Proxy | Handling::OptOut);
+    if let Some(parameter) = endpoint.parameters.iter().find(is_passed).filter(|_| !proxied) {
+        let name = &parameter.name;
+        section.mistake(format!(
+            "`{name}` has `pass`, which is for `handling = \"proxy\"`: give it a `field`, or `drop` it"
+        ));
+    }
 }
 
 /// The endpoint's own parameters and those of the groups that it includes.

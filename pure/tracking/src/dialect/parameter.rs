@@ -84,6 +84,8 @@ pub enum Meaning {
     Field(Field),
     /// Nothing that we keep, for this reason.
     Dropped(String),
+    /// Something that only the platform itself reads: it goes on untouched.
+    Passed(String),
 }
 
 /// How a value is written.

@@ -142,6 +142,28 @@ fn what_is_said_of_files_is_checked() {
     assert!(dialect.furnish(|_| None).unwrap_err()[0].message.contains("no file `a.js`"));
 }
 
+#[test]
+fn only_what_is_proxied_goes_on_untouched() {
+    let load = |handling: &str, parameter: &str| {
+        let text = format!(
+            "[dialect]\nname = \"a\"\ntitle = \"A\"\nhome_url = \"https://a.test/\"\n[[hosts]]\ngroup = \"main\"\n\
+             names = [\"a.test\"]\n[[endpoint]]\nname = \"report\"\nhosts = [\"main\"]\npaths = [\"/r\"]\n\
+             handling = \"{handling}\"\nparameters = [{{ name = \"page\", {parameter} }}]\n"
+        );
+        Dialect::load("a.toml", &text)
+    };
+    let dialect = load("proxy", "pass = \"of a long report\"").unwrap();
+    let (_, page) = dialect.parameter(&dialect.endpoints[0], b"PAGE").unwrap();
+    assert_eq!(page.meaning, Meaning::Passed("of a long report".to_owned()));
+    for (handling, parameter, wanted) in [
+        ("translate", "pass = \"of a long report\"", "`page` has `pass`"),
+        ("proxy", "pass = \"x\", drop = \"y\"", "either `field`"),
+    ] {
+        let mistakes = load(handling, parameter).unwrap_err();
+        assert!(mistakes.iter().any(|mistake| mistake.message.contains(wanted)), "{mistakes:#?}");
+    }
+}
+
 const CALLS: &str = r###"
 [[endpoint]]
 name = "calls"

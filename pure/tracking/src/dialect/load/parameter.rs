@@ -19,14 +19,7 @@ pub(super) fn read_parameter(section: &Section<'_, '_>) -> Parameter {
     section.text("why");
     section.text("source");
     let field = super::read_field(section, "field");
-    let meaning = match (field, section.text("drop")) {
-        (Some(field), None) => Meaning::Field(field),
-        (None, Some(why)) => Meaning::Dropped(why),
-        _ => {
-            section.mistake("a parameter has either `field` or `drop` with the reason");
-            Meaning::Dropped("not declared".to_owned())
-        }
-    };
+    let meaning = read_meaning(section, field);
     let name = section.required_text("name");
     let family = Family::parse(&name);
     if family.is_none() && name.contains(['{', '}']) {
@@ -51,6 +44,20 @@ pub(super) fn read_parameter(section: &Section<'_, '_>) -> Parameter {
         absorbs: section.flag("absorbs"),
         line: section.line(),
         name,
+    }
+}
+
+fn read_meaning(section: &Section<'_, '_>, field: Option<Field>) -> Meaning {
+    match (field, section.text("drop"), section.text("pass")) {
+        (Some(field), None, None) => Meaning::Field(field),
+        (None, Some(why), None) => Meaning::Dropped(why),
+        (None, None, Some(what)) => Meaning::Passed(what),
+        _ => {
+            section.mistake(
+                "a parameter has either `field`, or `drop` with the reason, or `pass` with what it is",
+            );
+            Meaning::Dropped("not declared".to_owned())
+        }
     }
 }
 

@@ -96,7 +96,10 @@ impl<'m> Coverage<'m> {
         let variants = &known.endpoint.variants;
         let is_proxied = known.endpoint.handling == Handling::Proxy && variants.by_value.is_empty();
         if !known.is_legacy || is_proxied {
-            return (Fate::Passed, String::new());
+            let listed =
+                known.dialect.parameter(known.endpoint, name).map(|(_, parameter)| &parameter.meaning);
+            let what = if let Some(Meaning::Passed(what)) = listed { what.clone() } else { String::new() };
+            return (Fate::Passed, what);
         }
         if known.endpoint.handling == Handling::ShortLink {
             return (
@@ -122,6 +125,7 @@ impl<'m> Coverage<'m> {
         let field = match &parameter.meaning {
             Meaning::Field(field) => *field,
             Meaning::Dropped(why) => return (Fate::Dropped, why.clone()),
+            Meaning::Passed(what) => return (Fate::Passed, what.clone()),
         };
         let class = endpoint.class;
         let sends: Vec<&Send> = self.migration.sends.iter().filter(|send| send.class == class).collect();

@@ -135,15 +135,16 @@ fn endpoints(root: &Section) -> Table {
 }
 
 fn parameters(list: &[&Section]) -> Table {
-    const KNOWN: [&str; 9] =
-        ["name", "spellings", "type", "field", "drop", "required", "default", "limit", "why"];
+    const KNOWN: [&str; 10] =
+        ["name", "spellings", "type", "field", "drop", "pass", "required", "default", "limit", "why"];
     let columns =
         ["parameter", "also spelled", "means", "type", "required", "default", "limit", "further", "why"];
     let mut table = Table::new(&columns);
     for parameter in list {
-        let means = match parameter.get("drop") {
-            Some(why) => format!("dropped: {}", shown(why)),
-            None => code(parameter.get("field").and_then(Value::as_str)),
+        let means = match (parameter.get("drop"), parameter.get("pass")) {
+            (Some(why), _) => format!("dropped: {}", shown(why)),
+            (_, Some(what)) => format!("passed on: {}", shown(what)),
+            _ => code(parameter.get("field").and_then(Value::as_str)),
         };
         let required = parameter.get("required").and_then(Value::as_bool).unwrap_or(false);
         let mut cells = vec![

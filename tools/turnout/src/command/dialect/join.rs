@@ -67,6 +67,14 @@ fn parameters(migration: &Migration, class: Class, endpoints: &[&Endpoint]) -> S
                     carriers(migration, class, *field),
                     kept(migration, class, *field),
                 ],
+                Meaning::Passed(what) => {
+                    vec![
+                        names,
+                        String::new(),
+                        format!("nothing: {what}"),
+                        "the request, passed on untouched".to_owned(),
+                    ]
+                }
                 Meaning::Dropped(why) => {
                     vec![names, String::new(), format!("nothing: {why}"), "the original request".to_owned()]
                 }
