@@ -5,7 +5,9 @@ use std::sync::{Arc, OnceLock};
 use relay::envelope::SealKey;
 use relay::policy::{Policy, Secrets, Snapshot};
 use tracking::click_id::Keys;
-use tracking::directory::{Advertiser, Commission, Directory, Domains, Programme, Publisher};
+use tracking::directory::{
+    Advertiser, Builder, Commission, Directory, Domains, Programme, Publisher, ShortLink,
+};
 use tracking::migration::Migration;
 use tracking::{Inbound, Method};
 use units::{Currency, Timestamp};
@@ -32,23 +34,37 @@ pub fn dialect(name: &str) -> Option<(String, String)> {
     Some((format!("{name}.toml"), text.to_owned()))
 }
 
-/// Programme 789 has moved, 44911 has not; publishers 456 and 178 are mapped.
+/// The short links that cases are read with.
+const SHORT_LINKS: &str = include_str!("../../../corpus/tables/short_links.csv");
+
+/// Programme 789 has moved, 44911 has not; publishers 456 and 178 are mapped, and a few of the corpus' short links.
 pub fn snapshot() -> Arc<Snapshot> {
     static SNAPSHOT: OnceLock<Arc<Snapshot>> = OnceLock::new();
     Arc::clone(SNAPSHOT.get_or_init(|| Arc::new(load())))
 }
 
+fn directory() -> Directory {
+    let mut rows = Builder::default();
+    rows.advertiser(&advertiser(789, "example.com", "first", Currency::USD));
+    rows.advertiser(&advertiser(44_911, "eurowear.example", "second", Currency::parse("EUR").unwrap()));
+    for legacy_id in [456, 178] {
+        rows.publisher(&Publisher {
+            legacy_id,
+            primary_id: Some(200_000 + legacy_id),
+            name: "A site".into(),
+        });
+    }
+    for (code, link) in SHORT_LINKS.lines().skip(1).filter_map(|line| line.split_once(',')) {
+        rows.short_link(&ShortLink { code: code.into(), link: link.into() });
+    }
+    rows.finish().into()
+}
+
 fn load() -> Snapshot {
-    let rows = vec![
-        advertiser(789, "example.com", "first", Currency::USD),
-        advertiser(44_911, "eurowear.example", "second", Currency::parse("EUR").unwrap()),
-    ];
-    let publisher =
-        |legacy_id| Publisher { legacy_id, primary_id: Some(200_000 + legacy_id), name: "A site".into() };
     Snapshot {
         version: "properties".to_owned(),
         migration: Migration::load("migration.toml", JOIN, dialect).unwrap(),
-        directory: Directory::new(rows, vec![publisher(456), publisher(178)], Vec::new()),
+        directory: directory(),
         policy: Policy::load("policy.toml", POLICY).unwrap(),
         secrets: Secrets {
             click_id_keys: Keys::new(vec![(1, [5; 32])]),

@@ -319,9 +319,19 @@ fn a_short_link_is_the_click_that_it_stands_for() {
             Sealed::open(&envelope.sealed, &snapshot().secrets.seal_keys, envelope.event_id).unwrap();
         assert_eq!(opened.original.target, target.as_bytes(), "the original stays the short link");
     }
+    let long = run(get("/go?shop=1&site=7", &[]), World::Well, WELL);
+    assert_eq!(
+        location(&run(short_link("/moved"), World::Well, WELL)),
+        location(&long),
+        "as if asked itself"
+    );
     let steps = run(short_link("/moved?to=www.shop1.test/own&extra=2"), World::Well, WELL);
     assert!(location(&steps).contains("www.shop1.test%2Fown"), "what is added stands behind the link's own");
     assert!(location(&steps).ends_with("&extra=2"), "{}", location(&steps));
+    let refused = run(short_link("/moved?ok=0"), World::Well, WELL);
+    assert!(!location(&refused).contains("t1_"), "I10: {}", location(&refused));
+    let Some(Step::Reply(reply)) = refused.last() else { panic!() };
+    assert!(reply.headers.iter().all(|(name, _)| name != "set-cookie"), "I10: {reply:?}");
     let mut head = short_link("/moved");
     head.method = Method::Head;
     assert_eq!(short(&run(head, World::Well, WELL)), "reply:redirect:302");

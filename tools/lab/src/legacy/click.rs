@@ -35,8 +35,11 @@ impl Legacy {
     }
 
     pub(super) fn short_link(&self, request: &Received) -> Answer {
-        let code =
-            if request.query.is_empty() { request.path.trim_start_matches('/') } else { &request.query };
+        let code = match request.path.trim_matches('/') {
+            // The old form: the query is the code.
+            "" => request.query.as_str(),
+            code => code,
+        };
         let directory = self.shared.directory();
         match directory.world().short_links.iter().find(|link| link.code == code) {
             Some(link) => Answer::redirect(&link.url),

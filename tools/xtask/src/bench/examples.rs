@@ -32,6 +32,7 @@ struct Size {
     rows: u64,
     lookup_ns: f64,
     missed_ns: f64,
+    click_ns: f64,
     open_ms: f64,
     import_s: f64,
     bytes_per_row: f64,
@@ -104,7 +105,9 @@ fn appends_table(measured: &Appends) -> String {
 /// Find a row among few and among many.
 pub(crate) fn directory(repository: &Repository) -> Section {
     let about = "Find a product with its landing page in an imported map, in random order over all of its rows: at most \
-                 1 µs. A map is checked whole when it is opened, beside serving.";
+                 1 µs. A whole click on such a product, from the bytes of the target to the reply and the sealed record, costs \
+                 the same among ten rows and ten million but for that look-up: at most 1 µs more. A map is checked whole when it is opened, \
+                 beside serving.";
     let section = Section { title: "Id maps", about: about.to_owned(), ..Section::default() };
     section.finish(json_of(repository, "directory", "directory_bench").map(|line| lookups_table(&line)))
 }
@@ -115,21 +118,27 @@ fn lookups_table(measured: &Lookups) -> String {
         "ns a look-up",
         "ns without a row",
         "of the 1 µs",
+        "ns a click",
+        "÷ fewest rows",
         "bytes a row",
         "open, ms",
         "import, s",
         "promise",
     ];
+    let fewest = measured.sizes.first().map_or(f64::NAN, |size| size.click_ns);
     let row = |size: &Size| {
+        let (times, more) = (size.click_ns / fewest, size.click_ns - fewest);
         vec![
             size.rows.to_string(),
             format!("{:.0}", size.lookup_ns),
             format!("{:.0}", size.missed_ns),
             format!("{:.2}", size.lookup_ns / LOOKUP_NS_MAX),
+            format!("{:.0}", size.click_ns),
+            format!("{times:.2}"),
             format!("{:.0}", size.bytes_per_row),
             format!("{:.1}", size.open_ms),
             format!("{:.1}", size.import_s),
-            verdict(size.lookup_ns <= LOOKUP_NS_MAX && size.missed_ns <= LOOKUP_NS_MAX),
+            verdict(size.lookup_ns.max(size.missed_ns).max(more) <= LOOKUP_NS_MAX),
         ]
     };
     let rows: Vec<Vec<String>> =
@@ -170,12 +179,24 @@ mod tests {
     }
 
     #[test]
-    fn a_look_up_is_held_to_a_microsecond_at_every_size() {
-        let printed = "{\"sizes\":[{\"rows\":10,\"lookup_ns\":30,\"missed_ns\":9,\"open_ms\":0.1,\"import_s\":0.1,\"bytes_per_row\":150},\
-                        {\"rows\":1000,\"lookup_ns\":1300,\"missed_ns\":9,\"open_ms\":0.1,\"import_s\":0.1,\"bytes_per_row\":80}]}";
-        let text = lookups_table(&json_line(printed).unwrap());
-        assert!(text.contains("| 10 | 30 | 9 | 0.03 | 150 | 0.1 | 0.1 | met |"), "{text}");
-        assert!(text.contains("| 1000 | 1300 | 9 | 1.30 | 80 | 0.1 | 0.1 | **missed** |"), "{text}");
+    fn a_look_up_is_held_to_a_microsecond_and_a_click_to_a_flat_cost_at_every_size() {
+        let size = |rows: u64, lookup: u64, click: u64| {
+            format!(
+                "{{\"rows\":{rows},\"lookup_ns\":{lookup},\"missed_ns\":9,\"click_ns\":{click},\"open_ms\":0.1,\
+                 \"import_s\":0.1,\"bytes_per_row\":150}}"
+            )
+        };
+        let sizes = [size(10, 30, 5000), size(1000, 1300, 5000), size(9000, 30, 6100)].join(",");
+        let text = lookups_table(&json_line(&format!("{{\"sizes\":[{sizes}]}}\n")).unwrap());
+        assert!(text.contains("| 10 | 30 | 9 | 0.03 | 5000 | 1.00 | 150 | 0.1 | 0.1 | met |"), "{text}");
+        assert!(
+            text.contains("| 1000 | 1300 | 9 | 1.30 | 5000 | 1.00 | 150 | 0.1 | 0.1 | **missed** |"),
+            "{text}"
+        );
+        assert!(
+            text.contains("| 9000 | 30 | 9 | 0.03 | 6100 | 1.22 | 150 | 0.1 | 0.1 | **missed** |"),
+            "{text}"
+        );
     }
 
     #[test]
