@@ -185,6 +185,9 @@ fn a_publisher_is_called_once_for_its_sale_in_the_old_words() {
     assert_eq!(publisher.calls("").len(), 4, "{:#?}", publisher.calls(""));
     assert_eq!(publisher.calls("example.com").len(), 0);
 
+    let walk = turnout(&["explain", &told("id"), "--data", &system.data.text()], b"").out;
+    assert!(walk.contains("called publishers:") && walk.contains("answered 200"), "{walk}");
+
     // By POST, the same is the form of the body.
     let (code, told) = import(&system.data, &format!("publisher_id,address,method\n456,{address},post\n"));
     assert!(code == Some(0) && told.contains("1 new"), "{told}");

@@ -38,7 +38,7 @@ pub use clicks::Keeping;
 pub use delivery::{Begun, Due, Finished, Lane, Together, Which};
 pub use lists::{AtRisk, ConversionRow, Page, QueueStatus};
 pub use people::{By, Redriven};
-pub use postbacks::{DuePostback, PostbackAddress, PostbackId, PostbackRow};
+pub use postbacks::{DuePostback, OwedPostback, PostbackAddress, PostbackId, PostbackRow};
 pub use show::{AttemptRow, JournalRow, PostingRow, Shown};
 use tally::Tally;
 pub use unmapped::{Missing, Unmapped};

@@ -50,6 +50,23 @@ pub struct DuePostback {
     pub counted: u32,
 }
 
+/// A call that a transaction owes, or has made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OwedPostback {
+    /// The publisher, by the legacy id.
+    pub publisher_id: u64,
+    /// Where it stands.
+    pub state: State,
+    /// Why it stands there.
+    pub detail: String,
+    /// Attempts begun so far.
+    pub tries: u32,
+    /// When it last changed.
+    pub changed_at: Timestamp,
+    /// When it is next due.
+    pub due_at: Option<Timestamp>,
+}
+
 /// Which call of which transaction.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct PostbackId {
@@ -118,6 +135,19 @@ impl Ledger {
             let [called, waiting, given_up] = [row.get(3)?, row.get(4)?, row.get(5)?].map(sql::uint);
             Ok(PostbackRow { address, called, waiting, given_up, detail: row.get(6)? })
         })
+    }
+
+    /// The calls for one transaction.
+    ///
+    /// # Errors
+    /// If the store fails, or holds what cannot be.
+    pub(crate) fn postbacks_of(&self, event_id: EventId) -> Result<Vec<OwedPostback>, LedgerError> {
+        let query = "SELECT publisher_id, state, detail, tries, changed_at, due_at FROM postbacks
+            WHERE event_id = ?1 ORDER BY publisher_id LIMIT 100";
+        let rows = sql::all(&self.connection, query, (sql::id(event_id),), |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
+        })?;
+        rows.into_iter().map(owed).collect()
     }
 
     /// Puts calls back that were under way when the last process ended: nobody knows whether they arrived.
@@ -218,6 +248,18 @@ impl Transaction<'_> {
         sql::run(&self.inner, update, (publisher, sql::limit(POSTBACKS_PUT_OFF_MAX)), "put postbacks off")?;
         Ok(())
     }
+}
+
+fn owed(row: (i64, String, String, i64, i64, Option<i64>)) -> Result<OwedPostback, LedgerError> {
+    let (publisher_id, state, detail, tries, changed_at, due_at) = row;
+    Ok(OwedPostback {
+        publisher_id: sql::uint(publisher_id),
+        state: sql::state(&state)?,
+        detail,
+        tries: sql::count(tries),
+        changed_at: sql::time(changed_at),
+        due_at: due_at.map(sql::time),
+    })
 }
 
 fn due(row: &Row<'_>) -> Result<DuePostback, LedgerError> {

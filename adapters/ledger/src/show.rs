@@ -6,7 +6,7 @@ use rusqlite::Row;
 use units::{EventId, Timestamp};
 
 use crate::intake::posting;
-use crate::{AdjustmentRow, ConversionRow, Ledger, LedgerError, sql};
+use crate::{AdjustmentRow, ConversionRow, Ledger, LedgerError, OwedPostback, sql};
 
 /// One attempt.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -84,6 +84,8 @@ pub struct Shown {
     pub later_arrivals: Vec<ConversionRow>,
     /// What its merchant changed, in order.
     pub changes: Vec<AdjustmentRow>,
+    /// The publishers that are called for it.
+    pub postbacks: Vec<OwedPostback>,
     /// The transaction whose publisher it copied.
     pub follows: Option<EventId>,
 }
@@ -112,6 +114,7 @@ impl Ledger {
             journal: self.journal_of(event_id)?,
             later_arrivals: self.later_arrivals(event_id)?,
             changes: self.adjustments_of(event_id)?,
+            postbacks: self.postbacks_of(event_id)?,
             follows: self.follows(event_id)?,
         }))
     }

@@ -2,4 +2,5 @@ mod clicks;
 mod deliveries;
 mod files;
 mod model;
+mod postbacks;
 mod world;

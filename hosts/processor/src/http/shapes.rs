@@ -1,7 +1,10 @@
 //! The JSON of the operator's interface. Times are RFC 3339, money is decimal text with its currency, ids of
 //! the platforms are numbers, and nothing is personal (I9).
 
-use ledger::{AdjustmentRow, AtRisk, Audit, AuditRow, ConversionRow, PostingRow, Redriven, Shown, Unmapped};
+use ledger::{
+    AdjustmentRow, AtRisk, Audit, AuditRow, ConversionRow, OwedPostback, PostingRow, Redriven, Shown,
+    Unmapped,
+};
 use relay::Envelope;
 use relay::delivery::{GateStatus, State};
 use relay::intake::{BoundVoucher, Considered, KeptClick};
@@ -222,8 +225,20 @@ pub(super) fn shown(shown: &Shown) -> Value {
         "postings": shown.postings.iter().map(posting).collect::<Vec<_>>(),
         "journal": journal.collect::<Vec<_>>(),
         "changes": shown.changes.iter().map(change).collect::<Vec<_>>(),
+        "postbacks": shown.postbacks.iter().map(owed_postback).collect::<Vec<_>>(),
         "follows": shown.follows,
         "later_arrivals": shown.later_arrivals.iter().map(conversion).collect::<Vec<_>>(),
+    })
+}
+
+fn owed_postback(row: &OwedPostback) -> Value {
+    json!({
+        "publisher_id": row.publisher_id,
+        "state": row.state.name(),
+        "detail": row.detail,
+        "attempts": row.tries,
+        "changed_at": time(Some(row.changed_at)),
+        "due_at": time(row.due_at),
     })
 }
 

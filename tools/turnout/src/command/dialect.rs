@@ -4,6 +4,7 @@ mod cases;
 mod conform;
 mod document;
 mod join;
+mod postbacks;
 mod table;
 
 use std::collections::BTreeSet;

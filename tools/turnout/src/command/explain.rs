@@ -112,6 +112,11 @@ pub(crate) fn print_conversion(answer: &Value, json: bool) {
             "changes",
             &["number", "operation", "amount", "state", "detail", "reason"][..],
         ),
+        (
+            "called publishers",
+            "postbacks",
+            &["publisher_id", "state", "attempts", "detail", "changed_at"][..],
+        ),
         ("postings", "postings", &["set", "kind", "account", "party", "amount"][..]),
         ("journal", "journal", &["at", "actor", "action", "detail"][..]),
         ("later arrivals", "later_arrivals", &["event_id", "state", "received_at", "evidence"][..]),

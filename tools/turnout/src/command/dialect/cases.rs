@@ -5,6 +5,7 @@ use tracking::wire::Verdict;
 use tracking::{Class, Field, Inbound, Method};
 use units::Timestamp;
 
+use super::postbacks::{self, PostbackCase};
 use crate::clock::parse_time;
 use crate::input;
 
@@ -25,6 +26,7 @@ pub(super) struct Cases {
     pub(super) now: Timestamp,
     pub(super) requests: Vec<RequestCase>,
     pub(super) answers: Vec<AnswerCase>,
+    pub(super) postbacks: Vec<PostbackCase>,
 }
 
 /// A request, and what it must be understood as. What a case does not name is not compared.
@@ -86,6 +88,7 @@ impl CaseFile {
             now: read_now(root),
             requests: root.sections("case", read_request),
             answers: root.sections("answer", read_answer),
+            postbacks: root.sections("postback", postbacks::read),
         });
         let mistakes = source.into_mistakes();
         if mistakes.is_empty() { Ok(cases) } else { Err(mistakes) }
@@ -101,7 +104,7 @@ fn read_now(root: &Section<'_, '_>) -> Timestamp {
 }
 
 /// Every case has a name, and a source: a fact that nobody can check is an opinion.
-fn named(section: &Section<'_, '_>) -> String {
+pub(super) fn named(section: &Section<'_, '_>) -> String {
     section.required_text("source");
     section.required_text("name")
 }

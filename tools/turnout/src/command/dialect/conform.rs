@@ -40,7 +40,7 @@ struct Found {
 
 /// The lines of a difference; empty if a case holds.
 #[derive(Default)]
-struct Difference(Vec<String>);
+pub(super) struct Difference(pub(super) Vec<String>);
 
 pub(super) fn run(subject: Subject, cases: Option<&Path>) -> Outcome {
     let (rules, place) = match subject {
@@ -55,7 +55,9 @@ pub(super) fn run(subject: Subject, cases: Option<&Path>) -> Outcome {
         let requests = cases.requests.iter();
         let requests = requests.map(|case| (&case.name, case.line, rules.request(case, cases.now)));
         let answers = cases.answers.iter().map(|case| (&case.name, case.line, rules.answer(case)));
-        for (name, line, difference) in requests.chain(answers) {
+        let postbacks = cases.postbacks.iter();
+        let postbacks = postbacks.map(|case| (&case.name, case.line, case.run(rules.legacy())));
+        for (name, line, difference) in requests.chain(answers).chain(postbacks) {
             ran += 1;
             if !difference.0.is_empty() {
                 failed += 1;
@@ -83,6 +85,14 @@ fn read(place: &Place) -> Result<Vec<(String, Cases)>, Failed> {
 }
 
 impl Rules {
+    /// The dialect that requests come in.
+    fn legacy(&self) -> &Dialect {
+        match self {
+            Self::Dialect(dialect) => dialect,
+            Self::Migration(snapshot) => &snapshot.migration.legacy,
+        }
+    }
+
     fn request(&self, case: &RequestCase, now: Timestamp) -> Difference {
         let mut difference = Difference::default();
         let Some(inbound) = &case.inbound else { return difference };
@@ -193,13 +203,13 @@ fn fields(event: &Event) -> Vec<(Field, String)> {
 }
 
 impl Difference {
-    fn one(&mut self, what: &str, wanted: &str, found: &str) {
+    pub(super) fn one(&mut self, what: &str, wanted: &str, found: &str) {
         if wanted != found {
             self.0.push(format!("  - {what} {wanted}\n  + {what} {found}"));
         }
     }
 
-    fn many(&mut self, what: &str, wanted: &BTreeSet<String>, found: &BTreeSet<String>) {
+    pub(super) fn many(&mut self, what: &str, wanted: &BTreeSet<String>, found: &BTreeSet<String>) {
         self.0.extend(wanted.difference(found).map(|missing| format!("  - {what} {missing}")));
         self.0.extend(found.difference(wanted).map(|surplus| format!("  + {what} {surplus}")));
     }

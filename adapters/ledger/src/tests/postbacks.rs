@@ -1,0 +1,111 @@
+use core::time::Duration;
+
+use relay::delivery::{Health, Settled, State};
+use tracking::Verdict;
+use units::Timestamp;
+
+use super::world::{NOW, PUBLISHER, Sale, assert_balanced, begin, event_id, finish, take_in};
+use crate::{Ledger, LedgerError, PostbackAddress, PostbackId};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn registered(address: &str) -> PostbackAddress {
+    PostbackAddress { publisher_id: PUBLISHER, method: "GET".to_owned(), address: address.to_owned() }
+}
+
+fn register(ledger: &mut Ledger, new: &PostbackAddress) -> bool {
+    let mut transaction = ledger.transaction(NOW).unwrap();
+    let changed = transaction.register_postback(new).unwrap();
+    transaction.commit().unwrap();
+    changed
+}
+
+/// Sales with and without a click, delivered.
+fn delivered(ledger: &mut Ledger, ids: core::ops::RangeInclusive<u64>, clicked: bool, state: State) {
+    for id in ids {
+        let order = u8::try_from(id).unwrap();
+        take_in(ledger, &[Sale { id, advertiser_id: 1, order, minor: 1000, clicked }]);
+        begin(ledger, id, 1).unwrap();
+        finish(ledger, id, 1, state).unwrap();
+    }
+}
+
+fn due(ledger: &Ledger, now: Timestamp) -> Vec<u128> {
+    let rows = ledger.due_postbacks(now, 100).unwrap();
+    rows.iter().map(|row| row.told.event_id.as_u128()).collect()
+}
+
+fn id(event: u64, number: u32) -> PostbackId {
+    PostbackId { event_id: event_id(event), publisher_id: PUBLISHER, number }
+}
+
+fn start(ledger: &mut Ledger, id: PostbackId) -> Result<(), LedgerError> {
+    let mut transaction = ledger.transaction(NOW).unwrap();
+    transaction.begin_postback(id)?;
+    transaction.commit()
+}
+
+fn end(ledger: &mut Ledger, id: PostbackId, state: State, due_at: Option<Timestamp>) {
+    let (verdict, reason, health) = (Verdict::Later, "answered 503".to_owned(), Health::Failed);
+    let settled = Settled { state, due_at, counted: id.number, ambiguous: false, verdict, reason, health };
+    let mut transaction = ledger.transaction(NOW).unwrap();
+    transaction.finish_postback(id, &settled).unwrap();
+    transaction.commit().unwrap();
+}
+
+#[test]
+fn a_call_is_owed_once_for_what_the_new_platform_has_taken_for_a_registered_publisher() {
+    let mut ledger = Ledger::in_memory().unwrap();
+    delivered(&mut ledger, 1..=1, true, State::Taken);
+    assert!(register(&mut ledger, &registered("https://a.example/?[[x]]")));
+    assert!(!register(&mut ledger, &registered("https://a.example/?[[x]]")), "it is known");
+    delivered(&mut ledger, 2..=2, true, State::Taken);
+    delivered(&mut ledger, 3..=3, true, State::Confirmed);
+    delivered(&mut ledger, 4..=4, false, State::Confirmed);
+    delivered(&mut ledger, 5..=5, true, State::Rejected);
+    delivered(&mut ledger, 6..=6, true, State::Unknown);
+    assert_eq!(due(&ledger, NOW), [2, 3], "not what came before, what is nobody's, or what was not taken");
+    let row = ledger.due_postbacks(NOW, 1).unwrap().remove(0);
+    assert_eq!((row.told.amount.unwrap().minor, row.told.commission.unwrap().minor), (1000, 100));
+
+    start(&mut ledger, id(2, 1)).unwrap();
+    assert!(start(&mut ledger, id(2, 2)).is_err(), "it is under way");
+    assert_eq!(due(&ledger, NOW), [3]);
+    // A crash puts it back; its answer ends it for good.
+    assert_eq!(ledger.recover_postbacks(NOW).unwrap(), 1);
+    start(&mut ledger, id(2, 2)).unwrap();
+    end(&mut ledger, id(2, 2), State::Confirmed, None);
+    assert_eq!((ledger.recover_postbacks(NOW).unwrap(), due(&ledger, NOW)), (0, vec![3]));
+    let rows = ledger.postback_addresses(10).unwrap();
+    assert_eq!((rows[0].called, rows[0].waiting, rows[0].given_up), (1, 1, 0), "{rows:?}");
+    assert_balanced(&ledger);
+}
+
+#[test]
+fn what_waits_for_a_silent_server_waits_together() {
+    let mut ledger = Ledger::in_memory().unwrap();
+    register(&mut ledger, &registered("https://a.example/?[[x]]"));
+    delivered(&mut ledger, 1..=4, true, State::Taken);
+    for event in [1, 2] {
+        start(&mut ledger, id(event, 1)).unwrap();
+    }
+    end(&mut ledger, id(1, 1), State::Queued, Some(NOW.plus(SECOND * 9)));
+    assert_eq!(
+        due(&ledger, NOW.plus(SECOND * 8)),
+        [0_u128; 0],
+        "nobody is asked before the first is due again"
+    );
+    end(&mut ledger, id(2, 1), State::Queued, Some(NOW.plus(SECOND)));
+    assert_eq!(ledger.next_postback().unwrap(), Some(NOW.plus(SECOND * 9)), "by the longest wait of any");
+    assert_eq!(due(&ledger, NOW.plus(SECOND * 9)), [1, 2, 3, 4]);
+    let rows = ledger.postback_addresses(10).unwrap();
+    assert_eq!((rows[0].waiting, rows[0].detail.as_str()), (4, "answered 503"), "{rows:?}");
+
+    start(&mut ledger, id(1, 2)).unwrap();
+    end(&mut ledger, id(1, 2), State::Dead, None);
+    let mut transaction = ledger.transaction(NOW).unwrap();
+    assert!(transaction.forget_postback(PUBLISHER).unwrap());
+    assert!(!transaction.forget_postback(PUBLISHER).unwrap());
+    transaction.commit().unwrap();
+    assert_eq!((due(&ledger, NOW.plus(SECOND * 99)), ledger.next_postback().unwrap()), (vec![], None));
+}
