@@ -42,6 +42,27 @@ fn check_reports_every_mistake_of_a_migration_with_file_and_line() {
     assert!(report["mistakes"].as_array().unwrap().len() >= 3, "{report:#}");
 }
 
+#[test]
+fn check_reports_the_mistakes_of_settings_and_of_callers_together() {
+    let data = Data::prepared();
+    let (config, text) = (data.file("turnout.toml"), data.text());
+    let migration = data.file("migration").display().to_string();
+    let settings = format!("data = {text:?}\nmigration = {migration:?}\n");
+    let check = || turnout(&["check", "--config", &config.display().to_string()], b"");
+    fs::write(data.file("callers.toml"), "[[caller]]\nmerchant = \"not a number\"\n").unwrap();
+    fs::write(
+        &config,
+        format!("{settings}[[origin]]\nhome = \"legacy\"\naddress = \"www.shareasale.com:443\"\n"),
+    )
+    .unwrap();
+    let both = check();
+    assert_eq!(both.code, Some(1), "{both:?}");
+    assert!(both.err.lines().any(|line| names_a_line_of(line, "callers.toml")), "{}", both.err);
+    assert!(both.err.contains("our own public hosts"), "{}", both.err);
+    fs::remove_file(data.file("callers.toml")).unwrap();
+    assert!(!check().err.contains("callers.toml"), "nobody may call, and nothing is wrong with that");
+}
+
 /// `…/file:12: …`
 fn names_a_line_of(line: &str, file: &str) -> bool {
     let after = line.split(&format!("{file}:")).nth(1);

@@ -143,15 +143,7 @@ impl DataDir {
 
     /// Who may call the signed interface; nobody if there is no `callers.toml`.
     pub(crate) fn callers(&self) -> Result<Callers, DataError> {
-        let path = self.path(CALLERS);
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Callers::default()),
-            Err(source) => return Err(DataError::File { doing: "read", path, source }),
-        };
-        Callers::load(&path.display().to_string(), &text).map_err(|mistakes| {
-            DataError::Callers(mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-        })
+        read_callers(&self.0)
     }
 
     /// Writes who may call. What is there already stays, but for a simulated world of another seed.
@@ -264,6 +256,19 @@ impl RunFile {
             token: if self.token.is_empty() { other.token } else { self.token },
         }
     }
+}
+
+/// Who may call the signed interface, by the data directory in `folder`; nobody if there is no `callers.toml`.
+pub(crate) fn read_callers(folder: &Path) -> Result<Callers, DataError> {
+    let path = folder.join(CALLERS);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Callers::default()),
+        Err(source) => return Err(DataError::File { doing: "read", path, source }),
+    };
+    Callers::load(&path.display().to_string(), &text).map_err(|mistakes| {
+        DataError::Callers(mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    })
 }
 
 fn key_ring(file: &SecretsFile) -> Option<KeyRing> {

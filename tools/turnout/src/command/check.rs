@@ -7,9 +7,9 @@ use clap::Args;
 use tracking::directory::Table;
 
 use crate::cli::Outcome;
-use crate::{settings, snapshot};
+use crate::{data, settings, snapshot};
 
-/// Validate settings, dialects and migrations without binding a port.
+/// Validate settings, dialects, migrations and who may call, without binding a port.
 ///
 /// Every mistake is reported at once, with its file and line. Exit code 0: sound; 1: mistakes.
 ///
@@ -45,7 +45,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         let is_public = |host: &str| snapshot.migration.is_public_host(host);
         mistakes.extend(settings::check_origins(settings, is_public, !snapshot.policy.legacy_lives, &file));
     }
-    let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    let callers = settings.as_ref().map(|settings| data::read_callers(&settings.data));
+    let of_callers = callers.and_then(Result::err).map(|error| error.to_string()).unwrap_or_default();
+    let found = mistakes.iter().map(ToString::to_string);
+    let lines: Vec<String> = found.chain(of_callers.lines().map(str::to_owned)).collect();
     if arguments.json {
         let version = snapshot.as_ref().map(|snapshot| snapshot.version.clone());
         println!(
