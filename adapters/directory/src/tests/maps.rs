@@ -8,7 +8,7 @@ use tracking::directory::{CreativeKind, Table};
 use super::*;
 use crate::{ImportError, Imported, MapError, Maps, import};
 
-pub(super) const ADVERTISERS: &str = "legacy_id,primary_id,name,landing_url,domains,wave,programme,currency,window_days,commission,deduplicates\n\
+const ADVERTISERS: &str = "legacy_id,primary_id,name,landing_url,domains,wave,programme,currency,window_days,commission,deduplicates\n\
     789,100789,Shop,https://example.com/,example.com,first,online,USD,30,10%,false\n";
 
 /// A folder with tables to import, and one for versions.
