@@ -48,6 +48,8 @@ pub struct DuePostback {
     pub tries: u32,
     /// Attempts that count towards the limit.
     pub counted: u32,
+    /// True if its merchant has taken the transaction back.
+    pub voided: bool,
 }
 
 /// A call that a transaction owes, or has made.
@@ -84,7 +86,7 @@ const DUE: &str =
     "SELECT p.event_id, p.publisher_id, a.method, a.address, p.tries, p.counted, c.advertiser_id,
     c.minor, c.currency, c.commission_minor, c.commission_currency, c.received_at,
     (SELECT reference FROM clicks k WHERE k.click_id = c.click_id), e.open,
-    d.minor, d.currency, d.commission_minor, d.commission_currency
+    d.minor, d.currency, d.commission_minor, d.commission_currency, coalesce(d.operation = 'void', 0)
     FROM postbacks p CROSS JOIN postback_addresses a ON a.publisher_id = p.publisher_id
     CROSS JOIN conversions c ON c.event_id = p.event_id CROSS JOIN envelopes e ON e.event_id = c.source
     LEFT JOIN adjustments d ON d.conversion = p.event_id
@@ -280,5 +282,5 @@ fn due(row: &Row<'_>) -> Result<DuePostback, LedgerError> {
         open: row.get(13).map_err(get)?,
     };
     let [tries, counted] = [row.get(4).map_err(get)?, row.get(5).map_err(get)?].map(sql::count);
-    Ok(DuePostback { told, tries, counted })
+    Ok(DuePostback { told, tries, counted, voided: row.get(18).map_err(get)? })
 }

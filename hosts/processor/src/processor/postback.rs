@@ -97,24 +97,23 @@ impl Processor {
         if room == 0 {
             return Ok(Vec::new());
         }
-        let mut going: Vec<(PostbackId, Tried, Result<Call, String>)> = Vec::new();
+        let mut going: Vec<(PostbackId, Tried, Result<Call, Settled>)> = Vec::new();
         for row in self.ledger.due_postbacks(now, LOOKED_AT_MAX)? {
             let id = id(&row);
             let under_way = self.calling.keys().chain(going.iter().map(|(id, ..)| id));
             let busy = under_way.filter(|other| other.publisher_id == id.publisher_id).count();
             if going.len() < room && busy < POSTBACKS_OF_ONE_MAX {
-                let call = postback::call(&self.snapshot, &row.told, self.private_postbacks);
-                going.push((id, tried(&row), call));
+                going.push((id, tried(&row), self.write_postback(&row)));
             }
         }
         if going.is_empty() {
             return Ok(Vec::new());
         }
         let mut transaction = self.ledger.transaction(now)?;
-        for (id, tried, call) in &going {
+        for (id, _, call) in &going {
             transaction.begin_postback(*id)?;
-            if let Err(why) = call {
-                transaction.finish_postback(*id, &impossible(tried, why))?;
+            if let Err(settled) = call {
+                transaction.finish_postback(*id, settled)?;
             }
         }
         transaction.commit()?;
@@ -127,6 +126,19 @@ impl Processor {
             }
         }
         Ok(postbacks)
+    }
+
+    /// The call, or what becomes of it where none is to be made.
+    fn write_postback(&self, row: &DuePostback) -> Result<Call, Settled> {
+        if row.voided {
+            return Err(uncalled(
+                row,
+                State::Dropped,
+                "its merchant has taken the transaction back".to_owned(),
+            ));
+        }
+        let call = postback::call(&self.snapshot, &row.told, self.private_postbacks);
+        call.map_err(|why| uncalled(row, State::Dead, why))
     }
 
     /// Tells how calls ended. If the ledger fails, what was told is kept and written with the next call.
@@ -199,17 +211,10 @@ const fn tried(row: &DuePostback) -> Tried {
     Tried { deduplicates: true, counted: row.counted, ambiguous: false, probe: false }
 }
 
-/// What becomes of a call that cannot be written.
-fn impossible(tried: &Tried, why: &str) -> Settled {
-    Settled {
-        state: State::Dead,
-        due_at: None,
-        counted: tried.counted,
-        ambiguous: false,
-        verdict: Verdict::Rejected,
-        reason: why.to_owned(),
-        health: Health::Well,
-    }
+/// What becomes of a call that is not made.
+fn uncalled(row: &DuePostback, state: State, reason: String) -> Settled {
+    let (verdict, health) = (Verdict::Rejected, Health::Well);
+    Settled { state, due_at: None, counted: row.counted, ambiguous: false, verdict, reason, health }
 }
 
 /// An address as the operator's interface shows it, without what stands behind its host: that may hold a

@@ -2,6 +2,7 @@ mod calling;
 mod clicks;
 mod delivering;
 mod histories;
+mod postbacks;
 mod receiving;
 mod sent;
 mod together;

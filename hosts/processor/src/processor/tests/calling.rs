@@ -94,7 +94,7 @@ fn envelope(
     }
 }
 
-fn ask(world: &mut World, id: u64, operation: Operation, fields: &[(Field, &str)]) -> Served {
+pub(super) fn ask(world: &mut World, id: u64, operation: Operation, fields: &[(Field, &str)]) -> Served {
     let envelope = envelope(world, id, operation, fields, SECRET);
     world.processor.call(&batch(vec![envelope.encode()]), world.now).unwrap()
 }
@@ -112,7 +112,7 @@ fn assert_said(world: &World, served: &Served, outcome: CallOutcome) {
     assert!(body.starts_with(&says(world, outcome)), "{body} is not {}", outcome.name());
 }
 
-const THE_ORDER: (Field, &str) = (Field::OrderReference, "A-1");
+pub(super) const THE_ORDER: (Field, &str) = (Field::OrderReference, "A-1");
 
 fn text(delivery: &Delivery) -> String {
     let request = &delivery.request;

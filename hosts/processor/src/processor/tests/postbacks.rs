@@ -1,0 +1,147 @@
+//! Calling publishers for what the new platform has taken.
+
+use std::time::Duration;
+
+use relay::call::{Caller, Callers};
+use tracking::dialect::interface::Operation;
+use tracking::postback::Fact;
+use tracking::{Answer, Field, SendFailure, Verdict};
+use units::limits::POSTBACKS_OF_ONE_MAX;
+
+use super::calling::{THE_ORDER, ask};
+use super::world::{MOVED, OBSERVED, Reply, Sale, World, sale};
+use crate::{Called, ImportedPostback, Postback};
+
+/// The address of the publisher that everything is credited to, with these facts in the dialect's own macros.
+fn register(world: &mut World, host: &str, facts: &[Fact]) {
+    let snapshot = world.processor.snapshot();
+    let postbacks = snapshot.migration.legacy.postbacks.as_ref().unwrap();
+    let name = |fact: &Fact| postbacks.macros.iter().find(|(_, known)| known == fact).unwrap().0.clone();
+    let marked = |fact| format!("{}{}{}", postbacks.opening, name(fact), postbacks.closing);
+    let told: Vec<String> = facts.iter().map(marked).collect();
+    let address = Some(format!("https://{host}/{}", told.join("/")));
+    let row = ImportedPostback { publisher_id: 456, method: "GET".to_owned(), address };
+    world.processor.import_postbacks(&[row], world.now).unwrap();
+}
+
+fn calls(world: &mut World) -> Vec<Postback> {
+    world.processor.next_postbacks(world.now).unwrap()
+}
+
+/// Ends these calls with a status, or without any answer.
+fn end(world: &mut World, calls: &[Postback], status: Option<u16>) {
+    let result = || match status {
+        Some(status) => Ok(Answer { status, headers: Vec::new(), body: Vec::new() }),
+        None => Err(SendFailure::Ambiguous("silence".to_owned())),
+    };
+    let called = calls.iter().map(|call| Called { id: call.id, result: result() }).collect();
+    world.processor.settle_postbacks(called, world.now).unwrap();
+}
+
+fn listed(world: &World) -> ledger::PostbackRow {
+    world.processor.ledger().postback_addresses(10).unwrap().remove(0)
+}
+
+fn taken(world: &mut World, sales: &[Sale]) {
+    world.receive(sales);
+    while world.deliver(|_| Reply::Says(Verdict::Taken)) > 0 {
+        world.pass(Duration::from_secs(60));
+    }
+}
+
+#[test]
+fn only_the_new_platforms_transactions_are_called_for() {
+    let mut world = World::new();
+    register(&mut world, "t.example", &[Fact::OrderReference, Fact::Commission]);
+    world.receive(&[sale(1, MOVED), sale(2, OBSERVED), Sale { clicked: false, ..sale(3, MOVED) }]);
+    assert_eq!(calls(&mut world), [], "nothing is taken yet");
+    taken(&mut world, &[]);
+    let made = calls(&mut world);
+    let targets: Vec<&str> = made.iter().map(|call| call.call.target.as_str()).collect();
+    assert_eq!(
+        targets,
+        ["/A-1/1.00"],
+        "the old platform calls for its own, and nobody is called for nobody's"
+    );
+    assert_eq!(calls(&mut world), [], "it is under way");
+    end(&mut world, &made, Some(204));
+    world.pass(Duration::from_secs(3600));
+    assert_eq!((calls(&mut world), listed(&world).called), (vec![], 1));
+    world.assert_balanced();
+}
+
+#[test]
+fn a_publisher_is_called_for_a_few_at_a_time_and_again_after_a_crash() {
+    let mut world = World::new();
+    register(&mut world, "t.example", &[Fact::TransactionId]);
+    let sales: Vec<Sale> = (1..=9).map(|id| sale(id, MOVED)).collect();
+    taken(&mut world, &sales);
+    let first = calls(&mut world);
+    assert_eq!((first.len(), calls(&mut world).len()), (POSTBACKS_OF_ONE_MAX, 0));
+    end(&mut world, &first[..1], Some(200));
+    assert_eq!(calls(&mut world).len(), 1, "one answered, one more goes");
+    let mut world = world.crash();
+    let mut seen = 1;
+    loop {
+        let made = calls(&mut world);
+        if made.is_empty() {
+            break;
+        }
+        seen += made.len();
+        end(&mut world, &made, Some(200));
+    }
+    assert_eq!((seen, listed(&world).called), (9, 9), "each once, but for those that the crash left open");
+    world.assert_balanced();
+}
+
+#[test]
+fn who_never_answers_is_given_up_and_a_refusal_is_final() {
+    let mut world = World::new();
+    register(&mut world, "t.example", &[Fact::TransactionId]);
+    taken(&mut world, &[sale(1, MOVED), sale(2, MOVED)]);
+    let made = calls(&mut world);
+    end(&mut world, &made[..1], Some(410));
+    let mut silent = made[1..].to_vec();
+    for _ in 1..5 {
+        end(&mut world, &silent, None);
+        assert_eq!(calls(&mut world), [], "not at once");
+        world.pass(Duration::from_secs(60));
+        silent = calls(&mut world);
+        assert_eq!(silent.len(), 1);
+    }
+    end(&mut world, &silent, None);
+    world.pass(Duration::from_secs(3600));
+    let row = listed(&world);
+    assert_eq!((calls(&mut world), row.given_up, row.waiting), (vec![], 2, 0));
+}
+
+#[test]
+fn what_its_merchant_took_back_is_not_called_for_and_what_he_changed_is_told_as_it_is() {
+    let mut world = World::new();
+    let (token, secrets) = ("token".to_owned(), vec!["hush".to_owned()]);
+    let caller = Caller { advertiser_id: MOVED, token, secrets, addresses: Vec::new() };
+    world.processor.replace_callers(Callers::new(vec![caller]));
+    register(&mut world, "t.example", &[Fact::Amount, Fact::Commission]);
+    taken(&mut world, &[sale(1, MOVED), sale(2, MOVED)]);
+    ask(&mut world, 100, Operation::Void, &[THE_ORDER]);
+    let edited = [(Field::OrderReference, "A-2"), (Field::Amount, "7.70")];
+    ask(&mut world, 101, Operation::Edit, &edited);
+    let made = calls(&mut world);
+    let targets: Vec<&str> = made.iter().map(|call| call.call.target.as_str()).collect();
+    assert_eq!(targets, ["/7.70/0.77"]);
+    assert_eq!((listed(&world).waiting, listed(&world).given_up), (1, 0));
+    world.assert_balanced();
+}
+
+#[test]
+fn an_address_that_is_not_public_is_not_called() {
+    let mut world = World::new();
+    register(&mut world, "10.0.0.7", &[Fact::TransactionId]);
+    taken(&mut world, &[sale(1, MOVED)]);
+    assert_eq!(calls(&mut world), []);
+    let row = listed(&world);
+    assert_eq!((row.given_up, row.detail.as_str()), (1, "`10.0.0.7` is not on the public internet"));
+    world.processor.allow_private_postbacks(true);
+    taken(&mut world, &[sale(2, MOVED)]);
+    assert_eq!(calls(&mut world).len(), 1);
+}
