@@ -7,6 +7,7 @@ mod value;
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
 use units::{Currency, limits};
 
 use crate::dialect::{Dialect, Endpoint, Kind, Meaning, Parameter, Reading, Unknown};
@@ -131,7 +132,7 @@ pub fn holds(code: &str) -> bool {
 /// Where the values of an endpoint's parameters stand among the traces.
 struct Slots {
     /// By the parameter's place: the place of the trace that counts, from 1; 0 where none came.
-    single: Vec<u16>,
+    single: SmallVec<[u16; USUAL_PARAMETERS]>,
     /// The members of families, in the order of arrival: the parameter's place, the number, the trace's place.
     members: Vec<(usize, u32, usize)>,
     /// What stands behind a destination and belongs to it, with the destination's place.
@@ -144,6 +145,9 @@ impl Slots {
         self.single.get(place).copied().map_or(0, usize::from).checked_sub(1)
     }
 }
+
+/// As many parameters as nearly every endpoint has.
+const USUAL_PARAMETERS: usize = 96;
 
 /// As many pairs as nearly every request has, with the defaults.
 const USUAL_TRACES: usize = 25;
@@ -159,7 +163,7 @@ pub fn decode<'r, 'd>(
     let event = Event::with_room(endpoint.class);
     let traces = Vec::with_capacity(USUAL_TRACES);
     let mut decoded = Decoded { endpoint, event, traces, problems: Vec::new() };
-    let single = vec![0; endpoint.parameters.len()];
+    let single = SmallVec::from_elem(0, endpoint.parameters.len());
     let mut slots = Slots { single, members: Vec::new(), tail: None };
     let form =
         if endpoint.form_body && inbound.method == Method::Post { inbound.body.as_slice() } else { &[] };

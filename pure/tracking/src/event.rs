@@ -194,7 +194,7 @@ impl Value {
             Self::Text(text) => text.clone(),
             Self::Money(money) => Text::new(&*money.decimal_text()),
             Self::Flag(flag) => Text::const_new(if *flag { "true" } else { "false" }),
-            Self::List(items) => Text::from(items.join(",")),
+            Self::List(items) => joined(items),
         }
     }
 
@@ -352,6 +352,18 @@ impl fmt::Debug for Event {
         let fields = self.values.iter().map(|(field, value)| (field.name(), value));
         f.debug_map().entry(&"class", &self.class.name()).entries(fields).finish()
     }
+}
+
+/// The items with commas between them.
+fn joined(items: &[Text]) -> Text {
+    let mut text = Text::default();
+    for (place, item) in items.iter().enumerate() {
+        if place > 0 {
+            text.push(',');
+        }
+        text.push_str(item);
+    }
+    text
 }
 
 /// True if `text` is digits with at most one decimal point.

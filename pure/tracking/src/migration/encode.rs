@@ -101,7 +101,7 @@ fn material<'a>(migration: &'a Migration, order: &ConversionOrder<'a>) -> Materi
 }
 
 /// As long as nearly every target.
-const USUAL_TARGET_BYTES: usize = 512;
+const USUAL_TARGET_BYTES: usize = 768;
 
 /// What stands in a path, behind a brace, for the advertiser's id on the primary.
 const ADVERTISER_IN_PATH: &str = "advertiser primary id}";
