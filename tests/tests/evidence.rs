@@ -82,6 +82,33 @@ fn an_imported_click_is_credited_by_the_platform_it_happened_on() {
 }
 
 #[test]
+fn a_click_id_in_the_place_of_the_reference_is_evidence_and_no_order() {
+    let data = Data::prepared();
+    let file = data.file("clicks.csv");
+    let table = format!(
+        "click_id,advertiser_id,publisher_id,clicked_at,platform\n11k8_other,789,456,{},primary\n",
+        yesterday()
+    );
+    fs::write(&file, table).unwrap();
+    let (code, told) = command(&data, &["clicks", "import", &file.display().to_string()]);
+    assert_eq!(code, Some(0), "{told}");
+    let system = System::up(data);
+    // As a tag manager's server sends them: no order number, and the click id as the reference of both orders.
+    for amount in ["50.00", "20.00", "20.00"] {
+        let target =
+            format!("/sale.cfm?v=stape&transtype=sale&merchantID=789&amount={amount}&tracking=11k8_other");
+        assert!(system.edge().get("www.shareasale.com", &target, &[]).unwrap().is_pixel());
+    }
+    system.ledger().wait_until_settled(3, WITHIN);
+    let rows = system.ledger().rows();
+    let credited =
+        |row: &&Row| row.is_booked() && row.all["evidence"] == "click_id" && row.all["publisher_id"] == 456;
+    assert_eq!(rows.iter().filter(credited).count(), 3, "each is an order of its own: {rows:#?}");
+    system.ledger().assert_balances();
+    system.process.assert_calm();
+}
+
+#[test]
 fn a_table_with_mistakes_is_refused_whole_with_its_lines() {
     let data = Data::prepared();
     let file = data.file("clicks.csv");

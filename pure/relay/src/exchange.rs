@@ -6,6 +6,7 @@
 //! `turnout explain` (I6).
 
 mod click;
+mod click_reference;
 mod conversion;
 mod headers;
 mod local;

@@ -41,6 +41,8 @@ pub struct Dialect {
     pub landing_parameter: Option<String>,
     /// The shape of the platform's own click ids.
     pub click_id_shape: Option<ClickIdShape>,
+    /// Masks of the platform's own click ids, where no more is known of them than how they look.
+    pub click_id_masks: Vec<String>,
     /// Every endpoint.
     pub endpoints: Vec<Endpoint>,
     /// Every cookie on the platform's own hosts.
@@ -395,6 +397,19 @@ impl Dialect {
             }
         }
         endpoint.names.find(name, self.exact_names)
+    }
+
+    /// True if `id` looks like one of the platform's own click ids.
+    pub fn looks_like_click_id(&self, id: &str) -> bool {
+        let fits = |mask: &String| {
+            let fits = |(sign, byte): (u8, u8)| match sign {
+                b'9' => byte.is_ascii_digit(),
+                b'x' => byte.is_ascii_digit() || byte.is_ascii_lowercase(),
+                literal => byte == literal,
+            };
+            mask.len() == id.len() && mask.bytes().zip(id.bytes()).all(fits)
+        };
+        self.click_id_masks.iter().any(fits)
     }
 
     /// True if `value` identifies nothing: a template's placeholder, or a word that stands for none.

@@ -68,6 +68,7 @@ pub fn read<'a>(
             decoded.problems.push(Problem::new(format!("unmapped_{what}"), message));
         }
     }
+    super::click_reference::take(&mut decoded, snapshot, advertiser.as_ref());
     let decided = consent_of(&decoded.event, inbound, snapshot);
     for field in decided.unreadable {
         let message =

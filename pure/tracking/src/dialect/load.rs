@@ -54,7 +54,8 @@ fn read_dialect(file: &str, root: &Section<'_, '_>) -> Dialect {
         Head::default()
     });
     let landing_parameter = root.section("landing", |section| section.required_text("parameter"));
-    let click_id_shape = root.section("click_id", read_shape).flatten();
+    let click_id = root.section("click_id", read_click_id);
+    let (click_id_shape, click_id_masks) = click_id.unwrap_or_default();
     let vendor = root.section("consent", vendor::read).flatten();
     let probe = root.section("probe", read_probe);
     let opt_out = root.section("opt_out", pages::read_opt_out).flatten();
@@ -89,6 +90,7 @@ fn read_dialect(file: &str, root: &Section<'_, '_>) -> Dialect {
         home_url: head.home_url,
         landing_parameter,
         click_id_shape,
+        click_id_masks,
         endpoints,
         cookies,
         vendor,
@@ -141,13 +143,20 @@ fn read_head(section: &Section<'_, '_>) -> Head {
     }
 }
 
-fn read_shape(section: &Section<'_, '_>) -> Option<ClickIdShape> {
+fn read_click_id(section: &Section<'_, '_>) -> (Option<ClickIdShape>, Vec<String>) {
     section.text("source");
-    section.choice("shape", &["number_number_hex", "number_number_time_hex"], |name| match name {
-        "number_number_hex" => Some(ClickIdShape::NumberNumberHex),
-        "number_number_time_hex" => Some(ClickIdShape::NumberNumberTimeHex),
-        _ => None,
-    })
+    let shape =
+        section.choice("shape", &["number_number_hex", "number_number_time_hex"], |name| match name {
+            "number_number_hex" => Some(ClickIdShape::NumberNumberHex),
+            "number_number_time_hex" => Some(ClickIdShape::NumberNumberTimeHex),
+            _ => None,
+        });
+    let masks = section.texts("masks");
+    if masks.iter().any(|mask| mask.len() < 8 || mask.bytes().all(|sign| matches!(sign, b'9' | b'x'))) {
+        let message = "a mask has at least eight signs, and one of them stands for itself: orders' numbers must not look so";
+        section.mistake_at("masks", message);
+    }
+    (shape, masks)
 }
 
 fn read_probe(section: &Section<'_, '_>) -> Probe {

@@ -143,6 +143,26 @@ fn what_is_said_of_files_is_checked() {
 }
 
 #[test]
+fn masks_tell_click_ids_from_orders() {
+    let load = |masks: &str| {
+        let text = format!(
+            "[dialect]\nname = \"a\"\ntitle = \"A\"\nhome_url = \"https://a.test/\"\n[click_id]\nmasks = [{masks}]\n"
+        );
+        Dialect::load("a.toml", &text)
+    };
+    let dialect = load("\"x1k9_xxxxx\", \"x1k9_xxxxxx\"").unwrap();
+    for id in ["11k8_cr29d", "c1k4_w62kp", "61k5_12zjos"] {
+        assert!(dialect.looks_like_click_id(id), "{id}");
+    }
+    for order in ["", "11k8_cr29", "11k8_cr29dxx", "11K8_cr29d", "2024_123456", "11k8-cr29d", "11k8_cr2é"] {
+        assert!(!dialect.looks_like_click_id(order), "{order}");
+    }
+    for wide in ["\"xxxxxxxxxx\"", "\"x_9\""] {
+        assert!(load(wide).unwrap_err()[0].message.contains("a mask has at least eight signs"), "{wide}");
+    }
+}
+
+#[test]
 fn only_what_is_proxied_goes_on_untouched() {
     let load = |handling: &str, parameter: &str| {
         let text = format!(
