@@ -32,8 +32,18 @@ pub(super) fn of_dialect(file: &str, text: &str) -> Result<String, Failed> {
         "Cookies",
         &rest_of(&tables(&root, "cookie"), &["name", "reads", "writes", "source", "why"]),
     );
+    if let Some(postbacks) = root.get("postbacks").and_then(Value::as_table) {
+        let marks: Section = postbacks.iter().filter(|(key, _)| *key != "macros").map(owned).collect();
+        part(&mut out, "Postbacks", &rest_of(&[&marks], &["opening", "closing", "clock", "source"]));
+        let macros = rest_of(&tables(postbacks, "macros"), &["name", "is", "why"]);
+        part(&mut out, "Macros of postbacks", &macros);
+    }
     further(&mut out, &root);
     Ok(out)
+}
+
+fn owned((key, value): (&String, &Value)) -> (String, Value) {
+    (key.clone(), value.clone())
 }
 
 fn head(out: &mut String, root: &Section) {
@@ -53,7 +63,7 @@ fn head(out: &mut String, root: &Section) {
 
 /// Tables of the root that have no shape of their own here.
 fn further(out: &mut String, root: &Section) {
-    const KNOWN: [&str; 5] = ["dialect", "hosts", "parameters", "endpoint", "cookie"];
+    const KNOWN: [&str; 6] = ["dialect", "hosts", "parameters", "endpoint", "cookie", "postbacks"];
     for (key, value) in root.iter().filter(|(key, _)| !KNOWN.contains(&key.as_str())) {
         let sections: Vec<&Section> = match value {
             Value::Array(items) => items.iter().filter_map(Value::as_table).collect(),
