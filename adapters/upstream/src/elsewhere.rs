@@ -81,7 +81,59 @@ impl Elsewhere {
 
 #[cfg(test)]
 mod tests {
+    use rustls::ServerConfig;
+    use rustls::pki_types::PrivateKeyDer;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+
     use super::*;
+    use crate::settings::Roots;
+
+    /// A server with a certificate for `localhost` that answers every connection once; where, and the certificate.
+    async fn secure_server() -> (u16, String) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config =
+            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let chain = vec![made.cert.der().clone()];
+        let config = config.with_no_client_auth().with_single_cert(chain, key).unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                // A client that does not trust us ends it here.
+                let Ok(mut stream) = acceptor.accept(socket).await else { continue };
+                drop(stream.read(&mut [0; 1024]).await);
+                let answer =
+                    b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1/\r\ncontent-length: 0\r\n\r\n";
+                drop(stream.write_all(answer).await);
+            }
+        });
+        (port, made.cert.pem())
+    }
+
+    #[tokio::test]
+    async fn a_certificate_must_be_good_and_a_redirect_is_not_followed() {
+        let (port, pem) = secure_server().await;
+        let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert.pem();
+        let request = Request { method: "GET", host: "localhost", target: b"/", headers: &[], body: b"" };
+        let call = |roots: String, secure| {
+            let roots = Roots::Pem(roots.into_bytes());
+            let elsewhere = Elsewhere::new(Settings { roots, ..Settings::default() }, true);
+            async move {
+                let address = format!("localhost:{port}");
+                elsewhere.call(&address, secure, &request, Duration::from_secs(5)).await
+            }
+        };
+        for _ in 0..2 {
+            assert_eq!(call(pem.clone(), true).await.unwrap().status, 302);
+        }
+        let why = format!("{:?}", call(other, true).await.unwrap_err());
+        assert!(why.contains("NothingSent") && why.contains("TLS with"), "{why}");
+    }
 
     #[tokio::test]
     async fn nobody_at_home_is_called() {
