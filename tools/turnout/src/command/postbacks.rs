@@ -25,7 +25,12 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Register the addresses of a table. Columns: publisher_id (the old platform's), address (empty: call it no
-    /// more), and perhaps method (GET or POST; GET if empty). Example: turnout postbacks import postbacks.csv
+    /// more), and perhaps method (GET or POST; GET if empty). The macros are read by the dialect of `--migration`:
+    /// name the one that is served, if it is not the default.
+    ///
+    /// Exit code 0: all of it is kept; 1: mistakes, and nothing was taken in.
+    ///
+    /// Example: turnout postbacks import postbacks.csv
     Import {
         #[command(flatten)]
         import: import::Arguments,
