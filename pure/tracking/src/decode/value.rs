@@ -211,7 +211,9 @@ fn is_word(text: &str, word: &str) -> bool {
     text.eq_ignore_ascii_case(word) || (!text.is_ascii() && text.to_lowercase() == word)
 }
 
+/// The items between separators. A final one begins no further item: shops' loops write one behind each.
 fn list(text: &str, separator: char) -> Read {
+    let text = text.strip_suffix(separator).unwrap_or(text);
     let separators = text.bytes().filter(|byte| u32::from(*byte) == u32::from(separator)).count();
     let mut items = Vec::with_capacity(separators.saturating_add(1));
     items.extend(text.split(separator).map(|item| Text::from(trim(item))));
