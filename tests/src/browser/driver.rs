@@ -12,6 +12,10 @@ use crate::http::Client;
 /// How long a command may take; the first one starts a browser.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// How often the driver is started anew. It takes a free port of IPv4 and then asks for the same of IPv6, which
+/// somebody else may have by then.
+const STARTS_MAX: usize = 5;
+
 #[derive(Debug)]
 pub(super) struct Driver {
     process: Child,
@@ -23,13 +27,9 @@ pub(super) struct Driver {
 impl Driver {
     /// Starts the driver, and through it a browser with these capabilities.
     pub(super) fn start(capabilities: &Value) -> Self {
-        let mut command = Command::new("chromedriver");
-        command.args(["--port=0", "--log-level=SEVERE"]);
-        let started = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
-        let mut process = started.unwrap_or_else(|error| {
-            panic!("chromedriver: {error}. `cargo xtask test` installs it; by hand: apt-get install chromium chromium-driver")
-        });
-        let address = listens_at(&mut process);
+        let (process, address) = (0..STARTS_MAX)
+            .find_map(|_| start())
+            .expect("chromedriver ended before it told its port, again and again");
         let mut driver = Self { process, address, session: String::new(), browser: None };
         let asked = json!({ "capabilities": { "alwaysMatch": capabilities } });
         let answer = driver.post("/session", &asked);
@@ -76,13 +76,29 @@ impl Drop for Driver {
     }
 }
 
+/// A driver's process, and where it listens; none if it ended before it told that.
+fn start() -> Option<(Child, String)> {
+    let mut command = Command::new("chromedriver");
+    command.args(["--port=0", "--log-level=SEVERE"]);
+    let started = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+    let mut process = started.unwrap_or_else(|error| {
+        panic!("chromedriver: {error}. `cargo xtask test` installs it; by hand: apt-get install chromium chromium-driver")
+    });
+    let address = listens_at(&mut process);
+    if address.is_none() {
+        drop(process.kill());
+        drop(process.wait());
+    }
+    Some((process, address?))
+}
+
 /// The driver says on standard output which port it has been given.
-fn listens_at(process: &mut Child) -> String {
+fn listens_at(process: &mut Child) -> Option<String> {
     let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
     let port = lines.by_ref().map_while(Result::ok).find_map(|line| {
         let (_, rest) = line.split_once("started successfully on port ")?;
         rest.trim_end_matches('.').parse::<u16>().ok()
     });
     std::thread::spawn(move || lines.for_each(drop));
-    format!("127.0.0.1:{}", port.expect("chromedriver ended before it told its port"))
+    port.map(|port| format!("127.0.0.1:{port}"))
 }
