@@ -55,9 +55,6 @@ impl Exchange {
         envelope.key = reading.key(snapshot);
         envelope.click = reading.proven_click(snapshot);
         envelope.cookie_click = reading.remembered_click(snapshot, &self.inbound);
-        if !reading.consent.permits() {
-            envelope.event.remove(Field::ClickId);
-        }
         envelope
     }
 
@@ -88,12 +85,19 @@ impl Exchange {
         let sealed = key.map_or_else(Vec::new, |(id, key)| {
             envelope::seal(&inbound, inbound.peer, (*id, key), self.event_id, seed)
         });
+        let mut event = reading.decoded.event.clone();
+        if !reading.consent.permits() {
+            // Refused: no identifier is stored (I10), whatever the event is and wherever it goes.
+            for field in [Field::ClickId, Field::HopClickId, Field::HopSessionId] {
+                event.remove(field);
+            }
+        }
         Envelope {
             event_id: self.event_id,
             purpose,
             received_at: self.opened_at,
             endpoint: reading.decoded.endpoint.name.clone(),
-            event: reading.decoded.event.clone(),
+            event,
             key: None,
             consent: reading.consent,
             click: None,

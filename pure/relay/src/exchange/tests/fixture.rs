@@ -114,6 +114,7 @@ sends_on = "script page"
 parameters = [
     { name = "shop", field = "advertiser_id", type = "id", required = true },
     { name = "site", field = "publisher_id", type = "id", required = true },
+    { name = "oid", field = "hop_click_id", type = "click id" },
     { name = "to", field = "destination_url", type = "url", absorbs = true },
     { name = "ok", field = "consent", type = "text" },
 ]
@@ -139,7 +140,10 @@ methods = ["GET", "POST"]
 unknown = "pass"
 handling = "record"
 reply = "pixel"
-parameters = []
+parameters = [
+    { name = "oid", field = "click_id", type = "click id" },
+    { name = "ok", field = "consent", type = "text" },
+]
 [[endpoint]]
 name = "account"
 hosts = ["main"]
@@ -189,6 +193,7 @@ operation = "void"
 parameters = [
     { name = "shop", field = "advertiser_id", type = "id", required = true },
     { name = "order", field = "order_reference", type = "text", required = true },
+    { name = "oid", field = "click_id", type = "click id" },
 ]
 [[cookie]]
 name = "SHOP{advertiser_id}"
@@ -266,6 +271,11 @@ url = "https://new.test/join"
 class = "click"
 fields = ["creative_id"]
 in = "click id"
+why = "for a test"
+[[keep]]
+class = "click"
+fields = ["hop_click_id"]
+in = "click record"
 why = "for a test"
 [[keep]]
 class = "conversion"

@@ -149,6 +149,27 @@ fn i10_a_refused_order_is_still_booked_and_names_no_click() {
     assert!(envelope.key.is_some() && envelope.event.get(Field::ClickId).is_none());
 }
 
+#[test]
+fn i10_no_event_of_a_visitor_who_refused_keeps_a_click_id() {
+    for target in [
+        "/buy?shop=1&sum=12.00&order=A-1&oid=11k8_cr29d",
+        "/copy?oid=1001_1795000000_a",
+        "/hop?shop=1&site=7&oid=11k8_cr29d",
+        "/call?do=void&shop=1&order=A&oid=11k8_cr29d",
+    ] {
+        let kept = |headers: &[(&str, &str)]| {
+            let steps = run(get(target, headers), World::Well, WELL);
+            let entry = steps.iter().find_map(|step| match step {
+                Step::Append(entry) | Step::Record(entry) | Step::Ask { entry, .. } => Some(entry),
+                _ => None,
+            });
+            let event = Envelope::decode(&entry.unwrap().bytes).unwrap().event;
+            [Field::ClickId, Field::HopClickId, Field::HopSessionId].iter().any(|id| event.get(*id).is_some())
+        };
+        assert_eq!((kept(&[]), kept(&[("sec-gpc", "1")])), (true, false), "{target}");
+    }
+}
+
 /// Which cookies go to the legacy platform, and which of its own come back.
 #[test]
 fn cookies_between_a_browser_and_the_legacy_platform() {
