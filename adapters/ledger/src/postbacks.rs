@@ -91,15 +91,22 @@ const DUE: &str =
     CROSS JOIN conversions c ON c.event_id = p.event_id CROSS JOIN envelopes e ON e.event_id = c.source
     LEFT JOIN adjustments d ON d.conversion = p.event_id
         AND d.number = (SELECT max(number) FROM adjustments WHERE conversion = p.event_id)
-    WHERE p.active = 1 AND p.state = 'queued' AND p.due_at <= ?1 ORDER BY p.due_at LIMIT ?2";
+    WHERE p.active = 1 AND p.state = 'queued' AND p.due_at <= ?1
+        AND p.publisher_id NOT IN (SELECT value FROM json_each(?3)) ORDER BY p.due_at LIMIT ?2";
 
 impl Ledger {
-    /// Calls that are due, the longest due first.
+    /// Calls that are due, the longest due first, to everybody but the publishers in `but`.
     ///
     /// # Errors
     /// If the store fails, or holds what cannot be.
-    pub fn due_postbacks(&self, now: Timestamp, limit: usize) -> Result<Vec<DuePostback>, LedgerError> {
-        let params = (now.as_millis(), sql::limit(limit));
+    pub fn due_postbacks(
+        &self,
+        now: Timestamp,
+        limit: usize,
+        but: &[u64],
+    ) -> Result<Vec<DuePostback>, LedgerError> {
+        let but: Vec<String> = but.iter().map(|id| sql::int(*id).to_string()).collect();
+        let params = (now.as_millis(), sql::limit(limit), format!("[{}]", but.join(",")));
         sql::all(&self.connection, DUE, params, |row| Ok(due(row)))?.into_iter().collect()
     }
 
@@ -176,7 +183,8 @@ impl Transaction<'_> {
         Ok(sql::run(&self.inner, insert, row, "register a postback")? == 1)
     }
 
-    /// Forgets a publisher's address, and what waits for it. False if there is none.
+    /// Forgets a publisher's address, and what waits for it or is under way to it: an outcome that comes later changes
+    /// nothing. False if there is none.
     ///
     /// # Errors
     /// If the store fails.
@@ -185,7 +193,7 @@ impl Transaction<'_> {
         let publisher = sql::int(publisher_id);
         let update = "UPDATE postbacks SET state = 'dropped', active = 0, due_at = NULL, changed_at = ?2,
             detail = 'its address was taken away'
-            WHERE publisher_id = ?1 AND state = 'queued' AND state <> 'confirmed'";
+            WHERE publisher_id = ?1 AND state IN ('queued', 'in_flight') AND state <> 'confirmed'";
         sql::run(&self.inner, update, (publisher, self.now.as_millis()), doing)?;
         let delete = "DELETE FROM postback_addresses WHERE publisher_id = ?1";
         Ok(sql::run(&self.inner, delete, (publisher,), doing)? == 1)

@@ -31,7 +31,7 @@ fn delivered(ledger: &mut Ledger, ids: core::ops::RangeInclusive<u64>, clicked: 
 }
 
 fn due(ledger: &Ledger, now: Timestamp) -> Vec<u128> {
-    let rows = ledger.due_postbacks(now, 100).unwrap();
+    let rows = ledger.due_postbacks(now, 100, &[]).unwrap();
     rows.iter().map(|row| row.told.event_id.as_u128()).collect()
 }
 
@@ -65,7 +65,13 @@ fn a_call_is_owed_once_for_what_the_new_platform_has_taken_for_a_registered_publ
     delivered(&mut ledger, 5..=5, true, State::Rejected);
     delivered(&mut ledger, 6..=6, true, State::Unknown);
     assert_eq!(due(&ledger, NOW), [2, 3], "not what came before, what is nobody's, or what was not taken");
-    let row = ledger.due_postbacks(NOW, 1).unwrap().remove(0);
+    let row = ledger.due_postbacks(NOW, 1, &[]).unwrap().remove(0);
+    assert_eq!(ledger.due_postbacks(NOW, 1, &[PUBLISHER + 1]).unwrap().len(), 1);
+    assert_eq!(
+        ledger.due_postbacks(NOW, 1, &[PUBLISHER + 1, PUBLISHER]).unwrap(),
+        [],
+        "its places are taken"
+    );
     assert_eq!((row.told.amount.unwrap().minor, row.told.commission.unwrap().minor), (1000, 100));
 
     start(&mut ledger, id(2, 1)).unwrap();

@@ -3,6 +3,7 @@
 //! A call moves no money, so that it may be made twice where nobody knows what became of the first; a publisher's
 //! server that does not answer holds up its owner alone.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ledger::{DuePostback, PostbackAddress, PostbackId, PostbackRow};
@@ -20,6 +21,12 @@ use super::{Processor, ProcessorError};
 
 /// Most rows that are looked at for one turn: what is beyond comes with the next.
 const LOOKED_AT_MAX: usize = 4 * POSTBACKS_IN_FLIGHT_MAX;
+
+/// Most looks for one turn: all but the last fill every place of another publisher, and there is room for so many.
+const LOOKS_MAX: usize = POSTBACKS_IN_FLIGHT_MAX / POSTBACKS_OF_ONE_MAX + 1;
+
+/// A call that is about to begin, or what becomes of it where none is to be made.
+type Going = (PostbackId, Tried, Result<Call, Settled>);
 
 /// A call that is to be made now.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -93,19 +100,7 @@ impl Processor {
     /// # Errors
     /// If the ledger fails; then nothing has begun.
     pub fn next_postbacks(&mut self, now: Timestamp) -> Result<Vec<Postback>, ProcessorError> {
-        let room = POSTBACKS_IN_FLIGHT_MAX.saturating_sub(self.calling.len());
-        if room == 0 {
-            return Ok(Vec::new());
-        }
-        let mut going: Vec<(PostbackId, Tried, Result<Call, Settled>)> = Vec::new();
-        for row in self.ledger.due_postbacks(now, LOOKED_AT_MAX)? {
-            let id = id(&row);
-            let under_way = self.calling.keys().chain(going.iter().map(|(id, ..)| id));
-            let busy = under_way.filter(|other| other.publisher_id == id.publisher_id).count();
-            if going.len() < room && busy < POSTBACKS_OF_ONE_MAX {
-                going.push((id, tried(&row), self.write_postback(&row)));
-            }
-        }
+        let going = self.pick_postbacks(now)?;
         if going.is_empty() {
             return Ok(Vec::new());
         }
@@ -126,6 +121,34 @@ impl Processor {
             }
         }
         Ok(postbacks)
+    }
+
+    /// What is due and has a place. Whose places are all taken is not looked at, so that nobody waits behind another's
+    /// backlog; every further look finds another whose places are taken, or is the last.
+    fn pick_postbacks(&self, now: Timestamp) -> Result<Vec<Going>, ProcessorError> {
+        let room = POSTBACKS_IN_FLIGHT_MAX.saturating_sub(self.calling.len());
+        let mut going: Vec<Going> = Vec::new();
+        let mut looks = 0;
+        while going.len() < room && looks < LOOKS_MAX {
+            let mut busy: BTreeMap<u64, usize> = BTreeMap::new();
+            for id in self.calling.keys().chain(going.iter().map(|(id, ..)| id)) {
+                *busy.entry(id.publisher_id).or_default() += 1;
+            }
+            busy.retain(|_, places| *places >= POSTBACKS_OF_ONE_MAX);
+            let full: Vec<u64> = busy.into_keys().collect();
+            let rows = self.ledger.due_postbacks(now, LOOKED_AT_MAX, &full)?;
+            looks = if rows.len() < LOOKED_AT_MAX { LOOKS_MAX } else { looks + 1 };
+            for row in rows {
+                let id = id(&row);
+                let others = self.calling.keys().chain(going.iter().map(|(id, ..)| id));
+                let places = others.filter(|other| other.publisher_id == id.publisher_id).count();
+                let seen = going.iter().any(|(known, ..)| *known == id);
+                if !seen && going.len() < room && places < POSTBACKS_OF_ONE_MAX {
+                    going.push((id, tried(&row), self.write_postback(&row)));
+                }
+            }
+        }
+        Ok(going)
     }
 
     /// The call, or what becomes of it where none is to be made.

@@ -9,18 +9,22 @@ use tracking::{Answer, Field, SendFailure, Verdict};
 use units::limits::POSTBACKS_OF_ONE_MAX;
 
 use super::calling::{THE_ORDER, ask};
-use super::world::{MOVED, OBSERVED, Reply, Sale, World, sale};
+use super::world::{MOVED, OBSERVED, Reply, Sale, World, batch, sale};
 use crate::{Called, ImportedPostback, Postback};
 
 /// The address of the publisher that everything is credited to, with these facts in the dialect's own macros.
 fn register(world: &mut World, host: &str, facts: &[Fact]) {
+    register_for(world, 456, host, facts);
+}
+
+fn register_for(world: &mut World, publisher_id: u64, host: &str, facts: &[Fact]) {
     let snapshot = world.processor.snapshot();
     let postbacks = snapshot.migration.legacy.postbacks.as_ref().unwrap();
     let name = |fact: &Fact| postbacks.macros.iter().find(|(_, known)| known == fact).unwrap().0.clone();
     let marked = |fact| format!("{}{}{}", postbacks.opening, name(fact), postbacks.closing);
     let told: Vec<String> = facts.iter().map(marked).collect();
     let address = Some(format!("https://{host}/{}", told.join("/")));
-    let row = ImportedPostback { publisher_id: 456, method: "GET".to_owned(), address };
+    let row = ImportedPostback { publisher_id, method: "GET".to_owned(), address };
     world.processor.import_postbacks(&[row], world.now).unwrap();
 }
 
@@ -131,6 +135,41 @@ fn what_its_merchant_took_back_is_not_called_for_and_what_he_changed_is_told_as_
     assert_eq!(targets, ["/7.70/0.77"]);
     assert_eq!((listed(&world).waiting, listed(&world).given_up), (1, 0));
     world.assert_balanced();
+}
+
+#[test]
+fn a_backlog_of_a_slow_publisher_holds_up_nobody_else() {
+    let mut world = World::new();
+    register(&mut world, "slow.example", &[Fact::TransactionId]);
+    register_for(&mut world, 457, "quick.example", &[Fact::TransactionId]);
+    let backlog: Vec<Sale> = (1..=200).map(|id| sale(id, MOVED)).collect();
+    taken(&mut world, &backlog);
+    let mut other = sale(1000, MOVED).envelope();
+    other.click.as_mut().unwrap().publisher_id = 457;
+    world.processor.receive(&batch(vec![other.encode()]), world.now).unwrap();
+    world.pass(Duration::from_secs(1));
+    taken(&mut world, &[]);
+    let made = calls(&mut world);
+    let to = |host: &str| made.iter().filter(|call| call.call.host == host).count();
+    assert_eq!((to("slow.example"), to("quick.example")), (POSTBACKS_OF_ONE_MAX, 1));
+    let mut ids: Vec<_> = made.iter().map(|call| call.id).collect();
+    ids.dedup();
+    assert_eq!(ids.len(), made.len(), "each once");
+    assert_eq!(calls(&mut world), [], "the slow one's places are taken");
+}
+
+#[test]
+fn an_address_that_is_taken_away_while_it_is_called_leaves_nothing_to_wait_for() {
+    let mut world = World::new();
+    register(&mut world, "t.example", &[Fact::TransactionId]);
+    taken(&mut world, &[sale(1, MOVED)]);
+    let made = calls(&mut world);
+    let gone = ImportedPostback { publisher_id: 456, method: "GET".to_owned(), address: None };
+    world.processor.import_postbacks(&[gone], world.now).unwrap();
+    end(&mut world, &made, Some(503));
+    world.pass(Duration::from_secs(3600));
+    assert_eq!(calls(&mut world), []);
+    assert_eq!(world.processor.next_wake(world.now).unwrap(), None, "nothing is due for ever");
 }
 
 #[test]
