@@ -6,6 +6,7 @@
 mod absolute_paths;
 mod arrows;
 mod clippy_files;
+mod decisions;
 mod finding;
 mod foreign_words;
 mod generated;
@@ -31,7 +32,7 @@ struct Check {
     run: fn(&Tree, &House) -> Vec<Finding>,
 }
 
-const CHECKS: [Check; 11] = [
+const CHECKS: [Check; 12] = [
     Check { name: "arrows between crates", run: arrows::check },
     Check { name: "manifests", run: manifests::check },
     Check { name: "the pure layer", run: pure_layer::check },
@@ -43,6 +44,7 @@ const CHECKS: [Check; 11] = [
     Check { name: "generated blocks", run: generated::check },
     Check { name: "clippy.toml of the pure layer", run: clippy_files::check },
     Check { name: "absolute paths", run: absolute_paths::check },
+    Check { name: "decision records", run: decisions::check },
 ];
 
 /// Runs every check; with `write`, first brings the generated blocks up to date.
