@@ -206,8 +206,11 @@ fn event(row: DueAdjustment) -> Option<(DueAdjustment, Event)> {
     event.set(Field::Amount, Value::Money(row.amount));
     event.set(Field::Currency, Value::Text(row.amount.currency.code().into()));
     event.set(Field::Reason, Value::Text(row.reason.as_str().into()));
-    if let Some(reference) = known.event.get(Field::OrderReference) {
-        event.set(Field::OrderReference, reference.clone());
+    // Its kind decides in which group it was told, and a change is told in the same one.
+    for field in [Field::OrderReference, Field::ConversionType] {
+        if let Some(value) = known.event.get(field) {
+            event.set(field, value.clone());
+        }
     }
     Some((row, event))
 }

@@ -168,6 +168,25 @@ fn an_edit_before_the_delivery_changes_what_is_sent() {
     world.assert_balanced();
 }
 
+/// What a lead is told as is no sale: an edit of it must not make it one.
+#[test]
+fn an_edit_tells_the_transaction_in_the_group_that_it_was_told_in() {
+    for kind in ["sale", "lead"] {
+        let mut world = world();
+        let mut envelope = sale(1, MOVED).envelope();
+        envelope.event.set(Field::ConversionType, Value::Text(kind.into()));
+        let group = world.processor.snapshot().migration.group(&envelope.event).unwrap().clone();
+        world.processor.receive(&batch(vec![envelope.encode()]), world.now).unwrap();
+        assert_eq!(sent(&mut world).len(), 1);
+        ask(&mut world, 100, Operation::Edit, &[THE_ORDER, (Field::Amount, "7.77")]);
+        world.pass(Duration::from_secs(600));
+        let told = sent(&mut world).remove(0);
+        assert!(told.contains(&format!("\"{}\"", group.code)), "{kind}: {told}");
+        assert_eq!(told.contains("7.77"), group.amount.is_none(), "{kind}: {told}");
+        world.assert_balanced();
+    }
+}
+
 #[test]
 fn a_change_of_what_is_in_flight_waits_until_it_is_known_to_be_there() {
     let mut world = world();
