@@ -2,7 +2,7 @@
 
 use relay::Envelope;
 use relay::delivery::State;
-use rusqlite::named_params;
+use rusqlite::{Row, named_params};
 use tracking::Verdict;
 use units::EventId;
 
@@ -29,7 +29,7 @@ impl Transaction<'_> {
             ":event_id": sql::id(event_id), ":home": home,
         };
         let moved = sql::one(&self.inner, update, row, |row| row.get::<_, i64>(0))?;
-        let Some(advertiser_id) = moved else { return Ok(()) };
+        let Some(advertiser_id) = moved else { return self.remember_sent(event_id, arrival) };
         self.tally.left(advertiser_id, State::Queued);
         self.tally.entered(advertiser_id, state);
         let insert = "INSERT INTO attempts (event_id, number, home, endpoint, line, probe, started_at,
@@ -39,5 +39,24 @@ impl Transaction<'_> {
         sql::run(&self.inner, insert, row, "write down an edge's attempt")?;
         self.owe_postback(event_id)?;
         if state.is_closed() { self.erase(event_id) } else { Ok(()) }
+    }
+
+    /// What is held is not booked yet: it keeps what was sent of it with its own event, so that it is booked where it
+    /// stands once it is decided about, and not sent again.
+    fn remember_sent(&mut self, event_id: EventId, arrival: &Envelope) -> Result<(), LedgerError> {
+        let query = "SELECT c.source, e.open FROM conversions c JOIN envelopes e ON e.event_id = c.source
+            WHERE c.event_id = ?1 AND c.state = 'held' AND c.tries = 0";
+        let read = |row: &Row<'_>| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, Vec<u8>>(1)?));
+        let Some((source, open)) = sql::one(&self.inner, query, (sql::id(event_id),), read)? else {
+            return Ok(());
+        };
+        let Ok(held) = Envelope::decode(&open) else { return Ok(()) };
+        if held.sent.is_some() {
+            return Ok(());
+        }
+        let open = Envelope { sent: arrival.sent.clone(), ..held }.encode();
+        let update = "UPDATE envelopes SET open = ?2 WHERE event_id = ?1";
+        sql::run(&self.inner, update, (source, open), "remember an edge's attempt")?;
+        Ok(())
     }
 }

@@ -1,7 +1,11 @@
 //! What an edge has sent by itself while its outbox could not write: told afterwards, and never sent again.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use relay::Envelope;
 use relay::envelope::Sent;
+use tracking::directory::{Directory, Publisher};
 use tracking::{Home, Verdict};
 
 use super::world::{DEDUPLICATES, MOVED, OBSERVED, Reply, Sale, World, batch, event_id, sale};
@@ -84,4 +88,29 @@ fn i4_what_may_have_been_processed_is_looked_for_by_a_person() {
     let row = world.processor.ledger().conversion(event_id(1)).unwrap().unwrap();
     assert_eq!((row.state.name(), row.reason.as_str()), ("held", "request_erased"));
     world.assert_balanced();
+}
+
+#[test]
+fn what_was_sent_of_an_order_that_is_held_is_not_sent_again_once_it_is_mapped() {
+    for verdict in [Verdict::Confirmed, Verdict::Unknown] {
+        let mut world = World::new();
+        let mut held = sale(1, MOVED).envelope();
+        held.click.as_mut().unwrap().publisher_id = 999;
+        receive(&mut world, &[held]);
+        let late = sent(&Sale { id: 2, clicked: false, ..sale(1, MOVED) }, Home::Primary, verdict);
+        receive(&mut world, &[late]);
+        assert_eq!((world.state(1), world.state(2)), ("held", "merged"));
+        let mut mapped = super::world::snapshot();
+        let advertiser = mapped.directory.advertiser(MOVED).unwrap();
+        let publisher = Publisher { legacy_id: 999, primary_id: Some(1999), name: "".into() };
+        mapped.directory = Directory::new(vec![advertiser], vec![publisher], Vec::new());
+        world.processor.replace_snapshot(Arc::new(mapped));
+        assert_eq!(world.processor.release_mapped(None, world.now).unwrap().count, 1);
+        world.pass(Duration::from_secs(120));
+        assert_eq!(world.deliver(|_| Reply::Says(Verdict::Confirmed)), 0, "nothing is sent again");
+        assert_eq!(world.state(1), verdict.name());
+        let shown = world.processor.ledger().show(event_id(1)).unwrap().unwrap();
+        assert_eq!((shown.attempts.len(), shown.postings.len()), (1, 2), "an attempt, and the money");
+        world.assert_balanced();
+    }
 }
