@@ -2,9 +2,9 @@
 //! line ends, and the census against such a scan.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Write as _};
+use std::io::{BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use serde::Deserialize;
@@ -73,8 +73,10 @@ fn measured_lines(repository: &Repository) -> Result<String, Failure> {
     write_lines(repository, &file)?;
     let (mut translated, mut counted) = (f64::INFINITY, f64::INFINITY);
     for _ in 0..ROUNDS {
-        translated = translated.min(seconds(Command::new(&binary).arg("translate"), &file)?);
-        counted = counted.min(seconds(Command::new("wc").arg("-l"), &file)?);
+        let translate = seconds(Command::new(&binary).arg("translate"), &file, counted_lines)?;
+        translated = translated.min(all_lines("`turnout translate`", translate)?);
+        let count = seconds(Command::new("wc").arg("-l"), &file, number)?;
+        counted = counted.min(all_lines("`wc -l`", count)?);
     }
     let cores = std::thread::available_parallelism()
         .map_or(1.0, |cores| f64::from(u32::try_from(cores.get()).unwrap_or(1)));
@@ -126,18 +128,63 @@ fn write_lines(repository: &Repository, file: &Path) -> Result<(), Failure> {
     out.flush().map_err(failed)
 }
 
-/// Seconds of the wall that a command takes with the file as its input.
-fn seconds(command: &mut Command, input: &Path) -> Result<f64, Failure> {
+/// Seconds of the wall that a command takes with the file as its input, and what `read` makes of its output.
+fn seconds<T>(
+    command: &mut Command,
+    input: &Path,
+    read: fn(ChildStdout) -> std::io::Result<T>,
+) -> Result<(f64, T), Failure> {
     let failed = |error| Failure::while_doing("the file of requests", error);
-    command.stdin(File::open(input).map_err(failed)?).stdout(Stdio::null());
+    let line = process::shown(command);
+    eprintln!("$ {line} < {}", input.display());
     let begun = Instant::now();
-    process::run(command)?;
-    Ok(begun.elapsed().as_secs_f64())
+    command.stdin(File::open(input).map_err(failed)?).stdout(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| Failure::while_doing(&line, error))?;
+    let output = child.stdout.take().map(read).transpose().map_err(failed)?;
+    let status = child.wait().map_err(|error| Failure::while_doing(&line, error))?;
+    match output {
+        Some(output) if status.success() => Ok((begun.elapsed().as_secs_f64(), output)),
+        _ => Err(Failure::new(format!("`{line}` ended with {status}"))),
+    }
+}
+
+/// How many lines come out.
+fn counted_lines(mut output: ChildStdout) -> std::io::Result<u64> {
+    let mut buffer = vec![0; 1 << 20];
+    let mut lines = 0;
+    loop {
+        let read = output.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(lines);
+        }
+        let ends = buffer.iter().take(read).filter(|byte| **byte == b'\n').count();
+        lines += u64::try_from(ends).unwrap_or(0);
+    }
+}
+
+/// The number that comes out.
+fn number(output: ChildStdout) -> std::io::Result<u64> {
+    let text = std::io::read_to_string(output)?;
+    text.trim().parse().map_err(std::io::Error::other)
+}
+
+/// A number of lines other than the file's means that something else was measured.
+fn all_lines(what: &str, (seconds, lines): (f64, u64)) -> Result<f64, Failure> {
+    if lines == u64::from(LINES) {
+        return Ok(seconds);
+    }
+    Err(Failure::new(format!("{what} made {lines} lines of {LINES}")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_that_loses_lines_is_not_measured() {
+        assert!(all_lines("a command", (0.5, u64::from(LINES))).is_ok());
+        assert!(all_lines("a command", (0.0, 0)).unwrap_err().to_string().contains("0 lines"));
+    }
 
     #[test]
     fn a_census_is_held_to_its_promise() {
