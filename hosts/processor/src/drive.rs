@@ -56,6 +56,8 @@ struct Turn {
     postbacks: Vec<Postback>,
     wake: Option<Timestamp>,
     facts: Vec<Fact>,
+    /// What went wrong beside them, and is tried again.
+    complaints: Vec<ProcessorError>,
 }
 
 /// Something that was sent has ended.
@@ -83,6 +85,7 @@ pub(crate) async fn drive(
         let wait = match turn {
             Ok(turn) => {
                 turn.facts.into_iter().for_each(|fact| sink(fact));
+                turn.complaints.iter().for_each(|error| complain(&sink, error));
                 turn.deliveries.into_iter().for_each(|one| send(&mut under_way, &senders.upstream, one));
                 turn.postbacks.into_iter().for_each(|one| call(&mut under_way, &senders.elsewhere, one));
                 turn.wake.map_or(SLEEP_MAX, |wake| wake.since(now()).min(SLEEP_MAX))
@@ -118,15 +121,21 @@ fn turn(processor: &mut crate::Processor, told: Vec<Over>, stopping: bool) -> Re
     // Each keeps what it was told if the ledger fails, so both must be told.
     let (settled, written) = (processor.settle(ended, now), processor.settle_postbacks(called, now));
     settled.and(written)?;
-    let (mut deliveries, mut postbacks) = (Vec::new(), Vec::new());
+    let (mut deliveries, mut postbacks, mut complaints) = (Vec::new(), Vec::new(), Vec::new());
     if !stopping {
         deliveries = processor.next_deliveries(now)?;
         // What was begun above is in flight whatever happens to the calls, which are asked for again.
-        postbacks = processor.next_postbacks(now).unwrap_or_default();
+        postbacks = processor.next_postbacks(now).unwrap_or_else(|error| {
+            complaints.push(error);
+            Vec::new()
+        });
     }
     // Without an answer the loop looks again after its longest sleep.
-    let wake = processor.next_wake(now).unwrap_or_default();
-    Ok(Turn { deliveries, postbacks, wake, facts: processor.take_facts() })
+    let wake = processor.next_wake(now).unwrap_or_else(|error| {
+        complaints.push(error);
+        None
+    });
+    Ok(Turn { deliveries, postbacks, wake, facts: processor.take_facts(), complaints })
 }
 
 fn send(under_way: &mut JoinSet<Over>, upstream: &Upstream, delivery: Delivery) {
