@@ -131,12 +131,13 @@ fn what_cannot_be_compared_is_an_error_that_names_the_file() {
     let none = turnout(&["diff", "default", "default", "--requests", "no/such/file"], b"");
     assert_eq!((none.code, none.err.contains("no/such/file")), (Some(2), true), "{none:?}");
     let folder = tempfile::tempdir().unwrap();
-    let new =
-        edited(&folder, "migration.toml", |text| text.replacen("from = \"amount\"", "from = \"amuont\"", 1));
+    let new = edited(&folder, "migration.toml", |text| {
+        text.replacen("from = \"currency\"", "from = \"curency\"", 1)
+    });
     let broken = turnout(&["diff", "default", &new, "--requests", "-"], b"");
     assert_eq!(broken.code, Some(2), "{broken:?}");
     assert!(
-        broken.err.contains("migration.toml:") && broken.err.contains("did you mean `amount`"),
+        broken.err.contains("migration.toml:") && broken.err.contains("did you mean `currency`"),
         "{broken:?}"
     );
 }
