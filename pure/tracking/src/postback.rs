@@ -109,7 +109,12 @@ impl Template {
         let url = read_authority(authority, postbacks, private_allowed).map_err(|why| wrong.push(why)).ok();
         let parts = read_parts(rest, postbacks, &mut wrong);
         if wrong.is_empty() && !parts.iter().any(|part| matches!(part, Part::Macro(_))) {
-            wrong.push("the address holds no macro: every call would be the same".to_owned());
+            let written =
+                |(name, _): &(String, Fact)| format!("{}{name}{}", postbacks.opening, postbacks.closing);
+            let known: Vec<String> = postbacks.macros.iter().map(written).collect();
+            let known = known.join(", ");
+            wrong
+                .push(format!("the address holds no macro: every call would be the same; there are {known}"));
         }
         match url {
             Some(url) if wrong.is_empty() => Ok(Self::of(&url, parts)),

@@ -236,7 +236,9 @@ fn check<T: Table>(table: &T, file: &Path) -> Result<Option<u64>, Failure> {
     if wrong > MISTAKES_SHOWN {
         eprintln!("and {} more", wrong - MISTAKES_SHOWN);
     }
-    eprintln!("{wrong} mistakes in {rows} rows: nothing was taken in");
+    let mistakes = if wrong == 1 { "1 mistake".to_owned() } else { format!("{wrong} mistakes") };
+    let rows = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
+    eprintln!("{mistakes} in {rows}: nothing was taken in");
     Ok(None)
 }
 

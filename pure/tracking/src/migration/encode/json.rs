@@ -107,6 +107,9 @@ fn write_leaf(leaf: &Leaf<'_>, text: &mut String) {
 
 /// A decimal number as JSON wants it, or the text itself if it is none.
 pub(super) fn plain_number(text: &str) -> Text {
+    if is_plain_number(text.as_bytes()) {
+        return Text::from(text);
+    }
     match number(text) {
         Some((whole, "")) => Text::from(whole),
         Some((whole, fraction)) => {
@@ -117,6 +120,20 @@ pub(super) fn plain_number(text: &str) -> Text {
         }
         None => Text::from(text),
     }
+}
+
+/// True if a text is a number as JSON wants it, as nearly every shop writes one: digits from 1 on, perhaps a point
+/// and more digits.
+fn is_plain_number(text: &[u8]) -> bool {
+    let (mut digits, mut points) = (0_usize, 0_usize);
+    for byte in text {
+        match byte {
+            b'0'..=b'9' => digits = digits.saturating_add(1),
+            b'.' if digits > 0 => points = points.saturating_add(1),
+            _ => return false,
+        }
+    }
+    points <= 1 && matches!(text, [b'1'..=b'9', .., b'0'..=b'9'] | [b'1'..=b'9'])
 }
 
 /// The parts of a decimal number as JSON wants them. Shops write `.50`, `5.` and `007`, and one such number would
