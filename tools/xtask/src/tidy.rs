@@ -7,6 +7,7 @@ mod absolute_paths;
 mod arrows;
 mod clippy_files;
 mod decisions;
+mod faults;
 mod finding;
 mod foreign_words;
 mod generated;
@@ -32,7 +33,7 @@ struct Check {
     run: fn(&Tree, &House) -> Vec<Finding>,
 }
 
-const CHECKS: [Check; 12] = [
+const CHECKS: [Check; 13] = [
     Check { name: "arrows between crates", run: arrows::check },
     Check { name: "manifests", run: manifests::check },
     Check { name: "the pure layer", run: pure_layer::check },
@@ -45,6 +46,7 @@ const CHECKS: [Check; 12] = [
     Check { name: "clippy.toml of the pure layer", run: clippy_files::check },
     Check { name: "absolute paths", run: absolute_paths::check },
     Check { name: "decision records", run: decisions::check },
+    Check { name: "faults", run: faults::check },
 ];
 
 /// Runs every check; with `write`, first brings the generated blocks up to date.

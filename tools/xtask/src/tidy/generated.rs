@@ -16,10 +16,11 @@ struct Block {
     generate: fn(&Tree, &House) -> String,
 }
 
-const BLOCKS: [Block; 3] = [
+const BLOCKS: [Block; 4] = [
     Block { name: "arrows", home: Some("ARCHITECTURE.md"), generate: crate::tidy::arrows::table },
     Block { name: "crates", home: Some("ARCHITECTURE.md"), generate: blocks::crates },
     Block { name: "limits", home: None, generate: blocks::limits },
+    Block { name: "faults", home: None, generate: crate::tidy::faults::table },
 ];
 
 const OPENING: &str = "<!-- generated: ";
