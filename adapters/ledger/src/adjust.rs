@@ -6,7 +6,6 @@ mod lists;
 use relay::Envelope;
 use relay::call::{Applied, Change, How, Last, Target};
 use relay::delivery::State;
-use rusqlite::{Connection, Row, named_params};
 use tracking::dialect::interface::Operation;
 use tracking::{Field, Home};
 use units::{EventId, Timestamp};
@@ -15,6 +14,7 @@ pub use deliver::{AdjustmentFinished, DueAdjustment};
 pub use lists::AdjustmentRow;
 
 use crate::intake::in_force;
+use crate::store::{Connection, Params, Row, named_params};
 use crate::{LedgerError, Transaction, sql};
 
 /// Most transactions that are looked at for one call: two of one order are ambiguous already.
@@ -74,7 +74,7 @@ impl Transaction<'_> {
     /// # Errors
     /// If the store fails.
     pub fn follow(&mut self, event_id: EventId, parent: EventId) -> Result<(), LedgerError> {
-        let insert = "INSERT OR IGNORE INTO followers (event_id, parent) VALUES (?1, ?2)";
+        let insert = "INSERT INTO followers (event_id, parent) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
         sql::run(&self.inner, insert, (sql::id(event_id), sql::id(parent)), "link a transaction")?;
         Ok(())
     }
@@ -88,7 +88,7 @@ impl Transaction<'_> {
         sql::one(&self.inner, query, (key,), |row| row.get(0).map(sql::event_id))
     }
 
-    fn targets(&self, query: &str, params: impl rusqlite::Params) -> Result<Vec<Target>, LedgerError> {
+    fn targets(&self, query: &str, params: impl Params) -> Result<Vec<Target>, LedgerError> {
         let rows = sql::all(&self.inner, query, params, |row| Ok(target(&self.inner, row)))?;
         rows.into_iter().collect()
     }
@@ -99,9 +99,9 @@ impl Transaction<'_> {
     /// # Errors
     /// If the store fails.
     pub fn receive_change(&mut self, envelope: &Envelope, lane: &str) -> Result<bool, LedgerError> {
-        let insert = "INSERT OR IGNORE INTO events
+        let insert = "INSERT INTO events
             (event_id, class, purpose, advertiser_id, money, lane, received_at, taken_in_at)
-            VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7)";
+            VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7) ON CONFLICT DO NOTHING";
         let advertiser_id = envelope.event.id(Field::AdvertiserId).map_or(0, sql::int);
         let (class, purpose) = (envelope.event.class.name(), envelope.purpose.name());
         let (at, now) = (envelope.received_at.as_millis(), self.now.as_millis());
@@ -123,7 +123,7 @@ impl Transaction<'_> {
         let NewAdjustment { envelope, change, target, applied, due_at } = *new;
         let conversion = sql::id(target.event_id);
         let number = "SELECT coalesce(max(number), 0) + 1 FROM adjustments WHERE conversion = ?1";
-        let number = sql::one(&self.inner, number, (conversion,), |row| row.get::<_, i64>(0))?.unwrap_or(1);
+        let number = sql::one(&self.inner, number, (conversion,), |row| row.get::<i64>(0))?.unwrap_or(1);
         let (state, detail) = match applied.how {
             How::Cancel => (State::Merged, "the transaction was not sent yet, and never will be"),
             How::WithIt => (State::Merged, "the transaction is sent as it is now"),
@@ -163,7 +163,7 @@ impl Transaction<'_> {
     /// A transaction that the platform certainly does not have is never sent.
     fn cancel(&mut self, event_id: EventId) -> Result<(), LedgerError> {
         let query = "SELECT state, advertiser_id FROM conversions WHERE event_id = ?1";
-        let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
+        let read = |row: &Row<'_>| Ok((row.get::<String>(0)?, row.get::<i64>(1)?));
         let Some((from, advertiser_id)) = sql::one(&self.inner, query, (sql::id(event_id),), read)? else {
             return Ok(());
         };
@@ -184,9 +184,9 @@ impl Transaction<'_> {
     /// A delivery ended so that the platform certainly does not have the transaction: what its merchant asked for
     /// meanwhile need not be told afterwards.
     pub(crate) fn overtaken(&mut self, event_id: EventId) -> Result<(), LedgerError> {
-        let waiting = "SELECT max(operation = 'void') FROM adjustments WHERE conversion = ?1 AND active = 1
-            HAVING count(*) > 0";
-        let voided = sql::one(&self.inner, waiting, (sql::id(event_id),), |row| row.get::<_, bool>(0))?;
+        let waiting = "SELECT max(CASE WHEN operation = 'void' THEN 1 ELSE 0 END) FROM adjustments
+            WHERE conversion = ?1 AND active = 1 HAVING count(*) > 0";
+        let voided = sql::one(&self.inner, waiting, (sql::id(event_id),), |row| row.get::<bool>(0))?;
         let Some(voided) = voided else { return Ok(()) };
         let update = "UPDATE adjustments SET state = 'merged', active = 0, due_at = NULL, changed_at = ?2,
             detail = 'the transaction had not arrived' WHERE conversion = ?1 AND active = 1";
@@ -203,7 +203,7 @@ fn identity(event_id: EventId, conversion: EventId) -> EventId {
 
 fn target(connection: &Connection, row: &Row<'_>) -> Result<Target, LedgerError> {
     let get = |error| LedgerError::Store { doing: "find a transaction", source: error };
-    let text = |place| row.get::<_, Option<String>>(place).map_err(get);
+    let text = |place| row.get::<Option<String>>(place).map_err(get);
     let event_id = sql::event_id(row.get(0).map_err(get)?);
     let owner: Option<Home> = text(4)?.map(|name| sql::home(&name)).transpose()?;
     let last = match (text(8)?, text(9)?) {
@@ -217,7 +217,7 @@ fn target(connection: &Connection, row: &Row<'_>) -> Result<Target, LedgerError>
         received_at: sql::time(row.get(3).map_err(get)?),
         owner,
         amount: sql::money(row.get(5).map_err(get)?, text(6)?)?,
-        publisher_id: row.get::<_, Option<i64>>(7).map_err(get)?.map(sql::uint),
+        publisher_id: row.get::<Option<i64>>(7).map_err(get)?.map(sql::uint),
         postings: in_force(connection, event_id)?,
         last,
     })

@@ -3,6 +3,7 @@
 use relay::delivery::State;
 use std::collections::BTreeMap;
 
+use crate::store::{Purpose, Row};
 use crate::tally::ACCEPTED;
 use crate::{Ledger, LedgerError, sql, store};
 
@@ -53,7 +54,7 @@ impl Ledger {
     /// # Errors
     /// If the store fails, or holds what cannot be.
     pub fn audit(&self) -> Result<Audit, LedgerError> {
-        let moment = self.connection.unchecked_transaction().map_err(store("begin an audit"))?;
+        let moment = self.connection.begin(Purpose::Look).map_err(store("begin an audit"))?;
         let rows = self.sums()?;
         let mut findings = self.conservation(&rows)?;
         findings.extend(self.books()?);
@@ -66,14 +67,14 @@ impl Ledger {
     /// The conservation sums, by advertiser.
     pub(crate) fn sums(&self) -> Result<BTreeMap<i64, AuditRow>, LedgerError> {
         let mut rows: BTreeMap<i64, AuditRow> = BTreeMap::new();
-        let accepted = "SELECT advertiser_id, count(*) FROM events WHERE money GROUP BY advertiser_id";
+        let accepted = "SELECT advertiser_id, count(*) FROM events WHERE money = 1 GROUP BY advertiser_id";
         for (advertiser_id, count) in
             sql::all(&self.connection, accepted, (), |row| Ok((row.get(0)?, row.get(1)?)))?
         {
             rows.entry(advertiser_id).or_default().accepted = sql::uint(count);
         }
         let states = "SELECT advertiser_id, state, count(*) FROM conversions GROUP BY advertiser_id, state";
-        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?));
+        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get::<String>(1)?, row.get(2)?));
         for (advertiser_id, name, count) in sql::all(&self.connection, states, (), read)? {
             let state = sql::state(&name)?;
             let row = rows.entry(advertiser_id).or_default();
@@ -139,13 +140,13 @@ impl Ledger {
             (
                 "I2",
                 "SELECT 'event ' || hex(event_id) || ' was accepted and stands nowhere' FROM events e
-                 WHERE money AND NOT EXISTS (SELECT 1 FROM conversions c WHERE c.event_id = e.event_id)",
+                 WHERE money = 1 AND NOT EXISTS (SELECT 1 FROM conversions c WHERE c.event_id = e.event_id)",
             ),
         ];
         let mut findings = Vec::new();
         for (invariant, query) in checks {
             let query = format!("{query} LIMIT 100");
-            let messages = sql::all(&self.connection, &query, (), |row| row.get::<_, String>(0))?;
+            let messages = sql::all(&self.connection, &query, (), |row| row.get::<String>(0))?;
             findings.extend(messages.into_iter().map(|message| Finding { invariant, message }));
         }
         Ok(findings)
@@ -153,7 +154,7 @@ impl Ledger {
 
     fn counters(&self) -> Result<BTreeMap<(i64, String), u64>, LedgerError> {
         let query = "SELECT advertiser_id, name, count FROM counters";
-        let read = |row: &rusqlite::Row<'_>| Ok(((row.get(0)?, row.get(1)?), sql::uint(row.get(2)?)));
+        let read = |row: &Row<'_>| Ok(((row.get(0)?, row.get(1)?), sql::uint(row.get(2)?)));
         Ok(sql::all(&self.connection, query, (), read)?.into_iter().collect())
     }
 
@@ -163,8 +164,8 @@ impl Ledger {
     /// # Errors
     /// If the store fails.
     pub fn totals(&self) -> Result<(u64, [u64; 11]), LedgerError> {
-        let query = "SELECT name, sum(count) FROM counters GROUP BY name";
-        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
+        let query = "SELECT name, CAST(sum(count) AS BIGINT) FROM counters GROUP BY name";
+        let read = |row: &Row<'_>| Ok((row.get::<String>(0)?, row.get::<i64>(1)?));
         let counts: BTreeMap<String, i64> =
             sql::all(&self.connection, query, (), read)?.into_iter().collect();
         let count = |name: &str| counts.get(name).copied().map_or(0, sql::uint);

@@ -2,12 +2,12 @@
 
 use relay::Envelope;
 use relay::intake::{BoundVoucher, Claims, KeptClick, Origin, Standing};
-use rusqlite::{Connection, Row};
 use tracking::Home;
 use tracking::event::Click;
 use units::{EventId, Timestamp};
 
 use crate::intake::standing_of;
+use crate::store::{Connection, Row};
 use crate::{Ledger, LedgerError, Transaction, sql};
 
 /// What keeping a click came to.
@@ -78,16 +78,16 @@ impl Transaction<'_> {
             publisher_id = excluded.publisher_id, creative_id = excluded.creative_id,
             clicked_at = excluded.clicked_at, imported = 1, origin = excluded.origin, home = excluded.home,
             alias_of = NULL, event_id = NULL, expires_at = excluded.expires_at,
-            reference = coalesce(excluded.reference, reference)
-            WHERE excluded.origin = 'imported' AND origin = 'hop'";
+            reference = coalesce(excluded.reference, clicks.reference)
+            WHERE excluded.origin = 'imported' AND clicks.origin = 'hop'";
         let [advertiser, publisher, creative] =
             [click.advertiser_id, click.publisher_id, click.creative_id].map(sql::int);
         let (origin, home) = (kept.origin.name(), kept.home.map(Home::name));
         let (event_id, alias_of) = (kept.event_id.map(sql::id), kept.alias_of.as_deref());
         let (at, expires_at) = (click.at.as_millis(), kept.expires_at.as_millis());
         let imported = kept.origin == Origin::Imported;
-        let row = rusqlite::params![
-            click.click_id,
+        let row = (
+            &click.click_id,
             advertiser,
             publisher,
             creative,
@@ -98,8 +98,8 @@ impl Transaction<'_> {
             alias_of,
             event_id,
             expires_at,
-            kept.reference
-        ];
+            &kept.reference,
+        );
         if sql::run(&self.inner, insert, row, "keep a click")? == 1 {
             return Ok(Keeping::New);
         }
@@ -130,8 +130,9 @@ impl Transaction<'_> {
         let insert = "INSERT INTO bound_vouchers (advertiser_id, code, publisher_id, starts_at, ends_at)
             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (advertiser_id, code) DO UPDATE SET
             publisher_id = excluded.publisher_id, starts_at = excluded.starts_at, ends_at = excluded.ends_at
-            WHERE publisher_id <> excluded.publisher_id OR starts_at IS NOT excluded.starts_at
-            OR ends_at IS NOT excluded.ends_at";
+            WHERE bound_vouchers.publisher_id <> excluded.publisher_id
+            OR bound_vouchers.starts_at IS DISTINCT FROM excluded.starts_at
+            OR bound_vouchers.ends_at IS DISTINCT FROM excluded.ends_at";
         let [advertiser, publisher] = [bound.advertiser_id, bound.publisher_id].map(sql::int);
         let [starts_at, ends_at] = [bound.starts_at, bound.ends_at].map(|at| at.map(Timestamp::as_millis));
         let row = (advertiser, &bound.code, publisher, starts_at, ends_at);
@@ -218,7 +219,7 @@ fn kept(row: &Row<'_>) -> Result<KeptClick, LedgerError> {
         home: home.map(|name| sql::home(&name)).transpose()?,
         origin: known.ok_or(LedgerError::Corrupt { what: "the origin of a click", value: origin })?,
         alias_of: row.get(7).map_err(get)?,
-        event_id: row.get::<_, Option<[u8; 16]>>(8).map_err(get)?.map(sql::event_id),
+        event_id: row.get::<Option<[u8; 16]>>(8).map_err(get)?.map(sql::event_id),
         expires_at: sql::time(row.get(9).map_err(get)?),
         reference: row.get(10).map_err(get)?,
     })

@@ -6,7 +6,6 @@
 mod waiting;
 
 use relay::delivery::{Settled, State};
-use rusqlite::named_params;
 use tracking::Home;
 use tracking::migration::Evidence;
 use units::{EventId, Money, Timestamp};
@@ -15,6 +14,7 @@ use units::{EventId, Money, Timestamp};
 pub(crate) use waiting::queries as waiting_queries;
 pub use waiting::{Lane, Together, Which};
 
+use crate::store::named_params;
 use crate::{LedgerError, Transaction, sql};
 
 /// A conversion that is due, with everything that its delivery needs.
@@ -94,7 +94,7 @@ impl Transaction<'_> {
             WHERE event_id = ?1 AND state = 'queued' RETURNING advertiser_id";
         let id = sql::id(begun.event_id);
         let params = (id, begun.number, self.now.as_millis());
-        let advertiser_id = sql::one(&self.inner, update, params, |row| row.get::<_, i64>(0))?;
+        let advertiser_id = sql::one(&self.inner, update, params, |row| row.get::<i64>(0))?;
         let moved = LedgerError::Moved { event_id: begun.event_id, expected: State::Queued };
         let advertiser_id = advertiser_id.ok_or(moved)?;
         self.tally.left(advertiser_id, State::Queued);
@@ -151,7 +151,7 @@ impl Transaction<'_> {
             ":due_at": settled.due_at.map(Timestamp::as_millis), ":now": self.now.as_millis(),
             ":event_id": sql::id(event_id), ":from": from.name(),
         };
-        let advertiser_id = sql::one(&self.inner, update, row, |row| row.get::<_, i64>(0))?;
+        let advertiser_id = sql::one(&self.inner, update, row, |row| row.get::<i64>(0))?;
         let advertiser_id = advertiser_id.ok_or(LedgerError::Moved { event_id, expected: from })?;
         self.tally.left(advertiser_id, from);
         self.tally.entered(advertiser_id, settled.state);

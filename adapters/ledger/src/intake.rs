@@ -8,11 +8,11 @@ use attribution::{Credit, Posting};
 use relay::delivery::State;
 use relay::intake::{Booking, Claims, Considered, Decision, EvidenceKind, Known, Reason};
 use relay::{Envelope, Purpose};
-use rusqlite::named_params;
 use tracking::Class;
 use tracking::migration::Evidence;
 use units::{EventId, Money, Timestamp};
 
+use crate::store::named_params;
 use crate::{LedgerError, Transaction, sql};
 use known::{collision, standing};
 pub(crate) use known::{in_force, posting, standing_of};
@@ -65,9 +65,9 @@ impl Transaction<'_> {
     }
 
     fn arrived(&mut self, event: &Arrived<'_>, lane: &str, at: Timestamp) -> Result<bool, LedgerError> {
-        let insert = "INSERT OR IGNORE INTO events
+        let insert = "INSERT INTO events
             (event_id, class, purpose, advertiser_id, money, lane, received_at, taken_in_at)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING";
         let (at, now) = (at.as_millis(), self.now.as_millis());
         let advertiser_id = event.advertiser_id;
         let row = (sql::id(event.id), event.class, event.purpose, advertiser_id, event.money, lane, at, now);
@@ -243,10 +243,10 @@ impl Transaction<'_> {
                 value: event_id.to_string(),
             });
         }
-        let insert = "INSERT INTO posting_sets (event_id, kind, cause, posted_at) VALUES (?1, ?2, ?3, ?4)";
+        let insert = "INSERT INTO posting_sets (event_id, kind, cause, posted_at) VALUES (?1, ?2, ?3, ?4)
+            RETURNING set_id";
         let row = (sql::id(event_id), kind, sql::id(cause), self.now.as_millis());
-        sql::run(&self.inner, insert, row, "post")?;
-        let set_id = self.inner.last_insert_rowid();
+        let set_id = sql::one(&self.inner, insert, row, |row| row.get::<i64>(0))?;
         let insert = "INSERT INTO postings (set_id, line, account, party, minor, currency)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         for (line, posting) in (1_i64..).zip(lines) {

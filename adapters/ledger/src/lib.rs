@@ -23,13 +23,12 @@ mod postbacks;
 mod schema;
 mod show;
 mod sql;
+mod store;
 mod tally;
 mod unmapped;
 
 use std::path::Path;
-use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
 use units::Timestamp;
 
 pub use adjust::{AdjustmentFinished, AdjustmentRow, DueAdjustment, NewAdjustment};
@@ -40,14 +39,10 @@ pub use lists::{AtRisk, ConversionRow, Page, QueueStatus};
 pub use people::{By, Redriven};
 pub use postbacks::{DuePostback, OwedPostback, PostbackAddress, PostbackId, PostbackRow};
 pub use show::{AttemptRow, JournalRow, PostingRow, Shown};
+pub use store::StoreError;
+use store::{Connection, Open, Purpose};
 use tally::Tally;
 pub use unmapped::{Missing, Unmapped};
-
-/// Compiled statements kept; there are fewer than this many.
-const STATEMENTS_KEPT: usize = 112;
-
-/// How long a reader waits for a writer that is changing the file's shape.
-const READER_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// Why the ledger could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +53,7 @@ pub enum LedgerError {
         /// What was being done.
         doing: &'static str,
         /// Why.
-        source: rusqlite::Error,
+        source: StoreError,
     },
     /// The file is from another version, or was changed by hand.
     #[error("{0}")]
@@ -81,7 +76,7 @@ pub enum LedgerError {
     },
 }
 
-pub(crate) fn store(doing: &'static str) -> impl FnOnce(rusqlite::Error) -> LedgerError {
+pub(crate) fn store(doing: &'static str) -> impl FnOnce(StoreError) -> LedgerError {
     move |source| LedgerError::Store { doing, source }
 }
 
@@ -97,20 +92,17 @@ impl Ledger {
     /// # Errors
     /// If the file cannot be opened, or is from a newer version.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
-        Self::prepare(Connection::open(path).map_err(store("open its file"))?)
+        Self::prepare(Connection::file(path).map_err(store("open its file"))?)
     }
 
     /// The same ledger for reading, on a connection of its own: a long question that it is asked delays no
     /// writer. None for a ledger in memory.
     ///
     /// # Errors
-    /// If the file cannot be opened again.
+    /// If the store cannot be opened again.
     pub fn reader(&self) -> Result<Option<Self>, LedgerError> {
-        let Some(path) = self.connection.path().filter(|path| !path.is_empty()) else { return Ok(None) };
-        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
-        let connection = connection.map_err(store("open its file for reading"))?;
-        connection.busy_timeout(READER_WAIT_MAX).map_err(store("open its file for reading"))?;
-        Ok(Some(Self { connection }))
+        let connection = self.connection.reader().map_err(store("be opened for reading"))?;
+        Ok(connection.map(|connection| Self { connection }))
     }
 
     /// A ledger that ends with this process, for tests and simulations.
@@ -118,18 +110,11 @@ impl Ledger {
     /// # Errors
     /// If there is not enough memory.
     pub fn in_memory() -> Result<Self, LedgerError> {
-        Self::prepare(Connection::open_in_memory().map_err(store("open in memory"))?)
+        Self::prepare(Connection::memory().map_err(store("open in memory"))?)
     }
 
-    fn prepare(mut connection: Connection) -> Result<Self, LedgerError> {
-        // FULL syncs the log at every commit: what was acknowledged is on stable storage (I1). The log's file
-        // is cut back after a checkpoint, because under constant load it would keep its largest size.
-        let settings = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF;
-            PRAGMA secure_delete = FAST; PRAGMA journal_size_limit = 67108864; PRAGMA busy_timeout = 5000;
-            PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;";
-        connection.execute_batch(settings).map_err(store("set up its connection"))?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-        schema::bring_up_to_date(&mut connection)?;
+    fn prepare(connection: Connection) -> Result<Self, LedgerError> {
+        schema::bring_up_to_date(&connection)?;
         Ok(Self { connection })
     }
 
@@ -138,9 +123,7 @@ impl Ledger {
     /// # Errors
     /// If the store cannot begin one.
     pub fn transaction(&mut self, now: Timestamp) -> Result<Transaction<'_>, LedgerError> {
-        let behaviour = rusqlite::TransactionBehavior::Immediate;
-        let inner =
-            self.connection.transaction_with_behavior(behaviour).map_err(store("begin a transaction"))?;
+        let inner = self.connection.begin(Purpose::Write).map_err(store("begin a transaction"))?;
         Ok(Transaction { inner, now, tally: Tally::default() })
     }
 }
@@ -148,7 +131,7 @@ impl Ledger {
 /// Changes that happen together. Dropped without [`Transaction::commit`], nothing of it has happened.
 #[derive(Debug)]
 pub struct Transaction<'a> {
-    inner: rusqlite::Transaction<'a>,
+    inner: Open<'a>,
     now: Timestamp,
     tally: Tally,
 }

@@ -2,10 +2,10 @@
 
 use relay::delivery::State;
 use relay::intake::EvidenceKind;
-use rusqlite::{Row, ToSql};
 use tracking::Home;
 use units::{EventId, Money, Timestamp};
 
+use crate::store::{AsValue, Params, Row};
 use crate::{Ledger, LedgerError, sql};
 
 /// One conversion, as a table shows it. Nothing in it is personal (I9).
@@ -130,7 +130,7 @@ impl Ledger {
     /// # Errors
     /// If the store fails, or holds what cannot be.
     pub fn transactions(&self, page: &Page) -> Result<Vec<ConversionRow>, LedgerError> {
-        self.list("1", "event_id", page)
+        self.list("1 = 1", "event_id", page)
     }
 
     fn list(&self, which: &str, order: &str, page: &Page) -> Result<Vec<ConversionRow>, LedgerError> {
@@ -143,9 +143,9 @@ impl Ledger {
             format!("SELECT {COLUMNS} WHERE {which}{advertiser}{after} ORDER BY {order} LIMIT :limit");
         let (limit, advertiser, after) =
             (sql::limit(page.limit), page.advertiser_id.map(sql::int), page.after.map(sql::id));
-        let mut params: Vec<(&str, &dyn ToSql)> = vec![(":limit", &limit)];
-        params.extend(advertiser.as_ref().map(|id| (":advertiser", id as &dyn ToSql)));
-        params.extend(after.as_ref().map(|id| (":after", id as &dyn ToSql)));
+        let mut params: Vec<(&str, &dyn AsValue)> = vec![(":limit", &limit)];
+        params.extend(advertiser.as_ref().map(|id| (":advertiser", id as &dyn AsValue)));
+        params.extend(after.as_ref().map(|id| (":after", id as &dyn AsValue)));
         self.rows(&query, params.as_slice())
     }
 
@@ -167,7 +167,7 @@ impl Ledger {
         self.rows(&query, (sql::id(event_id),))
     }
 
-    fn rows(&self, query: &str, params: impl rusqlite::Params) -> Result<Vec<ConversionRow>, LedgerError> {
+    fn rows(&self, query: &str, params: impl Params) -> Result<Vec<ConversionRow>, LedgerError> {
         sql::all(&self.connection, query, params, |row| Ok(conversion(row)))?.into_iter().collect()
     }
 
@@ -176,12 +176,12 @@ impl Ledger {
     /// # Errors
     /// If the store fails, or holds what cannot be.
     pub fn at_risk(&self) -> Result<Vec<AtRisk>, LedgerError> {
-        let query = "SELECT advertiser_id, state, currency, count(*), sum(minor), min(changed_at) FROM conversions
+        let query = "SELECT advertiser_id, state, currency, count(*), CAST(sum(minor) AS BIGINT), min(changed_at) FROM conversions
             WHERE attention = 1 GROUP BY advertiser_id, state, currency ORDER BY advertiser_id, state LIMIT 10000";
         let read = |row: &Row<'_>| {
-            let (state, code) = (row.get::<_, String>(1)?, row.get::<_, Option<String>>(2)?);
-            let (count, minor, since) = (row.get::<_, i64>(3)?, row.get(4)?, row.get::<_, i64>(5)?);
-            Ok((row.get::<_, i64>(0)?, state, code, count, minor, since))
+            let (state, code) = (row.get::<String>(1)?, row.get::<Option<String>>(2)?);
+            let (count, minor, since) = (row.get::<i64>(3)?, row.get(4)?, row.get::<i64>(5)?);
+            Ok((row.get::<i64>(0)?, state, code, count, minor, since))
         };
         let rows = sql::all(&self.connection, query, (), read)?;
         let at_risk = rows.into_iter().map(|(advertiser_id, state, code, count, minor, since)| {
@@ -202,17 +202,17 @@ impl Ledger {
     /// If the store fails.
     pub fn queue_status(&self) -> Result<QueueStatus, LedgerError> {
         let oldest = "SELECT received_at FROM conversions WHERE active = 1 ORDER BY received_at LIMIT 1";
-        let oldest = sql::one(&self.connection, oldest, (), |row| row.get::<_, i64>(0))?;
+        let oldest = sql::one(&self.connection, oldest, (), |row| row.get::<i64>(0))?;
         let late = "SELECT count(*) FROM conversions WHERE corrected_late = 1";
-        let late = sql::one(&self.connection, late, (), |row| row.get::<_, i64>(0))?;
+        let late = sql::one(&self.connection, late, (), |row| row.get::<i64>(0))?;
         Ok(QueueStatus { oldest: oldest.map(sql::time), corrected_late: late.map_or(0, sql::uint) })
     }
 }
 
 fn conversion(row: &Row<'_>) -> Result<ConversionRow, LedgerError> {
     let get = |error| LedgerError::Store { doing: "read a conversion", source: error };
-    let text = |place: usize| row.get::<_, Option<String>>(place).map_err(get);
-    let number = |place: usize| row.get::<_, Option<i64>>(place).map_err(get);
+    let text = |place: usize| row.get::<Option<String>>(place).map_err(get);
+    let number = |place: usize| row.get::<Option<i64>>(place).map_err(get);
     Ok(ConversionRow {
         event_id: sql::event_id(row.get(0).map_err(get)?),
         state: sql::state(&text(1)?.unwrap_or_default())?,
@@ -226,7 +226,7 @@ fn conversion(row: &Row<'_>) -> Result<ConversionRow, LedgerError> {
         commission: sql::money(number(10)?, text(11)?)?,
         reference: text(12)?,
         evidence: text(13)?.unwrap_or_default(),
-        first: row.get::<_, Option<[u8; 16]>>(14).map_err(get)?.map(sql::event_id),
+        first: row.get::<Option<[u8; 16]>>(14).map_err(get)?.map(sql::event_id),
         corrected_late: row.get(15).map_err(get)?,
         tries: sql::count(number(16)?.unwrap_or(0)),
         received_at: sql::time(number(17)?.unwrap_or(0)),

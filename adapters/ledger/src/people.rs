@@ -4,10 +4,10 @@ use attribution::posting;
 use relay::Envelope;
 use relay::delivery::State;
 use relay::intake::Decision;
-use rusqlite::Row;
 use units::{EventId, Timestamp};
 
 use crate::intake::in_force;
+use crate::store::Row;
 use crate::{LedgerError, Transaction, sql};
 
 /// Who decides, and why: both are journalled.
@@ -40,7 +40,7 @@ impl Transaction<'_> {
     pub fn stands(&self, event_id: EventId) -> Result<Option<(State, Vec<u8>)>, LedgerError> {
         let query = "SELECT c.state, e.open FROM conversions c JOIN envelopes e ON e.event_id = c.source
             WHERE c.event_id = ?1";
-        let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get(1)?));
+        let read = |row: &Row<'_>| Ok((row.get::<String>(0)?, row.get(1)?));
         let found = sql::one(&self.inner, query, (sql::id(event_id),), read)?;
         found.map(|(name, open)| Ok((sql::state(&name)?, open))).transpose()
     }
@@ -117,7 +117,7 @@ impl Transaction<'_> {
         let update = "UPDATE conversions SET state = 'merged', first = ?2, attention = 0, changed_at = ?3
             WHERE event_id = ?1 AND state = 'held' RETURNING advertiser_id";
         let row = (sql::id(entry), sql::id(by), self.now.as_millis());
-        let advertiser_id = sql::one(&self.inner, update, row, |row| row.get::<_, i64>(0))?;
+        let advertiser_id = sql::one(&self.inner, update, row, |row| row.get::<i64>(0))?;
         let moved = LedgerError::Moved { event_id: entry, expected: State::Held };
         let advertiser_id = advertiser_id.ok_or(moved)?;
         self.tally.left(advertiser_id, State::Held);
@@ -160,7 +160,7 @@ impl Transaction<'_> {
             "UPDATE conversions SET state = 'held', reason = ?2, detail = ?3, active = 0, attention = 1,
             due_at = NULL, changed_at = ?4 WHERE event_id = ?1 AND state = 'queued' RETURNING advertiser_id";
         let row = (sql::id(event_id), code, why, self.now.as_millis());
-        let advertiser_id = sql::one(&self.inner, update, row, |row| row.get::<_, i64>(0))?;
+        let advertiser_id = sql::one(&self.inner, update, row, |row| row.get::<i64>(0))?;
         let moved = LedgerError::Moved { event_id, expected: State::Queued };
         let advertiser_id = advertiser_id.ok_or(moved)?;
         self.tally.left(advertiser_id, State::Queued);
@@ -170,7 +170,7 @@ impl Transaction<'_> {
 
     fn stands_for(&self, event_id: EventId) -> Result<Option<(State, i64)>, LedgerError> {
         let query = "SELECT state, advertiser_id FROM conversions WHERE event_id = ?1";
-        let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get(1)?));
+        let read = |row: &Row<'_>| Ok((row.get::<String>(0)?, row.get(1)?));
         let found = sql::one(&self.inner, query, (sql::id(event_id),), read)?;
         found.map(|(name, advertiser_id)| Ok((sql::state(&name)?, advertiser_id))).transpose()
     }

@@ -7,10 +7,10 @@
 
 use relay::delivery::{Settled, State};
 use relay::postback::Row as Told;
-use rusqlite::{Row, named_params};
 use units::limits::POSTBACKS_PUT_OFF_MAX;
 use units::{EventId, Timestamp};
 
+use crate::store::{Row, named_params};
 use crate::{Ledger, LedgerError, Transaction, sql};
 
 /// An address that a publisher has called.
@@ -86,13 +86,13 @@ const DUE: &str =
     "SELECT p.event_id, p.publisher_id, a.method, a.address, p.tries, p.counted, c.advertiser_id,
     c.minor, c.currency, c.commission_minor, c.commission_currency, c.received_at,
     (SELECT reference FROM clicks k WHERE k.click_id = c.click_id), e.open,
-    d.minor, d.currency, d.commission_minor, d.commission_currency, coalesce(d.operation = 'void', 0)
+    d.minor, d.currency, d.commission_minor, d.commission_currency, CASE WHEN d.operation = 'void' THEN 1 ELSE 0 END
     FROM postbacks p CROSS JOIN postback_addresses a ON a.publisher_id = p.publisher_id
     CROSS JOIN conversions c ON c.event_id = p.event_id CROSS JOIN envelopes e ON e.event_id = c.source
     LEFT JOIN adjustments d ON d.conversion = p.event_id
         AND d.number = (SELECT max(number) FROM adjustments WHERE conversion = p.event_id)
     WHERE p.active = 1 AND p.state = 'queued' AND p.due_at <= ?1
-        AND p.publisher_id NOT IN (SELECT value FROM json_each(?3)) ORDER BY p.due_at LIMIT ?2";
+        AND instr(?3, ',' || p.publisher_id || ',') = 0 ORDER BY p.due_at LIMIT ?2";
 
 impl Ledger {
     /// Calls that are due, the longest due first, to everybody but the publishers in `but`.
@@ -106,7 +106,7 @@ impl Ledger {
         but: &[u64],
     ) -> Result<Vec<DuePostback>, LedgerError> {
         let but: Vec<String> = but.iter().map(|id| sql::int(*id).to_string()).collect();
-        let params = (now.as_millis(), sql::limit(limit), format!("[{}]", but.join(",")));
+        let params = (now.as_millis(), sql::limit(limit), format!(",{},", but.join(",")));
         sql::all(&self.connection, DUE, params, |row| Ok(due(row)))?.into_iter().collect()
     }
 
@@ -117,7 +117,7 @@ impl Ledger {
     pub fn next_postback(&self) -> Result<Option<Timestamp>, LedgerError> {
         let query =
             "SELECT due_at FROM postbacks WHERE active = 1 AND state = 'queued' ORDER BY due_at LIMIT 1";
-        sql::one(&self.connection, query, (), |row| row.get::<_, i64>(0).map(sql::time))
+        sql::one(&self.connection, query, (), |row| row.get::<i64>(0).map(sql::time))
     }
 
     /// The addresses with how their calls go, by publisher. It reads every call that is not answered.
@@ -178,7 +178,7 @@ impl Transaction<'_> {
     pub fn register_postback(&mut self, new: &PostbackAddress) -> Result<bool, LedgerError> {
         let insert = "INSERT INTO postback_addresses (publisher_id, method, address) VALUES (?1, ?2, ?3)
             ON CONFLICT (publisher_id) DO UPDATE SET method = excluded.method, address = excluded.address
-            WHERE method <> excluded.method OR address <> excluded.address";
+            WHERE postback_addresses.method <> excluded.method OR postback_addresses.address <> excluded.address";
         let row = (sql::int(new.publisher_id), &new.method, &new.address);
         Ok(sql::run(&self.inner, insert, row, "register a postback")? == 1)
     }
@@ -202,11 +202,12 @@ impl Transaction<'_> {
     /// The new platform has taken a transaction: its publisher is called, if it has an address. The platform being
     /// left calls for its own transactions itself.
     pub(crate) fn owe_postback(&mut self, event_id: EventId) -> Result<(), LedgerError> {
-        let insert = "INSERT OR IGNORE INTO postbacks
+        let insert = "INSERT INTO postbacks
             (event_id, publisher_id, state, detail, active, changed_at, due_at)
             SELECT c.event_id, c.publisher_id, 'queued', '', 1, ?2, ?2 FROM conversions c
             JOIN postback_addresses a ON a.publisher_id = c.publisher_id
-            WHERE c.event_id = ?1 AND c.owner = 'primary' AND c.state IN ('taken', 'confirmed')";
+            WHERE c.event_id = ?1 AND c.owner = 'primary' AND c.state IN ('taken', 'confirmed')
+            ON CONFLICT DO NOTHING";
         sql::run(&self.inner, insert, (sql::id(event_id), self.now.as_millis()), "owe a postback")?;
         Ok(())
     }

@@ -4,10 +4,10 @@
 //! applied is kept with a checksum, so that an edited file, a file from a newer version and a hand-made
 //! change are refused instead of guessed at.
 
-use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 
-use crate::{LedgerError, store};
+use crate::store::{Connection, Purpose, StoreError};
+use crate::{LedgerError, sql, store};
 
 /// Every change, in order. The number is the place in this list, counted from 1.
 const CHANGES: [(&str, &str); 5] = [
@@ -22,12 +22,12 @@ const CHANGES: [(&str, &str); 5] = [
 #[cfg(test)]
 pub(crate) const COUNT: usize = CHANGES.len();
 
-pub(crate) fn bring_up_to_date(connection: &mut Connection) -> Result<(), LedgerError> {
+pub(crate) fn bring_up_to_date(connection: &Connection) -> Result<(), LedgerError> {
     let doing = "bring its tables up to date";
     let table = "CREATE TABLE IF NOT EXISTS schema_changes (number INTEGER PRIMARY KEY, name TEXT NOT NULL,
         checksum TEXT NOT NULL)";
-    connection.execute_batch(table).map_err(store(doing))?;
-    let applied = applied(connection).map_err(store(doing))?;
+    connection.script(table).map_err(store(doing))?;
+    let applied = applied(connection)?;
     if applied.len() > CHANGES.len() {
         let (known, found) = (CHANGES.len(), applied.len());
         return Err(LedgerError::Schema(format!(
@@ -51,22 +51,22 @@ pub(crate) fn bring_up_to_date(connection: &mut Connection) -> Result<(), Ledger
     Ok(())
 }
 
-fn applied(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut statement = connection.prepare("SELECT checksum FROM schema_changes ORDER BY number")?;
-    statement.query_map((), |row| row.get(0))?.collect()
+fn applied(connection: &Connection) -> Result<Vec<String>, LedgerError> {
+    let query = "SELECT checksum FROM schema_changes ORDER BY number";
+    sql::all(connection, query, (), |row| row.get(0))
 }
 
 fn apply(
-    connection: &mut Connection,
+    connection: &Connection,
     number: usize,
     name: &str,
     text: &str,
     checksum: &str,
-) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
-    transaction.execute_batch(text)?;
+) -> Result<(), StoreError> {
+    let transaction = connection.begin(Purpose::Write)?;
+    transaction.script(text)?;
     let insert = "INSERT INTO schema_changes (number, name, checksum) VALUES (?1, ?2, ?3)";
-    transaction.execute(insert, (i64::try_from(number).unwrap_or(i64::MAX), name, checksum))?;
+    transaction.run(insert, &(i64::try_from(number).unwrap_or(i64::MAX), name, checksum))?;
     transaction.commit()
 }
 

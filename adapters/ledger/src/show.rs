@@ -2,10 +2,10 @@
 
 use attribution::Posting;
 use relay::intake::Considered;
-use rusqlite::Row;
 use units::{EventId, Timestamp};
 
 use crate::intake::posting;
+use crate::store::Row;
 use crate::{AdjustmentRow, ConversionRow, Ledger, LedgerError, OwedPostback, sql};
 
 /// One attempt.
@@ -102,8 +102,7 @@ impl Ledger {
         let envelope = sql::one(&self.connection, query, (sql::id(event_id),), read)?;
         let (open, sealed) = envelope.unwrap_or_default();
         let query = "SELECT considered FROM conversions WHERE event_id = ?1";
-        let considered =
-            sql::one(&self.connection, query, (sql::id(event_id),), |row| row.get::<_, String>(0))?;
+        let considered = sql::one(&self.connection, query, (sql::id(event_id),), |row| row.get::<String>(0))?;
         Ok(Some(Shown {
             conversion,
             considered: Considered::read(&considered.unwrap_or_default()),
@@ -131,7 +130,7 @@ impl Ledger {
                 line: row.get(3)?,
                 probe: row.get(4)?,
                 started_at: sql::time(row.get(5)?),
-                finished_at: row.get::<_, Option<i64>>(6)?.map(sql::time),
+                finished_at: row.get::<Option<i64>>(6)?.map(sql::time),
                 verdict: row.get(7)?,
                 reason: row.get(8)?,
                 status: row.get(9)?,
@@ -152,8 +151,8 @@ impl Ledger {
                 posted_at: sql::time(row.get(3)?),
                 posting: None,
             };
-            let Some(account) = row.get::<_, Option<String>>(4)? else { return Ok((set, None)) };
-            Ok((set, Some((account, row.get::<_, i64>(5)?, row.get::<_, i64>(6)?, row.get::<_, String>(7)?))))
+            let Some(account) = row.get::<Option<String>>(4)? else { return Ok((set, None)) };
+            Ok((set, Some((account, row.get::<i64>(5)?, row.get::<i64>(6)?, row.get::<String>(7)?))))
         };
         let rows = sql::all(&self.connection, query, (sql::id(event_id),), read)?;
         let lines = rows.into_iter().map(|(set, line)| {

@@ -1,10 +1,10 @@
-//! Our values in the store's types, and the two ways to run a statement.
+//! Our values in the store's types, and the ways to run a statement.
 
 use relay::delivery::State;
-use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 use tracking::Home;
 use units::{Currency, EventId, Money, Timestamp};
 
+use crate::store::{Connection, Enough, Params, Row, StoreError};
 use crate::{LedgerError, store};
 
 /// Runs a statement; how many rows it changed.
@@ -14,8 +14,7 @@ pub(crate) fn run(
     params: impl Params,
     doing: &'static str,
 ) -> Result<usize, LedgerError> {
-    let mut statement = connection.prepare_cached(sql).map_err(store(doing))?;
-    statement.execute(params).map_err(store(doing))
+    connection.run(sql, &params).map_err(store(doing))
 }
 
 /// The first row of a query, if there is one.
@@ -23,11 +22,15 @@ pub(crate) fn one<T>(
     connection: &Connection,
     sql: &str,
     params: impl Params,
-    read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Option<T>, LedgerError> {
-    let doing = "look something up";
-    let mut statement = connection.prepare_cached(sql).map_err(store(doing))?;
-    statement.query_row(params, read).optional().map_err(store(doing))
+    let (mut read, mut found) = (Some(read), None);
+    let mut first = |row: &Row<'_>| {
+        found = read.take().map(|read| read(row)).transpose()?;
+        Ok(Enough::Yes)
+    };
+    connection.rows(sql, &params, &mut first).map_err(store("look something up"))?;
+    Ok(found)
 }
 
 /// Every row of a query.
@@ -35,12 +38,15 @@ pub(crate) fn all<T>(
     connection: &Connection,
     sql: &str,
     params: impl Params,
-    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, LedgerError> {
-    let doing = "list something";
-    let mut statement = connection.prepare_cached(sql).map_err(store(doing))?;
-    let rows = statement.query_map(params, read).map_err(store(doing))?;
-    rows.collect::<rusqlite::Result<Vec<T>>>().map_err(store(doing))
+    let mut found = Vec::new();
+    let mut each = |row: &Row<'_>| {
+        found.push(read(row)?);
+        Ok(Enough::NotYet)
+    };
+    connection.rows(sql, &params, &mut each).map_err(store("list something"))?;
+    Ok(found)
 }
 
 pub(crate) fn id(event_id: EventId) -> [u8; 16] {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use relay::delivery::State;
-use rusqlite::Connection;
 
+use crate::store::Connection;
 use crate::{LedgerError, sql};
 
 /// The counter of what was accepted; every other counter is a state's.
@@ -38,7 +38,7 @@ impl Tally {
 
     pub(crate) fn write(&self, connection: &Connection) -> Result<(), LedgerError> {
         let upsert = "INSERT INTO counters (advertiser_id, name, count) VALUES (?1, ?2, ?3)
-            ON CONFLICT DO UPDATE SET count = count + excluded.count";
+            ON CONFLICT (advertiser_id, name) DO UPDATE SET count = counters.count + excluded.count";
         for ((advertiser_id, name), change) in self.changes.iter().filter(|(_, change)| **change != 0) {
             sql::run(connection, upsert, (advertiser_id, name, change), "write its counters")?;
         }

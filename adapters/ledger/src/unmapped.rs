@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::Row;
 use units::{EventId, Timestamp};
 
+use crate::store::Row;
 use crate::{Ledger, LedgerError, sql};
 
 /// Whose id is missing.
@@ -43,8 +43,8 @@ pub struct Unmapped {
 
 /// What makes a held conversion one that a map may release.
 const WAITS: &str =
-    "state = 'held' AND (instr(reason, 'unknown_advertiser') OR instr(reason, 'advertiser_unmapped')
-    OR instr(reason, 'publisher_unmapped'))";
+    "state = 'held' AND (instr(reason, 'unknown_advertiser') > 0 OR instr(reason, 'advertiser_unmapped') > 0
+    OR instr(reason, 'publisher_unmapped') > 0)";
 
 /// Most groups that are read: rows held for the same ids and with the same words count as one.
 const GROUPS_MAX: usize = 100_000;
@@ -79,8 +79,8 @@ impl Ledger {
              GROUP BY advertiser_id, reason, detail LIMIT ?1"
         );
         let read = |row: &Row<'_>| {
-            let (advertiser, reason, detail) = (row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?);
-            let (held, first, last) = (row.get::<_, i64>(3)?, row.get(4)?, row.get(5)?);
+            let (advertiser, reason, detail) = (row.get::<i64>(0)?, row.get(1)?, row.get(2)?);
+            let (held, first, last) = (row.get::<i64>(3)?, row.get(4)?, row.get(5)?);
             let group = Group { advertiser: sql::uint(advertiser), reason, detail };
             Ok((group, sql::uint(held), sql::time(first), sql::time(last)))
         };

@@ -3,11 +3,11 @@
 //! A change sets a state, so that telling it twice is telling it once: after a crash what stood in flight is told again.
 
 use relay::delivery::{Settled, State};
-use rusqlite::{Row, named_params};
 use tracking::dialect::interface::Operation;
 use units::{EventId, Money, Timestamp};
 
 use super::operation;
+use crate::store::{Row, named_params};
 use crate::{Begun, Ledger, LedgerError, Transaction, sql};
 
 /// A change that is due.
@@ -116,11 +116,11 @@ impl Ledger {
     /// # Errors
     /// If the store fails.
     pub fn next_adjustment(&self) -> Result<Option<Timestamp>, LedgerError> {
-        let query = "SELECT max(a.due_at, c.changed_at) FROM adjustments a CROSS JOIN conversions c
+        let query = "SELECT CASE WHEN a.due_at > c.changed_at THEN a.due_at ELSE c.changed_at END FROM adjustments a CROSS JOIN conversions c
             ON c.event_id = a.conversion WHERE a.active = 1 AND a.state = 'queued'
             AND (c.state IN ('taken', 'confirmed') OR (c.state = 'dropped' AND c.ambiguous = 1))
             ORDER BY a.due_at LIMIT 1";
-        sql::one(&self.connection, query, (), |row| row.get::<_, i64>(0).map(sql::time))
+        sql::one(&self.connection, query, (), |row| row.get::<i64>(0).map(sql::time))
     }
 
     /// Puts changes back that were being told when the last process ended. How many there were.
@@ -163,7 +163,7 @@ impl Transaction<'_> {
     pub fn finish_adjustment(&mut self, finished: &AdjustmentFinished<'_>) -> Result<(), LedgerError> {
         let settled = finished.settled;
         let update = "UPDATE adjustments SET state = :state, detail = :detail, active = :active,
-            attention = :attention, alone = max(alone, :alone), counted = :counted, ambiguous = :ambiguous,
+            attention = :attention, alone = CASE WHEN :alone THEN 1 ELSE alone END, counted = :counted, ambiguous = :ambiguous,
             due_at = :due_at, changed_at = :now WHERE adjustment_id = :id AND state = 'in_flight'";
         let row = named_params! {
             ":state": settled.state.name(), ":detail": settled.reason,
@@ -194,9 +194,9 @@ fn due(row: &Row<'_>) -> Result<DueAdjustment, LedgerError> {
     Ok(DueAdjustment {
         adjustment_id: sql::event_id(row.get(0).map_err(get)?),
         conversion: sql::event_id(row.get(1).map_err(get)?),
-        operation: operation(&row.get::<_, String>(2).map_err(get)?)?,
+        operation: operation(&row.get::<String>(2).map_err(get)?)?,
         advertiser_id: sql::uint(row.get(3).map_err(get)?),
-        advertiser_primary_id: row.get::<_, Option<i64>>(4).map_err(get)?.map(sql::uint),
+        advertiser_primary_id: row.get::<Option<i64>>(4).map_err(get)?.map(sql::uint),
         amount: money.ok_or_else(nothing)?,
         reason: row.get(7).map_err(get)?,
         alone: row.get(8).map_err(get)?,

@@ -1,9 +1,9 @@
 //! Changes for people: counted, listed and audited.
 
 use relay::delivery::State;
-use rusqlite::Row;
 use units::{EventId, Money, Timestamp};
 
+use crate::store::{Params, Row};
 use crate::{Finding, Ledger, LedgerError, sql};
 
 /// One change, as a table shows it.
@@ -53,7 +53,7 @@ impl Ledger {
     /// If the store fails.
     pub fn adjustment_totals(&self) -> Result<[u64; 11], LedgerError> {
         let query = "SELECT state, count(*) FROM adjustments GROUP BY state";
-        let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
+        let read = |row: &Row<'_>| Ok((row.get::<String>(0)?, row.get::<i64>(1)?));
         let counts = sql::all(&self.connection, query, (), read)?;
         Ok(State::ALL.map(|state| {
             let count = counts.iter().find(|(name, _)| *name == state.name());
@@ -85,11 +85,7 @@ impl Ledger {
         self.adjustments(&query, (sql::limit(limit),))
     }
 
-    fn adjustments(
-        &self,
-        query: &str,
-        params: impl rusqlite::Params,
-    ) -> Result<Vec<AdjustmentRow>, LedgerError> {
+    fn adjustments(&self, query: &str, params: impl Params) -> Result<Vec<AdjustmentRow>, LedgerError> {
         let rows = sql::all(&self.connection, query, params, |row| Ok(adjustment(row)))?;
         rows.into_iter().collect()
     }
@@ -101,7 +97,7 @@ impl Ledger {
             (
                 "I3",
                 "SELECT 'call ' || hex(event_id) || ' was accepted and changed nothing' FROM events e
-                 WHERE class = 'adjustment' AND NOT money
+                 WHERE class = 'adjustment' AND money = 0
                  AND NOT EXISTS (SELECT 1 FROM adjustments a WHERE a.event_id = e.event_id)",
             ),
             (
@@ -111,16 +107,16 @@ impl Ledger {
             ),
             (
                 "I12",
-                "SELECT 'transaction ' || hex(conversion) || ' was voided and still earns ' || sum(p.minor)
+                "SELECT 'transaction ' || hex(a.conversion) || ' was voided and still earns ' || sum(p.minor)
                  FROM adjustments a JOIN posting_sets s ON s.event_id = a.conversion
                  JOIN postings p ON p.set_id = s.set_id
-                 WHERE a.operation = 'void' GROUP BY conversion, account, party, p.currency HAVING sum(p.minor) <> 0",
+                 WHERE a.operation = 'void' GROUP BY a.conversion, p.account, p.party, p.currency HAVING sum(p.minor) <> 0",
             ),
         ];
         let mut findings = Vec::new();
         for (invariant, query) in checks {
             let query = format!("{query} LIMIT 100");
-            let messages = sql::all(&self.connection, &query, (), |row| row.get::<_, String>(0))?;
+            let messages = sql::all(&self.connection, &query, (), |row| row.get::<String>(0))?;
             findings.extend(messages.into_iter().map(|message| Finding { invariant, message }));
         }
         Ok(findings)
@@ -145,6 +141,6 @@ fn adjustment(row: &Row<'_>) -> Result<AdjustmentRow, LedgerError> {
         tries: sql::count(row.get(13).map_err(get)?),
         received_at: sql::time(row.get(14).map_err(get)?),
         changed_at: sql::time(row.get(15).map_err(get)?),
-        due_at: row.get::<_, Option<i64>>(16).map_err(get)?.map(sql::time),
+        due_at: row.get::<Option<i64>>(16).map_err(get)?.map(sql::time),
     })
 }

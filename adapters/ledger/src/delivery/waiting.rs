@@ -1,13 +1,13 @@
 //! What waits: looked up along the indexes, so that a backlog of millions costs no more than what is asked for.
 
 use relay::intake::EvidenceKind;
-use rusqlite::{Row, named_params};
 use tracking::Home;
 use tracking::event::Click;
 use tracking::migration::Evidence;
 use units::Timestamp;
 
 use super::Due;
+use crate::store::{Row, named_params};
 use crate::{Ledger, LedgerError, sql};
 
 /// The conversions of one platform whose evidence sends them the same way.
@@ -40,7 +40,7 @@ pub struct Together<'a> {
 const COLUMNS: &str = "c.event_id, c.advertiser_id, c.owner, c.tries, c.counted, c.ambiguous, c.evidence,
     c.evidence_value, c.publisher_id, c.creative_id, c.click_id, c.click_at, c.advertiser_primary_id,
     c.publisher_primary_id, c.source, e.open, e.sealed,
-    (SELECT a.request FROM attempts a WHERE c.ambiguous AND a.event_id = c.event_id AND a.request IS NOT NULL
+    (SELECT a.request FROM attempts a WHERE c.ambiguous = 1 AND a.event_id = c.event_id AND a.request IS NOT NULL
         ORDER BY a.number DESC LIMIT 1),
     (SELECT minor FROM adjustments d WHERE d.conversion = c.event_id ORDER BY d.number DESC LIMIT 1),
     (SELECT currency FROM adjustments d WHERE d.conversion = c.event_id ORDER BY d.number DESC LIMIT 1)
@@ -63,7 +63,7 @@ fn longest_due(kinds: &[EvidenceKind], condition: &str) -> String {
     let walks: Vec<String> = kinds.iter().map(walk).collect();
     format!(
         "SELECT {COLUMNS} WHERE c.event_id IN
-         (SELECT event_id FROM ({} ORDER BY due_at, event_id LIMIT :limit)) ORDER BY c.due_at, c.event_id",
+         (SELECT event_id FROM ({} ORDER BY due_at, event_id LIMIT :limit) AS longest) ORDER BY c.due_at, c.event_id",
         walks.join(" UNION ALL ")
     )
 }
@@ -134,7 +134,7 @@ impl Ledger {
         let mut next: Option<Timestamp> = None;
         for kind in lane.kinds {
             let params = (lane.home.name(), kind.name(), which == Which::Fresh);
-            let due = sql::one(&self.connection, query, params, |row| row.get::<_, i64>(0).map(sql::time))?;
+            let due = sql::one(&self.connection, query, params, |row| row.get::<i64>(0).map(sql::time))?;
             next = next.into_iter().chain(due).min();
         }
         Ok(next)
@@ -144,8 +144,8 @@ impl Ledger {
 fn due(row: &Row<'_>) -> Result<Due, LedgerError> {
     let get = |error| LedgerError::Store { doing: "read what is due", source: error };
     let advertiser_id = sql::uint(row.get(1).map_err(get)?);
-    let text = |place| row.get::<_, Option<String>>(place).map_err(get);
-    let number = |place| row.get::<_, Option<i64>>(place).map_err(get);
+    let text = |place| row.get::<Option<String>>(place).map_err(get);
+    let number = |place| row.get::<Option<i64>>(place).map_err(get);
     let owner = text(2)?.unwrap_or_default();
     let click = match (number(8)?, number(11)?) {
         (Some(publisher_id), Some(at)) => Some(Click {
@@ -169,7 +169,7 @@ fn due(row: &Row<'_>) -> Result<Due, LedgerError> {
         publisher_primary_id: number(13)?.map(sql::uint),
         source: sql::event_id(row.get(14).map_err(get)?),
         open: row.get(15).map_err(get)?,
-        sealed: row.get::<_, Option<Vec<u8>>>(16).map_err(get)?.unwrap_or_default(),
+        sealed: row.get::<Option<Vec<u8>>>(16).map_err(get)?.unwrap_or_default(),
         resend: row.get(17).map_err(get)?,
         amount: sql::money(number(18)?, text(19)?)?,
     })

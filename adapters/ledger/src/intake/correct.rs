@@ -2,10 +2,10 @@
 
 use relay::Envelope;
 use relay::intake::{Considered, Correction};
-use rusqlite::{Row, named_params};
 use units::{EventId, Timestamp};
 
 use super::ProofRow;
+use crate::store::{Row, named_params};
 use crate::{LedgerError, Transaction, sql};
 
 const DOING: &str = "correct a conversion";
@@ -29,7 +29,7 @@ impl Transaction<'_> {
             considered = :considered, wanted_click = :wanted_click,
             source = CASE WHEN :in_time THEN :arrival ELSE source END,
             due_at = CASE WHEN :in_time AND state = 'queued' THEN :due_at ELSE due_at END,
-            corrected_late = max(corrected_late, NOT :in_time), changed_at = :now
+            corrected_late = CASE WHEN :in_time THEN corrected_late ELSE 1 END, changed_at = :now
             WHERE event_id = :into";
         let booking = &better.booking;
         let proof = ProofRow::of(booking);
@@ -64,7 +64,7 @@ impl Transaction<'_> {
         let query = "SELECT owner FROM conversions WHERE event_id = ?1 AND owner <> ?2 AND tries = 0
             AND state = 'queued'";
         let id = sql::id(into);
-        let before = sql::one(&self.inner, query, (id, owner), |row| row.get::<_, String>(0))?;
+        let before = sql::one(&self.inner, query, (id, owner), |row| row.get::<String>(0))?;
         let Some(before) = before else { return Ok(()) };
         let update = "UPDATE conversions SET owner = ?2, advertiser_primary_id = ?3 WHERE event_id = ?1";
         let primary_id = better.booking.advertiser_primary_id.map(sql::int);

@@ -2,9 +2,9 @@
 
 use attribution::{Account, Posting};
 use relay::intake::{EvidenceKind, Standing};
-use rusqlite::{Connection, Params, Row};
 use units::{Currency, EventId, Money};
 
+use crate::store::{Connection, Params, Row};
 use crate::{LedgerError, sql};
 
 pub(super) fn collision(
@@ -42,10 +42,10 @@ fn standing_where(
          minor, currency, publisher_id, evidence, tries FROM conversions c WHERE {condition}"
     );
     let read = |row: &Row<'_>| {
-        let (minor, code) = (row.get::<_, Option<i64>>(2)?, row.get::<_, Option<String>>(3)?);
-        let publisher_id = row.get::<_, Option<i64>>(4)?.map(sql::uint);
-        let (state, evidence) = (row.get::<_, String>(1)?, row.get::<_, String>(5)?);
-        Ok((sql::event_id(row.get(0)?), state, (minor, code), publisher_id, evidence, row.get::<_, i64>(6)?))
+        let (minor, code) = (row.get::<Option<i64>>(2)?, row.get::<Option<String>>(3)?);
+        let publisher_id = row.get::<Option<i64>>(4)?.map(sql::uint);
+        let (state, evidence) = (row.get::<String>(1)?, row.get::<String>(5)?);
+        Ok((sql::event_id(row.get(0)?), state, (minor, code), publisher_id, evidence, row.get::<i64>(6)?))
     };
     let Some((event_id, state, (minor, code), publisher_id, evidence, tries)) =
         sql::one(connection, &query, params, read)?
@@ -74,11 +74,11 @@ pub(crate) fn in_force(
     if sql::one(connection, booked, (id,), |_| Ok(()))?.is_none() {
         return Ok(None);
     }
-    let query = "SELECT account, party, currency, sum(minor) FROM postings
+    let query = "SELECT account, party, currency, CAST(sum(minor) AS BIGINT) FROM postings
         WHERE set_id IN (SELECT set_id FROM posting_sets WHERE event_id = ?1)
         GROUP BY account, party, currency HAVING sum(minor) <> 0";
     let read = |row: &Row<'_>| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?, row.get::<_, i64>(3)?))
+        Ok((row.get::<String>(0)?, row.get::<i64>(1)?, row.get::<String>(2)?, row.get::<i64>(3)?))
     };
     let lines = sql::all(connection, query, (id,), read)?;
     lines

@@ -2,10 +2,10 @@
 
 use relay::Envelope;
 use relay::delivery::State;
-use rusqlite::{Row, named_params};
 use tracking::Verdict;
 use units::EventId;
 
+use crate::store::{Row, named_params};
 use crate::{LedgerError, Transaction, sql};
 
 impl Transaction<'_> {
@@ -28,7 +28,7 @@ impl Transaction<'_> {
             ":attention": state.needs_a_person(), ":ambiguous": state == State::Unknown, ":now": now,
             ":event_id": sql::id(event_id), ":home": home,
         };
-        let moved = sql::one(&self.inner, update, row, |row| row.get::<_, i64>(0))?;
+        let moved = sql::one(&self.inner, update, row, |row| row.get::<i64>(0))?;
         let Some(advertiser_id) = moved else { return self.remember_sent(event_id, arrival) };
         self.tally.left(advertiser_id, State::Queued);
         self.tally.entered(advertiser_id, state);
@@ -46,7 +46,7 @@ impl Transaction<'_> {
     fn remember_sent(&mut self, event_id: EventId, arrival: &Envelope) -> Result<(), LedgerError> {
         let query = "SELECT c.source, e.open FROM conversions c JOIN envelopes e ON e.event_id = c.source
             WHERE c.event_id = ?1 AND c.state = 'held' AND c.tries = 0";
-        let read = |row: &Row<'_>| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, Vec<u8>>(1)?));
+        let read = |row: &Row<'_>| Ok((row.get::<[u8; 16]>(0)?, row.get::<Vec<u8>>(1)?));
         let Some((source, open)) = sql::one(&self.inner, query, (sql::id(event_id),), read)? else {
             return Ok(());
         };

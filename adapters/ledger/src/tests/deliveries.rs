@@ -99,13 +99,13 @@ fn the_audit_sees_what_is_wrong() {
         ("I12", "INSERT INTO posting_sets VALUES (99, x'00', 'booking', x'00', 0)"),
     ];
     for (invariant, wrong) in wrongs {
-        ledger.connection.execute_batch("BEGIN").unwrap();
-        ledger.connection.execute_batch(wrong).unwrap();
+        ledger.connection.script("BEGIN").unwrap();
+        ledger.connection.script(wrong).unwrap();
         // The audit's own transaction cannot begin inside this one, so the checks are asked one by one.
         let mut findings = ledger.books().unwrap();
         findings.extend(ledger.conservation(&ledger.sums().unwrap()).unwrap());
         assert!(findings.iter().any(|found| found.invariant == invariant), "{wrong}: {findings:?}");
-        ledger.connection.execute_batch("ROLLBACK").unwrap();
+        ledger.connection.script("ROLLBACK").unwrap();
     }
     assert_balanced(&ledger);
 }
@@ -114,7 +114,7 @@ fn the_audit_sees_what_is_wrong() {
 fn i12_the_books_cannot_be_changed() {
     let ledger = ledger_with(1);
     for change in ["UPDATE postings SET minor = 0", "DELETE FROM postings", "DELETE FROM posting_sets"] {
-        let error = ledger.connection.execute_batch(change).unwrap_err();
+        let error = ledger.connection.script(change).unwrap_err();
         assert!(error.to_string().contains("append-only"), "{change}");
     }
 }
@@ -152,9 +152,8 @@ fn what_may_have_been_processed_goes_with_no_other() {
 fn what_waits_is_found_along_the_indexes() {
     let ledger = ledger_with(1);
     for query in waiting_queries() {
-        let mut statement = ledger.connection.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
-        let plan = statement.raw_query().mapped(|row| row.get::<_, String>(3));
-        let plan: Vec<String> = plan.map(Result::unwrap).collect();
+        let plan = format!("EXPLAIN QUERY PLAN {query}");
+        let plan = crate::sql::all(&ledger.connection, &plan, (), |row| row.get::<String>(3)).unwrap();
         // The few rows that were found are sorted; what they were found among is not.
         let sorts = plan.iter().filter(|step| step.contains("USE TEMP B-TREE")).count();
         let scans = plan.iter().filter(|step| step.starts_with("SCAN conversions")).count();

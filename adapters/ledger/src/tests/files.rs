@@ -36,7 +36,7 @@ fn a_file_of_another_version_is_refused() {
     let refused = |change: &str| {
         drop(std::fs::remove_file(&file));
         let ledger = Ledger::open(&file).unwrap();
-        ledger.connection.execute_batch(change).unwrap();
+        ledger.connection.script(change).unwrap();
         drop(ledger);
         Ledger::open(&file).unwrap_err().to_string()
     };
