@@ -142,13 +142,23 @@ impl Client {
 
 /// One GET on a connection of its own, as JSON.
 pub fn get_json(address: &str, target: &str, token: Option<&str>) -> Value {
-    let bearer = token.map(|token| format!("Bearer {token}"));
-    let mut headers = vec![("connection", "close")];
-    headers.extend(bearer.as_deref().map(|bearer| ("authorization", bearer)));
-    let answer = Client::new(address).get(address, target, &headers);
+    let answer = get(address, target, token);
     let answer = answer.unwrap_or_else(|error| panic!("GET {address}{target}: {error}"));
     assert_eq!(answer.status, 200, "GET {target}: {}", answer.text());
     answer.json()
+}
+
+/// As [`get_json`], of a server that may end at any moment: none if it gives no answer.
+pub fn try_json(address: &str, target: &str, token: Option<&str>) -> Option<Value> {
+    let answer = get(address, target, token).ok()?;
+    (answer.status == 200).then(|| answer.json())
+}
+
+fn get(address: &str, target: &str, token: Option<&str>) -> io::Result<Answer> {
+    let bearer = token.map(|token| format!("Bearer {token}"));
+    let mut headers = vec![("connection", "close")];
+    headers.extend(bearer.as_deref().map(|bearer| ("authorization", bearer)));
+    Client::new(address).get(address, target, &headers)
 }
 
 /// One POST of JSON on a connection of its own; the answer as JSON.

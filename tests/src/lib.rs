@@ -23,7 +23,9 @@ pub mod http;
 pub mod process;
 pub mod roles;
 pub mod sales;
+pub mod sweep;
 pub mod system;
+pub mod tracer;
 pub mod wait;
 
 pub use books::{Ledger, Row};

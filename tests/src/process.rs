@@ -38,10 +38,22 @@ pub struct Process {
 impl Process {
     /// Starts the binary and waits for the line that says where it listens. `errors` takes its standard error.
     pub fn start(arguments: &[&str], errors: &Path) -> Self {
-        let file = File::options().create(true).append(true).open(errors).unwrap();
         let mut command = Command::new(binary());
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file);
-        let mut child = command.spawn().unwrap();
+        command.args(arguments);
+        match Self::try_start(command, errors) {
+            Ok(process) => process,
+            Err(why) => panic!("{arguments:?} did not start: {why}"),
+        }
+    }
+
+    /// Starts this command, which runs the binary, and waits for the line that says where it listens.
+    ///
+    /// # Errors
+    /// If it ends before that: what it has written to standard error.
+    pub fn try_start(mut command: Command, errors: &Path) -> Result<Self, String> {
+        let file = File::options().create(true).append(true).open(errors).unwrap();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file);
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let stdout = child.stdout.take().unwrap();
         let (sender, receiver) = mpsc::channel();
         thread::spawn(move || {
@@ -54,10 +66,18 @@ impl Process {
         let mut process = Self { child, errors: errors.to_owned(), addresses: Value::Null };
         let line = match receiver.recv_timeout(START_WITHIN) {
             Ok(Some(Ok(line))) => line,
-            other => panic!("{arguments:?} did not start ({other:?}): {}", process.errors()),
+            // Nothing more comes of it.
+            Ok(None) => return Err(process.errors()),
+            other => panic!("{command:?} does not start ({other:?}): {}", process.errors()),
         };
         process.addresses = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
-        process
+        Ok(process)
+    }
+
+    /// The id of the process that serves: not of what traces it.
+    pub fn id(&self) -> u32 {
+        let own = self.addresses.get("pid").and_then(Value::as_u64);
+        own.and_then(|pid| u32::try_from(pid).ok()).unwrap_or_else(|| self.child.id())
     }
 
     /// Where `what` listens.
@@ -78,8 +98,13 @@ impl Process {
 
     /// Ends it at once, as a crash of the machine would: SIGKILL, and nothing is tidied up.
     pub fn kill(&mut self) {
-        // It may have ended already.
-        drop(self.child.kill());
+        // It may have ended already. Under a tracer it is no child of ours, and the tracer ends with it.
+        let traced = self.id() != self.child.id() && self.is_running();
+        let pid = i32::try_from(self.id()).ok().filter(|_| traced).and_then(rustix::process::Pid::from_raw);
+        match pid {
+            Some(pid) => _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL),
+            None => drop(self.child.kill()),
+        }
         drop(self.child.wait());
     }
 

@@ -5,9 +5,10 @@ use std::fs;
 
 use crate::books::Ledger;
 use crate::data::Data;
-use crate::http::{Client, get_json};
+use crate::http::{Client, get_json, try_json};
 use crate::process::Process;
 use crate::system::{Lab, array};
+use crate::tracer::{Injection, traced};
 
 /// Edge, processor and simulated platforms on one data directory, each a process.
 #[derive(Debug)]
@@ -19,19 +20,46 @@ pub struct Roles {
     platforms: Process,
     edge_address: String,
     processor_address: String,
+    /// What operators show to both; it stays over restarts.
+    token: String,
     /// Their directory.
     pub data: Data,
+}
+
+/// One of the two that are killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Takes the public's requests.
+    Edge,
+    /// Books and delivers.
+    Processor,
+}
+
+impl Role {
+    /// Its name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Edge => "edge",
+            Self::Processor => "processor",
+        }
+    }
 }
 
 impl Roles {
     /// Starts all of them.
     pub fn start(data: Data) -> Self {
+        Self::start_with(data, "")
+    }
+
+    /// Starts all of them; `outbox` is the section of the edge's settings that limits its outbox.
+    pub fn start_with(data: Data, outbox: &str) -> Self {
         fs::write(data.file("platforms.toml"), format!("data = {:?}\n[platforms]\nseed = 1\n", data.text()))
             .unwrap();
         let platforms = start(&data, "platforms");
         let key = array(get_json(platforms.address("control"), "/world", None)["primary_api_keys"].clone());
         fs::write(data.file("api-key"), key.first().and_then(|key| key.as_str()).unwrap()).unwrap();
         let ground = ground(&data, &platforms);
+        let edge_ground = format!("{ground}\n[outbox]\n{outbox}\n");
         let any = "127.0.0.1:0";
         fs::write(
             data.file("processor.toml"),
@@ -40,15 +68,43 @@ impl Roles {
         .unwrap();
         let processor = start(&data, "processor");
         let processor_address = processor.address("processor").to_owned();
-        write_edge(&data, &ground, any, &processor_address);
+        write_edge(&data, &edge_ground, any, &processor_address);
         let edge = start(&data, "edge");
         let edge_address = edge.address("edge").to_owned();
         // From now on both come back where they were.
         let fixed =
             format!("{ground}\n[processor]\nlisten = \"{processor_address}\"\nprivate_postbacks = true\n");
         fs::write(data.file("processor.toml"), fixed).unwrap();
-        write_edge(&data, &ground, &edge_address, &processor_address);
-        Self { edge, processor, platforms, edge_address, processor_address, data }
+        write_edge(&data, &edge_ground, &edge_address, &processor_address);
+        let token = data.token("processor");
+        Self { edge, processor, platforms, edge_address, processor_address, token, data }
+    }
+
+    /// One of the processes.
+    pub fn process(&mut self, role: Role) -> &mut Process {
+        match role {
+            Role::Edge => &mut self.edge,
+            Role::Processor => &mut self.processor,
+        }
+    }
+
+    /// Kills one of them and starts it again.
+    pub fn crash(&mut self, role: Role) {
+        match role {
+            Role::Edge => self.crash_edge(),
+            Role::Processor => self.crash_processor(),
+        }
+    }
+
+    /// Kills one of them and starts it again with a fault from its first call on; false if it did not live to serve.
+    pub fn crash_into(&mut self, role: Role, injection: &Injection) -> bool {
+        let name = role.name();
+        self.process(role).kill();
+        let config = self.data.file(&format!("{name}.toml")).display().to_string();
+        let arguments = ["serve", "--role", name, "--config", &config, "--json"];
+        let command = traced(injection, &arguments, &self.data.file("trace.log"));
+        let started = Process::try_start(command, &self.data.file(&format!("{name}.err")));
+        started.map(|process| *self.process(role) = process).is_ok()
     }
 
     /// Kills the edge and starts it again.
@@ -61,6 +117,16 @@ impl Roles {
     pub fn crash_processor(&mut self) {
         self.processor.kill();
         self.processor = start(&self.data, "processor");
+    }
+
+    /// Whether nothing waits in the outbox, nor for its first delivery; false if one of them cannot say.
+    pub fn is_drained(&self) -> bool {
+        let token = self.token.clone();
+        let edge = try_json(self.edge.address("edge_operator"), "/status", Some(&token));
+        let processor = try_json(&self.processor_address, "/v1/operator/status", Some(&token));
+        let (Some(edge), Some(processor)) = (edge, processor) else { return false };
+        let waits = |state: &str| processor["states"][state].as_u64().unwrap_or(0) > 0;
+        edge["outbox"]["queued"] == 0 && !waits("queued") && !waits("in_flight")
     }
 
     /// Where the public reaches the edge.
@@ -80,7 +146,7 @@ impl Roles {
 
     /// The processor's books.
     pub fn ledger(&self) -> Ledger {
-        Ledger::new(&self.processor_address, &self.data.token("processor"))
+        Ledger::new(&self.processor_address, &self.token)
     }
 }
 

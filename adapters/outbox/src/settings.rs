@@ -68,7 +68,7 @@ impl Default for Settings {
 
 impl Settings {
     /// The first setting that cannot work, with the reason.
-    pub(crate) fn flaw(&self) -> Option<(&'static str, &'static str)> {
+    pub fn flaw(&self) -> Option<(&'static str, &'static str)> {
         let record_bytes_max = (self.entry_bytes_max + RECORD_HEADER_BYTES) as u64;
         if self.entry_bytes_max == 0 || self.entry_bytes_max > BATCH_BYTES_MAX - RECORD_HEADER_BYTES {
             Some(("entry_bytes_max", "must be at least 1 and fit into one write of 4 MiB"))

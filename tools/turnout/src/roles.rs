@@ -38,17 +38,18 @@ pub(crate) struct Ground {
     pub(crate) telemetry: Arc<Telemetry>,
 }
 
-/// Starts an edge whose outbox is in the data directory.
+/// Starts an edge whose outbox is in the data directory, within these limits.
 pub(crate) async fn edge(
     ground: &Ground,
     keys: &KeyRing,
     file: &EdgeFile,
+    limits: outbox::Settings,
     processor: Option<String>,
 ) -> Result<(edge::RunningEdge, Arc<ArcSwap<Snapshot>>), Wrong> {
     let lane = file.lane.clone().unwrap_or_else(|| "lane-1".to_owned());
     let folder = ground.data.path("outbox").join(&lane);
     std::fs::create_dir_all(&folder)?;
-    let (appender, consumer, recovery) = outbox::open(&folder, outbox::Settings::default())?;
+    let (appender, consumer, recovery) = outbox::open(&folder, limits)?;
     if let Some(trim) = &recovery.trimmed {
         eprintln!("turnout: the outbox was cut off after its last whole entry: {trim:?}");
     }

@@ -1,6 +1,8 @@
 //! `turnout.toml`: what an operator sets for one role. Every mistake is reported together, before any port
 //! is bound.
 
+mod outbox;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +20,8 @@ pub(crate) struct Settings {
     pub(crate) data: PathBuf,
     /// For the edge.
     pub(crate) edge: Edge,
+    /// The limits of its outbox.
+    pub(crate) outbox: ::outbox::Settings,
     /// For the processor.
     pub(crate) processor: Processor,
     /// For the simulated platforms.
@@ -113,6 +117,7 @@ fn read_settings(root: &Section<'_, '_>) -> Settings {
         migration: root.text("migration").map(PathBuf::from),
         data: root.text("data").map_or_else(|| PathBuf::from(crate::data::DEFAULT), PathBuf::from),
         edge: root.section("edge", read_edge).unwrap_or_default(),
+        outbox: root.section("outbox", outbox::read).unwrap_or_default(),
         processor: root
             .section("processor", |section| Processor {
                 listen: address(section, "listen"),
@@ -246,6 +251,17 @@ mod tests {
         {
             assert!(text.contains(wanted), "{wanted} is not in\n{text}");
         }
+    }
+
+    #[test]
+    fn the_outbox_has_limits_of_its_own_and_what_cannot_work_is_a_mistake() {
+        let settings =
+            parse("turnout.toml", "[outbox]\nsegment_bytes_max = 8192\nwaiting_max = 7\n").unwrap();
+        assert_eq!((settings.outbox.segment_bytes_max, settings.outbox.waiting_max), (8192, 7));
+        assert_eq!(settings.outbox.reserve_bytes, ::outbox::Settings::default().reserve_bytes);
+        let mistakes = parse("turnout.toml", "[outbox]\nahead_bytes = 0\nwaiting_max = 0\n").unwrap_err();
+        assert_eq!(mistakes.len(), 1, "{mistakes:#?}");
+        assert_eq!(mistakes.first().map(|mistake| mistake.line), Some(3), "{mistakes:#?}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ Chores of this repository.
   cargo xtask fuzz TARGET [--for SECONDS]
                                          one target of fuzz/ with coverage-guided inputs; `all` for each in turn
   cargo xtask sim [--seeds N] [--from S] the simulation with virtual time, one run a seed
+  cargo xtask sweep [--full]             edge and processor killed at one system call after the other; --full: at every one
   cargo xtask bench [--only PART] [--seconds N] [--rounds N]
                                          the numbers we are held to, as ratios; writes benches/RESULTS.md
                                          PART: translate, lines, census, outbox or edge
@@ -30,6 +31,7 @@ pub(crate) enum Chore {
     Tidy { write: bool },
     Test,
     Sim { seeds: u64, from: u64 },
+    Sweep { full: bool },
     Wasm,
     Fuzz { target: String, seconds: u64 },
     Bench(bench::Options),
@@ -41,9 +43,10 @@ pub(crate) fn parse(words: &[String]) -> Result<Chore, Failure> {
     let mut options = Options { rest };
     let parsed = match chore.as_str() {
         "help" | "--help" | "-h" => Chore::Help,
-        "tidy" => parse_tidy(&mut options)?,
+        "tidy" => Chore::Tidy { write: parse_flag("tidy", "--write", &mut options)? },
         "test" => Chore::Test,
         "sim" => parse_sim(&mut options)?,
+        "sweep" => Chore::Sweep { full: parse_flag("sweep", "--full", &mut options)? },
         "bench" => parse_bench(&mut options)?,
         "wasm" => Chore::Wasm,
         "fuzz" => parse_fuzz(&mut options)?,
@@ -55,15 +58,16 @@ pub(crate) fn parse(words: &[String]) -> Result<Chore, Failure> {
     }
 }
 
-fn parse_tidy(options: &mut Options<'_>) -> Result<Chore, Failure> {
-    let mut write = false;
+/// Whether the one flag that a chore has is given.
+fn parse_flag(chore: &str, flag: &str, options: &mut Options<'_>) -> Result<bool, Failure> {
+    let mut given = false;
     while let Some(word) = options.next() {
-        match word {
-            "--write" => write = true,
-            other => return Err(unknown("tidy", other)),
+        if word != flag {
+            return Err(unknown(chore, word));
         }
+        given = true;
     }
-    Ok(Chore::Tidy { write })
+    Ok(given)
 }
 
 fn parse_sim(options: &mut Options<'_>) -> Result<Chore, Failure> {
@@ -155,6 +159,7 @@ mod tests {
         assert_eq!(parsed("tidy --write").unwrap(), Chore::Tidy { write: true });
         assert_eq!(parsed("test").unwrap(), Chore::Test);
         assert_eq!(parsed("sim --seeds 7 --from 3").unwrap(), Chore::Sim { seeds: 7, from: 3 });
+        assert_eq!(parsed("sweep --full").unwrap(), Chore::Sweep { full: true });
         assert_eq!(parsed("wasm").unwrap(), Chore::Wasm);
         let wanted = Chore::Fuzz { target: "gate".to_owned(), seconds: 90 };
         assert_eq!(parsed("fuzz gate --for 90s").unwrap(), wanted);
@@ -173,6 +178,7 @@ mod tests {
             ("bench --only speed", "speed"),
             ("bench --rounds 0", "--rounds"),
             ("wasm now", "now"),
+            ("sweep --ful", "--ful"),
             ("fuzz", "fuzz"),
             ("fuzz gate --for ever", "ever"),
         ] {

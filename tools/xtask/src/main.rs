@@ -12,6 +12,7 @@ mod process;
 mod repository;
 mod services;
 mod sim;
+mod sweep;
 mod test_run;
 mod tidy;
 mod wasm;
@@ -51,6 +52,7 @@ fn run(chore: &Chore) -> Result<(), Failure> {
         Chore::Tidy { write } => tidy::run(&repository, *write),
         Chore::Test => test_run::run(&repository),
         Chore::Sim { seeds, from } => sim::run(&repository, *seeds, *from),
+        Chore::Sweep { full } => sweep::run(&repository, *full),
         Chore::Bench(options) => bench::run(&repository, options),
         Chore::Wasm => wasm::run(&repository).map(|summary| println!("wasm32: {summary}")),
         Chore::Fuzz { target, seconds } => fuzz::run(&repository, target, *seconds),

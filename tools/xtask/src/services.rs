@@ -21,6 +21,7 @@ pub(crate) const NGINX: Debian<'_> = Debian { program: "nginx", package: "nginx-
 pub(crate) const WRK: Debian<'_> = Debian { program: "wrk", package: "wrk" };
 pub(crate) const CHROMIUM: Debian<'_> = Debian { program: "chromium", package: "chromium" };
 pub(crate) const CHROMEDRIVER: Debian<'_> = Debian { program: "chromedriver", package: "chromium-driver" };
+pub(crate) const STRACE: Debian<'_> = Debian { program: "strace", package: "strace" };
 pub(crate) const NODE: Debian<'_> = Debian { program: "node", package: "nodejs" };
 
 impl Debian<'_> {

@@ -1,7 +1,8 @@
 //! Does everything work? The whole run: the binary that the system tests drive, every test, every doc test.
 //!
 //! Each stage runs even if the one before it failed, so that one run shows everything; only a build that fails ends
-//! it. The last line is the test runner's own summary. What the tests need besides, a browser, is installed first.
+//! it. The last line is the test runner's own summary. What the tests need
+//! besides, a browser and a tracer, is installed first.
 
 mod summary;
 
@@ -18,6 +19,7 @@ use summary::Tally;
 pub(crate) fn run(repository: &Repository) -> Result<(), Failure> {
     services::CHROMIUM.ensure()?;
     services::CHROMEDRIVER.ensure()?;
+    services::STRACE.ensure()?;
     process::run(cargo(repository).args(["build", "--release", "-p", "turnout"]))?;
     let binary = repository.target().join("release").join("turnout");
     let tests = run_tests(repository, &binary)?;

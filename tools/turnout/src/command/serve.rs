@@ -76,7 +76,8 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Outcome {
     match arguments.role {
         Role::Edge => {
             let processor = settings.edge.processor.clone();
-            let (edge, snapshot) = roles::edge(&ground, &keys, &settings.edge, processor).await?;
+            let (edge, snapshot) =
+                roles::edge(&ground, &keys, &settings.edge, settings.outbox.clone(), processor).await?;
             let addresses = edge.addresses();
             run.edge = addresses.plain.map(|address| address.to_string());
             run.edge_tls = addresses.tls.map(|address| address.to_string());

@@ -140,7 +140,8 @@ async fn start(
         ..EdgeFile::default()
     };
     let (edge, edge_snapshot) =
-        roles::edge(&ground, keys, &file, Some(processor.address.to_string())).await?;
+        roles::edge(&ground, keys, &file, outbox::Settings::default(), Some(processor.address.to_string()))
+            .await?;
     let behaviour = lab::Behaviour { edge: edge.addresses().plain, ..lab.behaviour() };
     lab.set_behaviour(behaviour);
     let names = ground.snapshot.migration.primary.hosts().map(str::to_owned).collect();
