@@ -2,6 +2,7 @@
 
 mod deliver;
 mod lists;
+mod people;
 
 use relay::Envelope;
 use relay::call::{Applied, Change, How, Last, Target};

@@ -59,6 +59,7 @@ impl Ledger {
         let mut findings = self.conservation(&rows)?;
         findings.extend(self.books()?);
         findings.extend(self.adjustment_findings()?);
+        findings.extend(self.journal_findings()?);
         let changes = self.adjustment_totals()?;
         moment.commit().map_err(store("end an audit"))?;
         Ok(Audit { rows: rows.into_values().collect(), changes, findings })

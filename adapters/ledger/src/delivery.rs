@@ -136,6 +136,7 @@ impl Transaction<'_> {
             State::Dead | State::Rejected => true,
             _ => false,
         };
+        self.mark_cause(finished.event_id)?;
         if away { self.overtaken(finished.event_id) } else { Ok(()) }
     }
 

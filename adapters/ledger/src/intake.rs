@@ -31,8 +31,8 @@ impl Transaction<'_> {
         self.arrived(&event, lane, envelope.received_at)
     }
 
-    /// Takes in an entry that cannot be read: its bytes are held until they can. False if they are held
-    /// already. The identity is the caller's, made from the bytes.
+    /// Takes in an entry that nothing can be made of: its bytes are held, for this reason, until something can. False if
+    /// they are held already. The identity is the caller's, made from the bytes.
     ///
     /// # Errors
     /// If the store fails.
@@ -41,7 +41,7 @@ impl Transaction<'_> {
         event_id: EventId,
         entry: &[u8],
         lane: &str,
-        why: &str,
+        why: &Reason,
     ) -> Result<bool, LedgerError> {
         let event =
             Arrived { id: event_id, class: "unreadable", purpose: "live", advertiser_id: 0, money: true };
@@ -55,8 +55,8 @@ impl Transaction<'_> {
             source: event_id,
             key: None,
             state: State::Held,
-            reason: "unreadable_entry",
-            detail: why,
+            reason: &why.code,
+            detail: &why.message,
             first: None,
             booking: None,
         };
@@ -184,6 +184,26 @@ impl Transaction<'_> {
         }
     }
 
+    /// Writes a booking's row alone: its postings are the caller's.
+    pub(crate) fn place_booking(
+        &mut self,
+        event_id: EventId,
+        envelope: &Envelope,
+        booking: &Booking,
+    ) -> Result<(), LedgerError> {
+        let place = Place {
+            event_id,
+            source: envelope.event_id,
+            key: envelope.key.as_deref(),
+            state: State::Queued,
+            reason: "",
+            detail: "",
+            first: None,
+            booking: Some(booking),
+        };
+        self.insert(&place, advertiser(envelope), &Claims::of(envelope), envelope.received_at)
+    }
+
     fn insert(
         &mut self,
         place: &Place<'_>,
@@ -226,7 +246,7 @@ impl Transaction<'_> {
         };
         sql::run(&self.inner, insert, row, "place a conversion")?;
         self.tally.entered(advertiser_id, place.state);
-        Ok(())
+        if place.state.needs_a_person() { self.mark_cause(place.event_id) } else { Ok(()) }
     }
 
     /// Appends a set of postings (I12: it balances, or it is a mistake of ours and nothing is written).

@@ -14,10 +14,15 @@
 
 mod adjust;
 mod audit;
+mod chain;
 mod clicks;
+mod closing;
+mod dead;
 mod delivery;
+mod edits;
 mod intake;
 mod lists;
+mod orders;
 mod people;
 mod postbacks;
 mod schema;
@@ -34,8 +39,12 @@ use units::Timestamp;
 pub use adjust::{AdjustmentFinished, AdjustmentRow, DueAdjustment, NewAdjustment};
 pub use audit::{Audit, AuditRow, Finding};
 pub use clicks::Keeping;
+pub use closing::Closed;
+pub use dead::{CHANGE, DeadSearch, Found, Group};
 pub use delivery::{Begun, Due, Finished, Lane, Together, Which};
+pub use edits::{EditRow, Editable, NewEdit};
 pub use lists::{AtRisk, ConversionRow, Page, QueueStatus};
+pub use orders::{Action, NewOrder, OrderItem, OrderRow, OrderState};
 pub use people::{By, Redriven};
 pub use postbacks::{DuePostback, OwedPostback, PostbackAddress, PostbackId, PostbackRow};
 pub use show::{AttemptRow, JournalRow, PostingRow, Shown};
@@ -157,14 +166,11 @@ impl Transaction<'_> {
         event_id: Option<units::EventId>,
         detail: &str,
     ) -> Result<(), LedgerError> {
-        let insert = "INSERT INTO journal (at, actor, action, event_id, detail) VALUES (?1, ?2, ?3, ?4, ?5)";
-        let event_id = event_id.map(sql::id);
-        sql::run(
-            &self.inner,
-            insert,
-            (self.now.as_millis(), actor, action, event_id, detail),
-            "write its journal",
-        )?;
+        let insert =
+            "INSERT INTO journal (at, actor, action, event_id, detail, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let (at, event_id) = (self.now.as_millis(), event_id.map(sql::id));
+        let hash = chain::Entry { at, actor, action, event_id, detail }.hash(&chain::last(&self.inner)?);
+        sql::run(&self.inner, insert, (at, actor, action, event_id, detail, hash), "write its journal")?;
         Ok(())
     }
 }

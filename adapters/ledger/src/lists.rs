@@ -5,6 +5,7 @@ use relay::intake::EvidenceKind;
 use tracking::Home;
 use units::{EventId, Money, Timestamp};
 
+use crate::dead::SUMMED_MAX;
 use crate::store::{AsValue, Params, Row};
 use crate::{Ledger, LedgerError, sql};
 
@@ -84,7 +85,7 @@ pub struct QueueStatus {
     pub corrected_late: u64,
 }
 
-const COLUMNS: &str =
+pub(crate) const COLUMNS: &str =
     "event_id, state, reason, detail, flags, advertiser_id, publisher_id, owner, minor, currency,
     commission_minor, commission_currency, reference, evidence, first, corrected_late, tries, received_at,
     changed_at, due_at FROM conversions";
@@ -167,7 +168,7 @@ impl Ledger {
         self.rows(&query, (sql::id(event_id),))
     }
 
-    fn rows(&self, query: &str, params: impl Params) -> Result<Vec<ConversionRow>, LedgerError> {
+    pub(crate) fn rows(&self, query: &str, params: impl Params) -> Result<Vec<ConversionRow>, LedgerError> {
         sql::all(&self.connection, query, params, |row| Ok(conversion(row)))?.into_iter().collect()
     }
 
@@ -176,14 +177,18 @@ impl Ledger {
     /// # Errors
     /// If the store fails, or holds what cannot be.
     pub fn at_risk(&self) -> Result<Vec<AtRisk>, LedgerError> {
-        let query = "SELECT advertiser_id, state, currency, count(*), CAST(sum(minor) AS BIGINT), min(changed_at) FROM conversions
-            WHERE attention = 1 GROUP BY advertiser_id, state, currency ORDER BY advertiser_id, state LIMIT 10000";
+        let query = format!(
+            "SELECT advertiser_id, state, currency, count(*),
+             CAST(sum(CASE WHEN minor > {SUMMED_MAX} THEN {SUMMED_MAX} ELSE minor END) AS BIGINT), min(changed_at)
+             FROM conversions WHERE attention = 1 GROUP BY advertiser_id, state, currency
+             ORDER BY advertiser_id, state LIMIT 10000"
+        );
         let read = |row: &Row<'_>| {
             let (state, code) = (row.get::<String>(1)?, row.get::<Option<String>>(2)?);
             let (count, minor, since) = (row.get::<i64>(3)?, row.get(4)?, row.get::<i64>(5)?);
             Ok((row.get::<i64>(0)?, state, code, count, minor, since))
         };
-        let rows = sql::all(&self.connection, query, (), read)?;
+        let rows = sql::all(&self.connection, &query, (), read)?;
         let at_risk = rows.into_iter().map(|(advertiser_id, state, code, count, minor, since)| {
             Ok(AtRisk {
                 advertiser_id: sql::uint(advertiser_id),

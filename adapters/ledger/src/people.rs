@@ -6,6 +6,7 @@ use relay::delivery::State;
 use relay::intake::Decision;
 use units::{EventId, Timestamp};
 
+use crate::closing::told;
 use crate::intake::in_force;
 use crate::store::Row;
 use crate::{LedgerError, Transaction, sql};
@@ -80,8 +81,33 @@ impl Transaction<'_> {
         sql::run(&self.inner, update, row, "redrive a conversion")?;
         self.tally.left(advertiser_id, state);
         self.tally.entered(advertiser_id, State::Queued);
-        self.journal(by.actor, "redrive", Some(event_id), by.why)?;
+        self.journal(by.actor, "redrive", Some(event_id), &told(state.name(), "queued", by.why))?;
         Ok(Redriven::Queued)
+    }
+
+    /// Brings the ids of the new platform up to today's map, for a conversion that is to be written anew: a wrong id in
+    /// the map is a usual cause of its refusal. `ids` tells an advertiser's and a publisher's, by their legacy ids.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn remap(
+        &mut self,
+        event_id: EventId,
+        ids: impl FnOnce(u64, Option<u64>) -> (Option<u64>, Option<u64>),
+    ) -> Result<(), LedgerError> {
+        let query =
+            "SELECT advertiser_id, publisher_id FROM conversions WHERE event_id = ?1 AND owner = 'primary'
+            AND ambiguous = 0";
+        let read = |row: &Row<'_>| Ok((row.get::<i64>(0)?, row.get::<Option<i64>>(1)?));
+        let Some((advertiser, publisher)) = sql::one(&self.inner, query, (sql::id(event_id),), read)? else {
+            return Ok(());
+        };
+        let (advertiser, publisher) = ids(sql::uint(advertiser), publisher.map(sql::uint));
+        let update = "UPDATE conversions SET advertiser_primary_id = coalesce(?2, advertiser_primary_id),
+            publisher_primary_id = coalesce(?3, publisher_primary_id) WHERE event_id = ?1";
+        let row = (sql::id(event_id), advertiser.map(sql::int), publisher.map(sql::int));
+        sql::run(&self.inner, update, row, "map a conversion anew")?;
+        Ok(())
     }
 
     /// Puts a held conversion where `decision` about `envelope` puts it.
@@ -103,9 +129,10 @@ impl Transaction<'_> {
         sql::run(&self.inner, delete, (sql::id(event_id),), "decide anew")?;
         self.tally.left(advertiser_id, State::Held);
         self.place(event_id, envelope, decision)?;
-        self.journal(by.actor, "redrive", Some(event_id), by.why)?;
-        let stands = self.stands_for(event_id)?;
-        Ok(stands.map_or(Redriven::NotFound, |(state, _)| Redriven::Decided(state)))
+        let stands = self.stands_for(event_id)?.map(|(state, _)| state);
+        let after = stands.map_or("nowhere", State::name);
+        self.journal(by.actor, "redrive", Some(event_id), &told("held", after, by.why))?;
+        Ok(stands.map_or(Redriven::NotFound, Redriven::Decided))
     }
 
     /// A held entry that could not be read turned out to be an event, which was taken in by itself: the entry
@@ -147,7 +174,7 @@ impl Transaction<'_> {
             self.post(event_id, "correction", event_id, &posting::correction(&lines, &[]))?;
         }
         self.erase(event_id)?;
-        self.journal(by.actor, "discard", Some(event_id), by.why)?;
+        self.journal(by.actor, "discard", Some(event_id), &told(state.name(), "dropped", by.why))?;
         Ok(Redriven::Decided(State::Dropped))
     }
 
@@ -165,7 +192,7 @@ impl Transaction<'_> {
         let advertiser_id = advertiser_id.ok_or(moved)?;
         self.tally.left(advertiser_id, State::Queued);
         self.tally.entered(advertiser_id, State::Held);
-        Ok(())
+        self.mark_cause(event_id)
     }
 
     fn stands_for(&self, event_id: EventId) -> Result<Option<(State, i64)>, LedgerError> {

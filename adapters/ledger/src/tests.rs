@@ -1,4 +1,5 @@
 mod clicks;
+mod dead;
 mod deliveries;
 mod files;
 mod model;

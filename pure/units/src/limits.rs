@@ -122,6 +122,43 @@ pub const POSTBACKS_OF_ONE_MAX: usize = 4;
 /// Most waiting postbacks of one publisher that are put off together, when its server does not answer.
 pub const POSTBACKS_PUT_OFF_MAX: usize = 10_000;
 
+/// Most dead letters that one look at them walks over: a few tenths of a second of a reader's time. The next look goes on.
+pub const DEAD_WALK_MAX: usize = 100_000;
+
+/// Most groups of dead letters that are told. A person reads the first dozen.
+pub const DEAD_GROUPS_MAX: usize = 200;
+
+/// Most dead letters of one order: a list that a person can still be shown, and that is written down in one commit.
+pub const ORDER_ITEMS_MAX: usize = 10_000;
+
+/// Most dead letters that orders move in one step: one commit of the ledger, beside which fresh batches hardly wait.
+pub const ORDER_STEP_MAX: usize = 100;
+
+/// The time between two steps of orders. With the step it makes at most 6,000 dead letters in a minute, so that a platform
+/// that has just come back is not met by all of them at once.
+pub const ORDER_EVERY: core::time::Duration = core::time::Duration::from_secs(1);
+
+/// Most orders that are not over. What a person orders beyond that is not looked at any more.
+pub const ORDERS_OPEN_MAX: u64 = 64;
+
+/// Longest id of an operation, in characters: room for the ids of ticket systems and of machines.
+pub const OPERATION_CHARS_MAX: usize = 64;
+
+/// Longest reason, evidence or name that an operator gives, in characters.
+pub const OPERATOR_TEXT_CHARS_MAX: usize = 1000;
+
+/// Most dead letters of one dry run. Each is decided about and its request is written, some 30 us each.
+pub const DRY_RUN_MAX: usize = 1000;
+
+/// Most long questions of operators that are answered at the same time, each on a reader of its own.
+pub const READERS_MAX: usize = 2;
+
+/// Times that an entry may fail the processor before it is set aside with its bytes, for a person.
+pub const POISON_TRIES: u32 = 3;
+
+/// Entries that have failed and whose tries are remembered.
+pub const POISON_REMEMBERED_MAX: usize = 1024;
+
 // The relations that the code relies on.
 const _: () = assert!(TARGET_BYTES_MAX < HEAD_BYTES_MAX);
 const _: () = assert!(BODY_BYTES_MAX + HEAD_BYTES_MAX < BATCH_BYTES_MAX, "one entry fits into a batch");

@@ -22,12 +22,15 @@ impl Transaction<'_> {
         arrival: &Envelope,
         better: &Correction,
     ) -> Result<(), LedgerError> {
+        // What a person has corrected is delivered as it was corrected.
+        let edited = "SELECT 1 FROM edits WHERE event_id = ?1";
+        let edited = sql::one(&self.inner, edited, (sql::id(into),), |_| Ok(()))?.is_some();
         let update = "UPDATE conversions SET publisher_id = :publisher_id,
             publisher_primary_id = :publisher_primary_id, creative_id = :creative_id, click_id = :click_id,
             click_at = :click_at, evidence = :evidence, evidence_value = :evidence_value,
             commission_minor = :commission_minor, commission_currency = :commission_currency,
             considered = :considered, wanted_click = :wanted_click,
-            source = CASE WHEN :in_time THEN :arrival ELSE source END,
+            source = CASE WHEN :in_time AND NOT :edited THEN :arrival ELSE source END,
             due_at = CASE WHEN :in_time AND state = 'queued' THEN :due_at ELSE due_at END,
             corrected_late = CASE WHEN :in_time THEN corrected_late ELSE 1 END, changed_at = :now
             WHERE event_id = :into";
@@ -40,11 +43,11 @@ impl Transaction<'_> {
             ":commission_minor": proof.commission.map(|earned| earned.minor),
             ":commission_currency": proof.commission.map(|earned| earned.currency.code().to_owned()),
             ":considered": Considered::write(&booking.considered), ":wanted_click": booking.wanted_click,
-            ":in_time": better.in_time, ":arrival": sql::id(arrival.event_id),
+            ":in_time": better.in_time, ":edited": edited, ":arrival": sql::id(arrival.event_id),
             ":due_at": booking.due_at.as_millis(), ":now": self.now.as_millis(), ":into": sql::id(into),
         };
         sql::run(&self.inner, update, row, DOING)?;
-        if better.in_time && arrival.event_id != into {
+        if better.in_time && !edited && arrival.event_id != into {
             let erase = "UPDATE envelopes SET sealed = NULL WHERE event_id = ?1";
             sql::run(&self.inner, erase, (sql::id(into),), "erase what is personal")?;
         }

@@ -37,6 +37,7 @@ impl Transaction<'_> {
         let began = arrival.received_at.as_millis();
         let row = (sql::id(event_id), home, &sent.endpoint, began, now, verdict, &sent.reason);
         sql::run(&self.inner, insert, row, "write down an edge's attempt")?;
+        self.mark_cause(event_id)?;
         self.owe_postback(event_id)?;
         if state.is_closed() { self.erase(event_id) } else { Ok(()) }
     }

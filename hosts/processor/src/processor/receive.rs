@@ -3,7 +3,7 @@
 use attribution::Credit;
 use ledger::{LedgerError, Transaction};
 use relay::envelope::{Batch, EnvelopeError};
-use relay::intake::{self, Claims, Decision};
+use relay::intake::{self, Claims, Decision, Reason};
 use relay::policy::Snapshot;
 use relay::{Envelope, Fact};
 use sha2::{Digest as _, Sha256};
@@ -52,7 +52,9 @@ impl Processor {
                 Err(error) => {
                     let event_id = identity(entry);
                     facts.push(Fact::Moved { event_id, state: "held" });
-                    transaction.receive_unreadable(event_id, entry, &batch.lane, &error.to_string())?
+                    let (code, message) = ("unreadable_entry".to_owned(), error.to_string());
+                    let why = Reason { code, message, doubt: false };
+                    transaction.receive_unreadable(event_id, entry, &batch.lane, &why)?
                 }
             };
             received.accepted += usize::from(new);
