@@ -10,6 +10,7 @@ use std::time::Duration;
 use relay::step::{Happened, Step};
 use relay::tally::{Misses, Shapes};
 use relay::{Exchange, Fact, Reply};
+use requestlog::{Entry, Log};
 use telemetry::Telemetry;
 use tracking::{Home, Outbound};
 use units::Timestamp;
@@ -28,6 +29,7 @@ pub(crate) struct Hands {
     pub(crate) upstream: Upstream,
     pub(crate) platforms: Platforms,
     pub(crate) telemetry: Arc<Telemetry>,
+    pub(crate) log: Option<Log>,
     pub(crate) shelf: SharedShelf,
     /// Asks the processor; none where no processor is set.
     pub(crate) asker: Option<Asker>,
@@ -97,6 +99,7 @@ impl Hands {
             | Step::Keep { .. }
             | Step::Record(_)
             | Step::Remember(_)
+            | Step::Log(_)
             | Step::Report(_) => {
                 self.perform_at_once(step);
                 Done::Nothing
@@ -110,6 +113,11 @@ impl Hands {
             Step::Record(entry) => self.journal.record(entry),
             Step::Remember(entry) => self.journal.remember(entry),
             Step::Report(fact) => self.telemetry.record(&fact),
+            Step::Log(seen) => {
+                if let Some(log) = &self.log {
+                    log.offer(Entry::Seen(seen));
+                }
+            }
             // Counting cannot be half done, so a holder that panicked spoiled nothing.
             Step::Tally(shape) => {
                 let mut shapes = self.shapes.lock().unwrap_or_else(PoisonError::into_inner);

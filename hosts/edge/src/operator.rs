@@ -134,6 +134,7 @@ impl Operator {
                 "missed": shelf.missed,
                 "evicted": shelf.evicted,
             },
+            "request_log": public.hands.log.as_ref().map(|log| log_status(&log.status())),
             "outbox": {
                 "durable": outbox.durable.get(),
                 "acknowledged": outbox.acknowledged.get(),
@@ -147,6 +148,18 @@ impl Operator {
             },
         })
     }
+}
+
+fn log_status(status: &requestlog::Status) -> serde_json::Value {
+    json!({
+        "written": status.written,
+        "dropped": status.dropped,
+        "bytes": status.bytes,
+        "volumes": status.volumes,
+        "removed": status.removed,
+        "paused": status.paused,
+        "failing": status.failing,
+    })
 }
 
 fn body(content_type: &str, body: String) -> Reply {

@@ -8,6 +8,7 @@ use admission::Limits;
 use arc_swap::ArcSwap;
 use outbox::{Appender, Consumer};
 use relay::policy::Snapshot;
+use requestlog::Log;
 use telemetry::Telemetry;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -42,6 +43,8 @@ pub struct Parts {
     pub consumer: Consumer,
     /// Where facts go.
     pub telemetry: Arc<Telemetry>,
+    /// What remembers requests; none where nobody wants to.
+    pub log: Option<Log>,
 }
 
 /// Why an edge did not start.
@@ -97,13 +100,14 @@ pub struct RunningEdge {
 /// # Errors
 /// What cannot be had; nothing is left listening then.
 pub async fn serve(settings: EdgeSettings, parts: Parts) -> Result<RunningEdge, Error> {
-    let Parts { snapshot, appender, consumer, telemetry } = parts;
+    let Parts { snapshot, appender, consumer, telemetry, log } = parts;
     let stats = Arc::new(Stats::default());
     let hands = Arc::new(Hands {
         journal: Journal::new(appender, Arc::clone(&stats)),
         upstream: Upstream::new(&settings.upstream)?,
         platforms: Platforms::new(&snapshot.load().policy.breaker),
         telemetry,
+        log,
         shelf: SharedShelf::default(),
         asker: asker(&settings)?,
         shapes: std::sync::Mutex::default(),

@@ -31,7 +31,7 @@ async fn edge(change: impl FnOnce(&mut EdgeSettings)) -> (RunningEdge, TempDir) 
     let directory = tempfile::tempdir().unwrap();
     let (appender, consumer, _) = outbox::open(directory.path(), outbox::Settings::default()).unwrap();
     let snapshot = Arc::new(ArcSwap::from_pointee(snapshot()));
-    let parts = Parts { snapshot, appender, consumer, telemetry: Arc::default() };
+    let parts = Parts { snapshot, appender, consumer, telemetry: Arc::default(), log: None };
     (serve(settings, parts).await.unwrap(), directory)
 }
 
@@ -248,7 +248,9 @@ async fn what_cannot_be_had_is_said() {
         let lane = tempfile::tempdir().unwrap();
         let (appender, consumer, _) = outbox::open(lane.path(), outbox::Settings::default()).unwrap();
         let snapshot = Arc::new(ArcSwap::from_pointee(snapshot()));
-        let error = serve(settings, Parts { snapshot, appender, consumer, telemetry: Arc::default() }).await;
+        let error =
+            serve(settings, Parts { snapshot, appender, consumer, telemetry: Arc::default(), log: None })
+                .await;
         assert!(whole(&error.unwrap_err()).contains(message), "{message}");
     }
 }

@@ -30,6 +30,7 @@ pub use self::reading::{Reading, read};
 use crate::fact::Fact;
 use crate::policy::Snapshot;
 use crate::reply::{Mode, Reply};
+use crate::seen::{self, Seen};
 use crate::shapes;
 use crate::step::{Entry, Happened, Step};
 
@@ -56,6 +57,8 @@ pub struct Exchange {
     cookies: headers::Cookies,
     steps: VecDeque<Step>,
     state: State,
+    /// What the request log will keep; none once it has been handed over.
+    seen: Option<Box<Seen>>,
 }
 
 /// What an exchange waits for.
@@ -88,8 +91,10 @@ impl Exchange {
     ) -> Self {
         let cookies = headers::Cookies::of(&snapshot, &inbound);
         cookies.drop_foreign(&snapshot, &mut inbound);
+        let event_id = EventId::new(seed, now);
         let mut exchange = Self {
-            event_id: EventId::new(seed, now),
+            event_id,
+            seen: Some(Box::new(Seen::of(&inbound, event_id, now))),
             snapshot,
             inbound: Arc::new(inbound),
             health,
@@ -162,10 +167,13 @@ impl Exchange {
         let snapshot = Arc::clone(&self.snapshot);
         let inbound = Arc::clone(&self.inbound);
         let Some(endpoint) = snapshot.migration.legacy.recognise_request(&inbound) else {
-            self.steps.push_back(Step::Tally(shapes::shape(&snapshot.migration.legacy, &inbound)));
+            let shape = shapes::shape(&snapshot.migration.legacy, &inbound);
+            self.asked_for(&shape, false);
+            self.steps.push_back(Step::Tally(shape));
             return self.pass(None, now);
         };
         self.class = endpoint.class;
+        self.asked_for(&endpoint.name, true);
         if !endpoint.methods.contains(&inbound.method) {
             return self.pass(Some(endpoint), now);
         }
@@ -203,6 +211,7 @@ impl Exchange {
 
     fn translate(&mut self, reading: &Reading<'_>, kind: ReplyKind, now: Timestamp) {
         self.cookies.refused = !reading.consent.permits();
+        self.understood(reading);
         self.steps.push_back(Step::Report(Fact::Recognised {
             event_id: self.event_id,
             class: self.class,
@@ -238,15 +247,43 @@ impl Exchange {
     }
 
     fn reply(&mut self, reply: Reply, now: Timestamp) {
+        let took = now.since(self.opened_at);
         self.steps.push_back(Step::Report(Fact::Replied {
             event_id: self.event_id,
             class: self.class,
             mode: reply.mode,
             status: reply.status,
-            took: now.since(self.opened_at),
+            took,
         }));
+        let seen = self.seen.take().map(|mut seen| {
+            seen.class = self.class;
+            seen.replied(&reply, took);
+            seen
+        });
+        self.steps.extend(seen.map(Step::Log));
         self.steps.push_back(Step::Reply(reply));
         self.state = State::Done;
+    }
+
+    /// Keeps for the request log what was asked for.
+    fn asked_for(&mut self, endpoint: &str, recognised: bool) {
+        if let Some(seen) = &mut self.seen {
+            (seen.endpoint, seen.recognised) = (seen::bounded(endpoint), recognised);
+        }
+    }
+
+    /// Keeps for the request log that a destination was refused.
+    fn noted(&mut self, refusal: &str) {
+        if let Some(seen) = &mut self.seen {
+            seen.problems.push(refusal.to_owned());
+        }
+    }
+
+    /// Keeps for the request log what was read.
+    fn understood(&mut self, reading: &Reading<'_>) {
+        if let Some(seen) = &mut self.seen {
+            seen.read(reading);
+        }
     }
 
     fn report_asked(&mut self, home: Home, answered: bool) {

@@ -16,6 +16,7 @@ pub mod owner;
 pub mod policy;
 pub mod postback;
 pub mod reply;
+pub mod seen;
 pub mod shapes;
 pub mod shelf;
 pub mod signature;

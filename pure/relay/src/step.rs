@@ -9,6 +9,7 @@ use units::{EventId, Timestamp};
 
 use crate::fact::Fact;
 use crate::reply::Reply;
+use crate::seen::Seen;
 use crate::shelf::Kept;
 
 /// One thing for the host to do.
@@ -68,6 +69,8 @@ pub enum Step {
     WaitUntil(Timestamp),
     /// Something worth knowing has happened.
     Report(Fact),
+    /// Hand this to the request log without waiting: losing it loses a line, never money.
+    Log(Box<Seen>),
 }
 
 /// An entry for the outbox: opaque bytes with what a host needs to handle them.

@@ -336,6 +336,7 @@ fn rehearse(inbound: &Inbound, snapshot: &Arc<Snapshot>, seed: Seed, now: Timest
             | Step::Record(_)
             | Step::Remember(_)
             | Step::WaitUntil(_)
+            | Step::Log(_)
             | Step::Report(_) => {}
         }
     }

@@ -55,6 +55,9 @@ pub const SHAPE_PARTS_MAX: usize = 8;
 /// Longest word that a shape shows, in characters. What is longer is a code.
 pub const SHAPE_WORD_CHARS_MAX: usize = 24;
 
+/// Longest host, reference or shape that the request log keeps of a request, in bytes: what a host name may have.
+pub const SEEN_TEXT_BYTES_MAX: usize = 255;
+
 /// Longest excerpt of a platform's answer kept with an attempt, in bytes.
 pub const EXCERPT_BYTES_MAX: usize = 512;
 

@@ -149,6 +149,7 @@ impl World {
                 | Step::Miss { .. }
                 | Step::Keep { .. }
                 | Step::WaitUntil(_)
+                | Step::Log(_)
                 | Step::Report(_) => {}
             }
         }

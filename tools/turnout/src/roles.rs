@@ -36,6 +36,8 @@ pub(crate) struct Ground {
     pub(crate) origins: Vec<Origin>,
     /// Where facts go.
     pub(crate) telemetry: Arc<Telemetry>,
+    /// What remembers requests; none where nobody wants to.
+    pub(crate) log: Option<requestlog::Log>,
 }
 
 /// Starts an edge whose outbox is in the data directory, within these limits.
@@ -46,7 +48,7 @@ pub(crate) async fn edge(
     limits: outbox::Settings,
     processor: Option<String>,
 ) -> Result<(edge::RunningEdge, Arc<ArcSwap<Snapshot>>), Wrong> {
-    let lane = file.lane.clone().unwrap_or_else(|| "lane-1".to_owned());
+    let lane = file.lane.clone().unwrap_or_else(|| LANE.to_owned());
     let folder = ground.data.path("outbox").join(&lane);
     std::fs::create_dir_all(&folder)?;
     let (appender, consumer, recovery) = outbox::open(&folder, limits)?;
@@ -78,6 +80,7 @@ pub(crate) async fn edge(
         appender,
         consumer,
         telemetry: Arc::clone(&ground.telemetry),
+        log: ground.log.clone(),
     };
     Ok((edge::serve(settings, parts).await?, snapshot))
 }
@@ -114,10 +117,37 @@ pub(crate) async fn processor(
     let listener = tokio::net::TcpListener::bind(listen)
         .await
         .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
-    let telemetry = Arc::clone(&ground.telemetry);
-    let sink: processor::FactSink = Arc::new(move |fact| telemetry.record(&fact));
+    let sink = sink(ground);
     Ok(processor::serve(settings, core, listener, senders, sink).await?)
 }
+
+/// Where a processor's facts go: telemetry, and of each conversion what became of it into the request log.
+fn sink(ground: &Ground) -> processor::FactSink {
+    let (telemetry, log) = (Arc::clone(&ground.telemetry), ground.log.clone());
+    Arc::new(move |fact| {
+        telemetry.record(&fact);
+        if let Some(log) = &log {
+            let outcome = requestlog::Outcome::of(&fact, wall_clock());
+            outcome.into_iter().for_each(|outcome| log.offer(requestlog::Entry::Outcome(outcome)));
+        }
+    })
+}
+
+/// Opens the request log of a data directory, for entries of `lane`.
+pub(crate) fn request_log(
+    data: &DataDir,
+    lane: &str,
+    settings: Option<requestlog::Settings>,
+) -> Result<Option<requestlog::Log>, Wrong> {
+    let Some(settings) = settings else { return Ok(None) };
+    Ok(Some(requestlog::Log::open(&data.path(REQUEST_LOG), lane, settings, wall_clock)?))
+}
+
+/// The request log's folder in a data directory.
+pub(crate) const REQUEST_LOG: &str = "requests";
+
+/// The lane of an edge that names none.
+pub(crate) const LANE: &str = "lane-1";
 
 /// What is shown to the platforms' interfaces, by host. It prints nothing.
 #[derive(Clone, Default)]

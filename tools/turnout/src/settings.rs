@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) processor: Processor,
     /// For the simulated platforms.
     pub(crate) platforms: Platforms,
+    /// How much of requests is remembered; none where nothing is.
+    pub(crate) request_log: Option<requestlog::Settings>,
     /// Where the platforms' servers are.
     pub(crate) origins: Vec<Origin>,
     /// What is shown to the platforms' interfaces: the host, and the file that holds the secret.
@@ -124,6 +126,9 @@ fn read_settings(root: &Section<'_, '_>) -> Settings {
                 private_postbacks: section.flag("private_postbacks"),
             })
             .unwrap_or_default(),
+        request_log: root
+            .section("request_log", read_request_log)
+            .unwrap_or_else(|| Some(requestlog::Settings::default())),
         platforms: root
             .section("platforms", read_platforms)
             .unwrap_or_else(|| Platforms { seed: SEED, ..Platforms::default() }),
@@ -132,6 +137,28 @@ fn read_settings(root: &Section<'_, '_>) -> Settings {
             (section.required_text("host"), PathBuf::from(section.required_text("file")))
         }),
     }
+}
+
+/// How much of requests is remembered; none where the operator wants nothing remembered.
+fn read_request_log(section: &Section<'_, '_>) -> Option<requestlog::Settings> {
+    let usual = requestlog::Settings::default();
+    let number = |key: &'static str, usual: u64, unit: &str| {
+        let wanted = section.number(key).unwrap_or(usual);
+        if wanted == 0 {
+            section.mistake_at(key, format!("`{key}` is 0: write at least one {unit}, or `off = true`"));
+        }
+        wanted
+    };
+    let money_days = number("money_days", usual.money_days.into(), "day");
+    let other_days = number("other_days", usual.other_days.into(), "day");
+    let mebibytes = number("mebibytes_max", usual.bytes_max >> 20, "MiB");
+    let settings = requestlog::Settings {
+        money_days: u32::try_from(money_days).unwrap_or(u32::MAX),
+        other_days: u32::try_from(other_days).unwrap_or(u32::MAX),
+        bytes_max: mebibytes.saturating_mul(1 << 20),
+        ..usual
+    };
+    (!section.flag("off")).then_some(settings)
 }
 
 fn read_edge(section: &Section<'_, '_>) -> Edge {

@@ -135,6 +135,7 @@ impl Exchange {
         if let Some(refusal) = landing.refusal {
             let fact = Fact::DestinationRefused { event_id: self.event_id, reason: refusal.name() };
             self.steps.push_back(Step::Report(fact));
+            self.noted(refusal.name());
         }
     }
 }

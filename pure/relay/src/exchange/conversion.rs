@@ -65,6 +65,7 @@ impl Exchange {
         let endpoint = snapshot.migration.legacy.recognise(&inbound.host, inbound.path());
         if let Some(endpoint) = endpoint.filter(|_| !self.only_looks()) {
             let reading = super::read(&snapshot, endpoint, &inbound, self.event_id, self.opened_at);
+            self.understood(&reading);
             let envelope = self.envelope(&snapshot, &reading, Purpose::Shadow);
             let entry = self.entry(envelope.encode());
             self.steps.push_back(Step::Record(entry));

@@ -23,6 +23,7 @@ impl Exchange {
     /// A call to an endpoint that is served.
     pub(super) fn serve(&mut self, reading: &Reading<'_>, now: Timestamp) {
         let snapshot = Arc::clone(&self.snapshot);
+        self.understood(reading);
         self.steps.push_back(Step::Report(Fact::Recognised {
             event_id: self.event_id,
             class: self.class,

@@ -43,7 +43,7 @@ fn run(inbound: Inbound, world: World, health: Health) -> Vec<Step> {
 
 fn run_with(snapshot: Arc<Snapshot>, inbound: Inbound, world: World, health: Health) -> Vec<Step> {
     let mut steps = run_whole(snapshot, inbound, world, health);
-    steps.retain(|step| !matches!(step, Step::Report(_)));
+    steps.retain(|step| !matches!(step, Step::Report(_) | Step::Log(_)));
     steps
 }
 
@@ -98,8 +98,11 @@ fn short(steps: &[Step]) -> String {
         Step::Tally(shape) => format!("tally:{shape}"),
         Step::Miss { table, key } => format!("miss:{} {key}", table.name()),
         Step::Report(_) => "report".to_owned(),
+        Step::Log(_) => "log".to_owned(),
     };
-    steps.iter().map(word).collect::<Vec<_>>().join(" ")
+    // Each reply is logged, which says nothing about the way that a request goes.
+    let told = steps.iter().filter(|step| !matches!(step, Step::Log(_)));
+    told.map(word).collect::<Vec<_>>().join(" ")
 }
 
 #[track_caller]

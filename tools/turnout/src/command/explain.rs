@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use relay::translation::{Translation, translate};
-use serde_json::Value;
+use serde_json::{Value, json};
 use units::{EventId, Seed};
 
 use super::ask::{Where, list, shown, table};
@@ -30,9 +30,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if let Ok(event_id) = arguments.what.parse::<EventId>() {
-        let answer = arguments.place.processor("GET", &format!("/conversions/{event_id}"), None)?;
-        print_conversion(&answer, arguments.place.json);
-        return Ok(ExitCode::SUCCESS);
+        return event(arguments, event_id);
     }
     let running = arguments.place.data.join("migration");
     let folder = arguments.migration.clone().or_else(|| running.exists().then_some(running));
@@ -44,6 +42,37 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     tell(&translation);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Tells of an event that came in: what the request log remembers of it, and how it stands if it is a conversion. The
+/// log answers without a running process, and for clicks too.
+fn event(arguments: &Arguments, event_id: EventId) -> Outcome {
+    let place = &arguments.place;
+    let remembered = super::requests::remembered(&place.data, event_id)?;
+    let conversion = place.processor("GET", &format!("/conversions/{event_id}"), None);
+    let answer = match (conversion, &remembered) {
+        (Ok(mut answer), remembered) => {
+            answer["request"] = remembered.clone().unwrap_or_default();
+            answer
+        }
+        (Err(error), None) => return Err(error.into()),
+        (Err(error), Some(request)) => {
+            if !place.json {
+                super::requests::print_one(request);
+                println!("nothing more is known of it: {error}");
+            }
+            json!({ "request": request })
+        }
+    };
+    if place.json {
+        println!("{answer}");
+    } else if let Some(request) = remembered.filter(|_| answer.get("conversion").is_some()) {
+        super::requests::print_one(&request);
+    }
+    if !place.json && answer.get("conversion").is_some() {
+        print_conversion(&answer, false);
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -87,6 +87,7 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Outcome {
             until_stopped(Readers { edge: Some(snapshot), ..readers }).await?;
             data.remove_run_file(role);
             edge.stop().await;
+            close(&ground);
         }
         Role::Processor | Role::Platforms => {
             let listen = settings.processor.listen.unwrap_or(ANY);
@@ -99,9 +100,15 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Outcome {
             until_stopped(Readers { processor: Some(processor.desk.clone()), ..readers }).await?;
             data.remove_run_file(role);
             processor.stop().await;
+            close(&ground);
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes what the request log still has in hand.
+fn close(ground: &Ground) {
+    ground.log.iter().for_each(requestlog::Log::close);
 }
 
 fn readers(settings: &Settings, data: &DataDir, keys: &KeyRing, hang_up: Signal) -> Readers {
@@ -133,8 +140,14 @@ fn ground(
     if !wrong.is_empty() {
         return Err(super::mistakes(wrong));
     }
+    let lane = match arguments.role {
+        Role::Edge => settings.edge.lane.as_deref().unwrap_or(roles::LANE),
+        Role::Processor | Role::Platforms => arguments.role.name(),
+    };
+    let log = roles::request_log(data, lane, settings.request_log.clone())?;
     Ok(Ground {
         data: data.clone(),
+        log,
         snapshot: Arc::new(snapshot),
         origins: settings.origins.clone(),
         telemetry: Arc::new(Telemetry::new()),

@@ -72,6 +72,7 @@ struct System {
     processor: processor::Running,
     edge: edge::RunningEdge,
     edge_snapshot: Arc<ArcSwap<Snapshot>>,
+    log: Option<requestlog::Log>,
     primary_tls: TlsFront,
     shop_tls: TlsFront,
 }
@@ -131,7 +132,8 @@ async fn start(
     let lab = roles::lab(settings).await?;
     let origins = roles::lab_origins(&lab);
     let telemetry = Arc::new(Telemetry::new());
-    let ground = Ground { data: data.clone(), snapshot, origins, telemetry };
+    let log = roles::request_log(data, roles::LANE, Some(requestlog::Settings::default()))?;
+    let ground = Ground { data: data.clone(), snapshot, origins, telemetry, log: log.clone() };
     let processor = roles::processor(&ground, keys, ANY, credentials, true).await?;
     let file = EdgeFile {
         listen: Some(arguments.edge),
@@ -151,7 +153,7 @@ async fn start(
         shops.extend(row.domains.iter().map(str::to_owned));
     }
     let shop_tls = tls::before(lab.shop, shops).await?;
-    Ok(System { lab, processor, edge, edge_snapshot, primary_tls, shop_tls })
+    Ok(System { lab, processor, edge, edge_snapshot, log, primary_tls, shop_tls })
 }
 
 fn run_file(system: &System, token: &str) -> RunFile {
@@ -281,5 +283,6 @@ async fn finish(system: System, quiet: bool) {
     }
     system.edge.stop().await;
     system.processor.stop().await;
+    system.log.iter().for_each(requestlog::Log::close);
     system.lab.stop().await;
 }

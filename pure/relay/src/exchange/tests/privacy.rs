@@ -68,6 +68,7 @@ fn everything(steps: &[Step]) -> String {
         Step::Miss { table, key } => format!("{} {key}", table.name()),
         Step::WaitUntil(at) => at.to_string(),
         Step::Report(fact) => format!("{fact:?}"),
+        Step::Log(seen) => format!("{seen:?}"),
     };
     steps.iter().map(part).collect::<Vec<_>>().join("\n")
 }
@@ -238,4 +239,36 @@ fn a_click_id_in_a_cookie_is_evidence_where_the_request_names_none() {
     assert_eq!(click_id(buy, &format!("{own}; new_1001={earlier}")), None, "our own click came later");
     assert_eq!(click_id(buy, &format!("{own}; new_1001={later}")).as_deref(), Some(later.as_str()));
     assert_eq!(click_id(&format!("{buy}&oid=abc"), &format!("new_1001={later}")).as_deref(), Some("abc"));
+}
+
+/// What the request log keeps tells what came in and what was replied, and nothing of who it was.
+#[test]
+fn i9_what_is_logged_of_a_request_names_no_person() {
+    let headers = [
+        ("referer", "https://blog.example/me?mail=jane@doe.example"),
+        ("user-agent", "Mozilla/5.0 (Jane)"),
+        ("cookie", "SHOP1=jane"),
+    ];
+    let mut inbound = get("/go?shop=1&site=7&note=jane", &headers);
+    inbound.peer = Some("203.0.113.77".parse().unwrap());
+    let logged = |inbound| {
+        let steps = run_whole(snapshot(), inbound, World::Well, WELL);
+        let mut logged = steps.into_iter().filter_map(|step| match step {
+            Step::Log(seen) => Some(seen),
+            _ => None,
+        });
+        (logged.next().unwrap(), logged.next())
+    };
+    let (seen, more) = logged(inbound.clone());
+    assert_eq!(more, None, "one line for one request");
+    assert_eq!((seen.advertiser_id, seen.publisher_id, seen.status), (Some(1), Some(7), 302));
+    assert_eq!(seen.referrer.as_deref(), Some("blog.example"));
+    assert_eq!(seen.network, Some("203.0.113.0".parse().unwrap()));
+    let text = format!("{seen:?}").to_lowercase();
+    for personal in ["jane", "203.0.113.77", "mozilla", "@"] {
+        assert!(!text.contains(personal), "{personal} is in {text}");
+    }
+    inbound.headers.push(("sec-gpc".to_owned(), b"1".to_vec()));
+    let (refused, _) = logged(inbound);
+    assert_eq!(refused.network, None, "a visitor who refused leaves not even a network");
 }

@@ -67,7 +67,7 @@ impl Files {
                     exchange.handle(happened, self.now);
                 }
                 Step::Reply(reply) => replied = Some(reply),
-                Step::Report(_) => {}
+                Step::Log(_) | Step::Report(_) => {}
                 Step::Ask { .. }
                 | Step::Tally(_)
                 | Step::Miss { .. }

@@ -1,0 +1,32 @@
+//! The request log: what came in, what was decided, and what became of it, for months.
+//!
+//! It is made of two kinds of entries. A [`Seen`] comes from an edge with each reply; an [`Outcome`] comes from the
+//! processor whenever a conversion moves on. Both name the event, and an event's identity holds its time, so that
+//! everything about one event stands in one *volume*: the conversions of a month, or the other requests of a day.
+//! Volumes are what retention takes away, whole: nothing has to be searched, and no file has holes.
+//!
+//! The log is not money. Whoever offers an entry never waits and is never refused anything: what the log cannot take
+//! is counted and dropped ([`Status`]). It stops writing while the disk is nearly full, long before the outbox does.
+//!
+//! Nothing personal comes in here ([`relay::seen`] sees to that), so nothing has to be erased.
+//!
+//! [`Seen`]: relay::seen::Seen
+
+mod entry;
+mod error;
+mod query;
+mod retention;
+mod settings;
+mod sqlite;
+mod volume;
+mod writer;
+
+pub use entry::{Entry, Outcome};
+pub use error::LogError;
+pub use query::{Found, OutcomeRow, Query, RequestRow};
+pub use settings::Settings;
+pub use sqlite::Reader;
+pub use writer::{Log, Status};
+
+#[cfg(test)]
+mod tests;
