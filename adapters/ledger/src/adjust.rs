@@ -4,6 +4,7 @@ mod deliver;
 mod lists;
 mod people;
 
+use attribution::status::{Act, Cause};
 use relay::Envelope;
 use relay::call::{Applied, Change, How, Last, Target};
 use relay::delivery::State;
@@ -15,8 +16,10 @@ pub use deliver::{AdjustmentFinished, DueAdjustment};
 pub use lists::AdjustmentRow;
 
 use crate::intake::in_force;
+use crate::post::NewSet;
+use crate::status::status;
 use crate::store::{Connection, Params, Row, named_params};
-use crate::{LedgerError, Transaction, sql};
+use crate::{Asked, By, LedgerError, Transaction, sql};
 
 /// Most transactions that are looked at for one call: two of one order are ambiguous already.
 const FOUND_MAX: usize = 16;
@@ -26,7 +29,8 @@ const FOLLOWERS_MAX: usize = 1000;
 
 /// Where a transaction stands, and the amount after its last change.
 const TARGET: &str = "SELECT c.event_id, c.state, c.ambiguous, c.received_at, c.owner,
-    coalesce(a.minor, c.minor), coalesce(a.currency, c.currency), c.publisher_id, a.operation, a.content
+    coalesce(a.minor, c.minor), coalesce(a.currency, c.currency), c.publisher_id, a.operation, a.content,
+    c.status
     FROM conversions c LEFT JOIN adjustments a ON a.conversion = c.event_id
         AND a.number = (SELECT max(number) FROM adjustments WHERE conversion = c.event_id)";
 
@@ -151,14 +155,33 @@ impl Transaction<'_> {
             ":due_at": queued.then_some(due_at.as_millis()),
         };
         sql::run(&self.inner, insert, row, "write a change down")?;
-        if !applied.postings.is_empty() {
-            self.post(target.event_id, "correction", envelope.event_id, &applied.postings)?;
-        }
+        self.rebook(new)?;
         if applied.how == How::Cancel {
             self.cancel(target.event_id)?;
         }
         let detail = format!("asked for by event {}", envelope.event_id);
         self.journal("merchant", change.operation.name(), Some(target.event_id), &detail)
+    }
+
+    /// What a change makes in the books.
+    fn rebook(&mut self, new: &NewAdjustment<'_>) -> Result<(), LedgerError> {
+        let NewAdjustment { envelope, change, target, applied, .. } = *new;
+        let happened_at = envelope.received_at;
+        match change.operation {
+            Operation::Void => {
+                let why = envelope.event.text(Field::Reason).unwrap_or_default();
+                let by = By { actor: "merchant", why };
+                let (act, cause, event) = (Act::Decline, Cause::Merchant, envelope.event_id);
+                self.must(target.event_id, Asked { act, cause, by, happened_at, event })
+            }
+            _ if applied.postings.is_empty() => Ok(()),
+            _ => {
+                self.may_amend(target.event_id, Cause::Merchant)?;
+                let (event_id, kind, cause) = (target.event_id, "correction", envelope.event_id);
+                let new = NewSet { event_id, kind, cause, happened_at, lines: &applied.postings };
+                self.post(&new).map(|_| ())
+            }
+        }
     }
 
     /// A transaction that the platform certainly does not have is never sent.
@@ -221,6 +244,7 @@ fn target(connection: &Connection, row: &Row<'_>) -> Result<Target, LedgerError>
         publisher_id: row.get::<Option<i64>>(7).map_err(get)?.map(sql::uint),
         postings: in_force(connection, event_id)?,
         last,
+        status: text(10)?.map(|name| status(&name)).transpose()?,
     })
 }
 

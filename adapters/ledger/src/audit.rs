@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::store::{Purpose, Row};
 use crate::tally::ACCEPTED;
-use crate::{Ledger, LedgerError, sql, store};
+use crate::{Head, Ledger, LedgerError, StatusSum, sql, store};
 
 /// The conservation sum of one advertiser (I3).
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -41,6 +41,10 @@ pub struct Audit {
     pub rows: Vec<AuditRow>,
     /// Changes that merchants asked for, in each state, in the order of [`State::ALL`].
     pub changes: [u64; 11],
+    /// Transactions in each status.
+    pub statuses: Vec<StatusSum>,
+    /// The end of the chain that was recomputed.
+    pub head: Head,
     /// Everything that does not hold; empty if the books are right.
     pub findings: Vec<Finding>,
 }
@@ -59,10 +63,11 @@ impl Ledger {
         let mut findings = self.conservation(&rows)?;
         findings.extend(self.books()?);
         findings.extend(self.adjustment_findings()?);
-        findings.extend(self.journal_findings()?);
-        let changes = self.adjustment_totals()?;
+        findings.extend(self.status_findings()?);
+        findings.extend(self.chain_findings()?);
+        let (changes, statuses, head) = (self.adjustment_totals()?, self.status_sums()?, self.chain_head()?);
         moment.commit().map_err(store("end an audit"))?;
-        Ok(Audit { rows: rows.into_values().collect(), changes, findings })
+        Ok(Audit { rows: rows.into_values().collect(), changes, statuses, head, findings })
     }
 
     /// The conservation sums, by advertiser.

@@ -153,7 +153,7 @@ impl Transaction<'_> {
     /// # Errors
     /// If the store fails, or holds what cannot be.
     pub fn standing_of(&self, event_id: EventId) -> Result<Option<Standing>, LedgerError> {
-        standing_of(&self.inner, event_id)
+        standing_of(&self.inner, event_id, self.lock.locked_before(self.now))
     }
 
     /// The clicks that are kept under the ids that bear on a conversion: those that it names, and those that

@@ -1,13 +1,15 @@
 //! Events that a person corrected: the new version is delivered, and every version before it is kept for ever.
 
 use crate::store::Row;
-use attribution::posting;
+use attribution::status::Cause;
+use attribution::{Status, posting};
 use relay::Envelope;
 use relay::delivery::State;
 use relay::intake::{Booking, Decision};
 use units::{EventId, Timestamp};
 
 use crate::intake::in_force;
+use crate::post::NewSet;
 use crate::{By, Ledger, LedgerError, Redriven, Transaction, sql};
 
 /// A dead letter, as it would be corrected.
@@ -123,17 +125,20 @@ impl Transaction<'_> {
         envelope: &Envelope,
         booking: &Booking,
     ) -> Result<(), LedgerError> {
+        // What is declined or locked stays as it is.
+        self.may_amend(event_id, Cause::Operator)?;
+        let status = self.status_of(event_id)?.unwrap_or(Status::Pending);
         let tries = self.leave(event_id)?;
         let before = in_force(&self.inner, event_id)?;
         self.place_booking(event_id, envelope, booking)?;
-        match before {
-            None => self.post(event_id, "booking", event_id, &booking.postings)?,
-            Some(lines) => {
-                self.post(event_id, "correction", event_id, &posting::correction(&lines, &booking.postings))?;
-            }
-        }
-        let update = "UPDATE conversions SET tries = ?2, fresh = ?3 WHERE event_id = ?1";
-        let row = (sql::id(event_id), tries, tries == 0);
+        let (kind, lines) = match before {
+            None => ("booking", booking.postings.clone()),
+            Some(lines) => ("correction", posting::correction(&lines, &booking.postings)),
+        };
+        let (cause, happened_at) = (event_id, envelope.received_at);
+        self.post(&NewSet { event_id, kind, cause, happened_at, lines: &lines })?;
+        let update = "UPDATE conversions SET tries = ?2, fresh = ?3, status = ?4 WHERE event_id = ?1";
+        let row = (sql::id(event_id), tries, tries == 0, status.name());
         sql::run(&self.inner, update, row, "correct an event")?;
         Ok(())
     }

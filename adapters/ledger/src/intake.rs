@@ -4,7 +4,7 @@ mod correct;
 mod known;
 mod sent;
 
-use attribution::{Credit, Posting};
+use attribution::{Credit, Status};
 use relay::delivery::State;
 use relay::intake::{Booking, Claims, Considered, Decision, EvidenceKind, Known, Reason};
 use relay::{Envelope, Purpose};
@@ -12,10 +12,11 @@ use tracking::Class;
 use tracking::migration::Evidence;
 use units::{EventId, Money, Timestamp};
 
+use crate::post::NewSet;
 use crate::store::named_params;
 use crate::{LedgerError, Transaction, sql};
+pub(crate) use known::{balances, in_force, posting, postings, standing_of};
 use known::{collision, standing};
-pub(crate) use known::{in_force, posting, standing_of};
 
 impl Transaction<'_> {
     /// Takes an event in. False if it was taken in before: then nothing is to be done about it.
@@ -93,7 +94,7 @@ impl Transaction<'_> {
             ..Known::default()
         };
         let Some(key) = &envelope.key else { return Ok(known) };
-        let standing = standing(&self.inner, key)?;
+        let standing = standing(&self.inner, key, self.lock.locked_before(self.now))?;
         let collides_with = match &claims.reference_prefix {
             Some(prefix) => collision(&self.inner, advertiser(envelope), prefix, key)?,
             None => None,
@@ -171,7 +172,13 @@ impl Transaction<'_> {
         self.insert(&place, advertiser(envelope), &claims, envelope.received_at)?;
         match decision {
             Decision::Book(booking) => {
-                self.post(event_id, "booking", event_id, &booking.postings)?;
+                self.post(&NewSet {
+                    event_id,
+                    kind: "booking",
+                    cause: event_id,
+                    happened_at: envelope.received_at,
+                    lines: &booking.postings,
+                })?;
                 self.sent_already(event_id, envelope)
             }
             Decision::Merge { into, correction } => {
@@ -215,11 +222,12 @@ impl Transaction<'_> {
             advertiser_primary_id, publisher_id, publisher_primary_id, creative_id, click_id, click_at, evidence,
             evidence_value, owner, minor, currency, commission_minor, commission_currency, reference,
             reference_prefix, source, first, active, attention, fresh, received_at, changed_at, due_at, considered,
-            wanted_click)
+            wanted_click, status)
             VALUES (:event_id, :key, :state, :reason, :detail, :flags, :advertiser_id, :advertiser_primary_id,
             :publisher_id, :publisher_primary_id, :creative_id, :click_id, :click_at, :evidence, :evidence_value,
             :owner, :minor, :currency, :commission_minor, :commission_currency, :reference, :reference_prefix,
-            :source, :first, :active, :attention, 1, :received_at, :now, :due_at, :considered, :wanted_click)";
+            :source, :first, :active, :attention, 1, :received_at, :now, :due_at, :considered, :wanted_click,
+            :status)";
         let proof = place.booking.map(ProofRow::of).unwrap_or_default();
         let booking = place.booking;
         let row = named_params! {
@@ -243,39 +251,11 @@ impl Transaction<'_> {
             ":due_at": booking.map(|booking| booking.due_at.as_millis()),
             ":considered": booking.map(|booking| Considered::write(&booking.considered)).unwrap_or_default(),
             ":wanted_click": booking.and_then(|booking| booking.wanted_click.as_deref()),
+            ":status": booking.map(|_| Status::Pending.name()),
         };
         sql::run(&self.inner, insert, row, "place a conversion")?;
         self.tally.entered(advertiser_id, place.state);
         if place.state.needs_a_person() { self.mark_cause(place.event_id) } else { Ok(()) }
-    }
-
-    /// Appends a set of postings (I12: it balances, or it is a mistake of ours and nothing is written).
-    pub(crate) fn post(
-        &mut self,
-        event_id: EventId,
-        kind: &'static str,
-        cause: EventId,
-        lines: &[Posting],
-    ) -> Result<(), LedgerError> {
-        if !attribution::posting::balances(lines) {
-            return Err(LedgerError::Corrupt {
-                what: "a set of postings that does not balance",
-                value: event_id.to_string(),
-            });
-        }
-        let insert = "INSERT INTO posting_sets (event_id, kind, cause, posted_at) VALUES (?1, ?2, ?3, ?4)
-            RETURNING set_id";
-        let row = (sql::id(event_id), kind, sql::id(cause), self.now.as_millis());
-        let set_id = sql::one(&self.inner, insert, row, |row| row.get::<i64>(0))?;
-        let insert = "INSERT INTO postings (set_id, line, account, party, minor, currency)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        for (line, posting) in (1_i64..).zip(lines) {
-            let party = sql::int(posting.account.party());
-            let (minor, currency) = (posting.amount.minor, posting.amount.currency);
-            let row = (set_id, line, posting.account.kind(), party, minor, currency.code());
-            sql::run(&self.inner, insert, row, "post")?;
-        }
-        Ok(())
     }
 }
 

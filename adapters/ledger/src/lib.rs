@@ -14,26 +14,29 @@
 
 mod adjust;
 mod audit;
-mod chain;
 mod clicks;
 mod closing;
 mod dead;
 mod delivery;
 mod edits;
 mod intake;
+mod links;
 mod lists;
 mod orders;
 mod people;
+mod post;
 mod postbacks;
 mod schema;
 mod show;
 mod sql;
+mod status;
 mod store;
 mod tally;
 mod unmapped;
 
 use std::path::Path;
 
+use relay::policy::Lock;
 use units::Timestamp;
 
 pub use adjust::{AdjustmentFinished, AdjustmentRow, DueAdjustment, NewAdjustment};
@@ -43,11 +46,14 @@ pub use closing::Closed;
 pub use dead::{CHANGE, DeadSearch, Found, Group};
 pub use delivery::{Begun, Due, Finished, Lane, Together, Which};
 pub use edits::{EditRow, Editable, NewEdit};
+use links::{Chain, JournalRecord, Kind};
+pub use links::{ExportedLink, Hash, Head, Root, hex, root_message};
 pub use lists::{AtRisk, ConversionRow, Page, QueueStatus};
 pub use orders::{Action, NewOrder, OrderItem, OrderRow, OrderState};
 pub use people::{By, Redriven};
 pub use postbacks::{DuePostback, OwedPostback, PostbackAddress, PostbackId, PostbackRow};
 pub use show::{AttemptRow, JournalRow, PostingRow, Shown};
+pub use status::{Asked, Judged, StatusChange, StatusSum};
 pub use store::StoreError;
 use store::{Connection, Open, Purpose};
 use tally::Tally;
@@ -83,6 +89,14 @@ pub enum LedgerError {
         /// Where it was supposed to be.
         expected: relay::delivery::State,
     },
+    /// A transaction was to be changed that may not be.
+    #[error("transaction {event_id} stays as it is: {refusal}")]
+    Refused {
+        /// The transaction.
+        event_id: units::EventId,
+        /// Why.
+        refusal: attribution::status::Refusal,
+    },
 }
 
 pub(crate) fn store(doing: &'static str) -> impl FnOnce(StoreError) -> LedgerError {
@@ -93,6 +107,7 @@ pub(crate) fn store(doing: &'static str) -> impl FnOnce(StoreError) -> LedgerErr
 #[derive(Debug)]
 pub struct Ledger {
     connection: Connection,
+    lock: Lock,
 }
 
 impl Ledger {
@@ -111,7 +126,7 @@ impl Ledger {
     /// If the store cannot be opened again.
     pub fn reader(&self) -> Result<Option<Self>, LedgerError> {
         let connection = self.connection.reader().map_err(store("be opened for reading"))?;
-        Ok(connection.map(|connection| Self { connection }))
+        Ok(connection.map(|connection| Self { connection, lock: self.lock }))
     }
 
     /// A ledger that ends with this process, for tests and simulations.
@@ -124,7 +139,13 @@ impl Ledger {
 
     fn prepare(connection: Connection) -> Result<Self, LedgerError> {
         schema::bring_up_to_date(&connection)?;
-        Ok(Self { connection })
+        links::begin(&connection)?;
+        Ok(Self { connection, lock: Lock::default() })
+    }
+
+    /// From which day on a transaction may no longer be changed; the policy's usual one until this is said.
+    pub const fn set_lock(&mut self, lock: Lock) {
+        self.lock = lock;
     }
 
     /// Begins a transaction: everything in it happens at `now`, together, or not at all.
@@ -133,7 +154,7 @@ impl Ledger {
     /// If the store cannot begin one.
     pub fn transaction(&mut self, now: Timestamp) -> Result<Transaction<'_>, LedgerError> {
         let inner = self.connection.begin(Purpose::Write).map_err(store("begin a transaction"))?;
-        Ok(Transaction { inner, now, tally: Tally::default() })
+        Ok(Transaction { inner, now, lock: self.lock, tally: Tally::default(), chain: Chain::default() })
     }
 }
 
@@ -142,7 +163,9 @@ impl Ledger {
 pub struct Transaction<'a> {
     inner: Open<'a>,
     now: Timestamp,
+    lock: Lock,
     tally: Tally,
+    chain: Chain,
 }
 
 impl Transaction<'_> {
@@ -166,12 +189,15 @@ impl Transaction<'_> {
         event_id: Option<units::EventId>,
         detail: &str,
     ) -> Result<(), LedgerError> {
-        let insert =
-            "INSERT INTO journal (at, actor, action, event_id, detail, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        let (at, event_id) = (self.now.as_millis(), event_id.map(sql::id));
-        let hash = chain::Entry { at, actor, action, event_id, detail }.hash(&chain::last(&self.inner)?);
-        sql::run(&self.inner, insert, (at, actor, action, event_id, detail, hash), "write its journal")?;
-        Ok(())
+        let recorded = self.recorded_at()?;
+        let insert = "INSERT INTO journal (at, actor, action, event_id, detail) VALUES (?1, ?2, ?3, ?4, ?5)
+            RETURNING entry_id";
+        let (at, event_id) = (recorded.as_millis(), event_id.map(sql::id));
+        let row = (at, actor, action, event_id, detail);
+        let entry_id = sql::one(&self.inner, insert, row, |row| row.get::<i64>(0))?.unwrap_or(0);
+        self.link(Kind::Journal, entry_id, recorded, |record| {
+            JournalRecord { entry_id, at, actor, action, event_id, detail }.write(record);
+        })
     }
 }
 

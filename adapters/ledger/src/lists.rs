@@ -1,5 +1,6 @@
 //! Lists for people: what waits, what needs a decision, what was booked. Every one is bounded.
 
+use attribution::Status;
 use relay::delivery::State;
 use relay::intake::EvidenceKind;
 use tracking::Home;
@@ -48,6 +49,8 @@ pub struct ConversionRow {
     pub changed_at: Timestamp,
     /// When it is next due.
     pub due_at: Option<Timestamp>,
+    /// Where it stands in its life after the booking; none while it is not booked.
+    pub status: Option<Status>,
 }
 
 /// Which part of a list is wanted.
@@ -88,7 +91,7 @@ pub struct QueueStatus {
 pub(crate) const COLUMNS: &str =
     "event_id, state, reason, detail, flags, advertiser_id, publisher_id, owner, minor, currency,
     commission_minor, commission_currency, reference, evidence, first, corrected_late, tries, received_at,
-    changed_at, due_at FROM conversions";
+    changed_at, due_at, status FROM conversions";
 
 impl Ledger {
     /// What is in flight and what waits for a delivery, the next due first.
@@ -134,7 +137,12 @@ impl Ledger {
         self.list("1 = 1", "event_id", page)
     }
 
-    fn list(&self, which: &str, order: &str, page: &Page) -> Result<Vec<ConversionRow>, LedgerError> {
+    pub(crate) fn list(
+        &self,
+        which: &str,
+        order: &str,
+        page: &Page,
+    ) -> Result<Vec<ConversionRow>, LedgerError> {
         // Only what is asked for stands in the query: a condition that may be absent keeps the store from
         // walking along an index.
         let advertiser =
@@ -237,5 +245,6 @@ fn conversion(row: &Row<'_>) -> Result<ConversionRow, LedgerError> {
         received_at: sql::time(number(17)?.unwrap_or(0)),
         changed_at: sql::time(number(18)?.unwrap_or(0)),
         due_at: number(19)?.map(sql::time),
+        status: text(20)?.map(|name| crate::status::status(&name)).transpose()?,
     })
 }

@@ -1,6 +1,5 @@
 //! What people decide: send it again, or drop it. Both are journalled with who did it.
 
-use attribution::posting;
 use relay::Envelope;
 use relay::delivery::State;
 use relay::intake::Decision;
@@ -170,9 +169,7 @@ impl Transaction<'_> {
         sql::run(&self.inner, update, row, "discard a conversion")?;
         self.tally.left(advertiser_id, state);
         self.tally.entered(advertiser_id, State::Dropped);
-        if let Some(lines) = in_force(&self.inner, event_id)?.filter(|lines| !lines.is_empty()) {
-            self.post(event_id, "correction", event_id, &posting::correction(&lines, &[]))?;
-        }
+        self.take_back(event_id, by)?;
         self.erase(event_id)?;
         self.journal(by.actor, "discard", Some(event_id), &told(state.name(), "dropped", by.why))?;
         Ok(Redriven::Decided(State::Dropped))

@@ -10,13 +10,14 @@ use crate::store::{Connection, Purpose, StoreError};
 use crate::{LedgerError, sql, store};
 
 /// Every change, in order. The number is the place in this list, counted from 1.
-const CHANGES: [(&str, &str); 6] = [
+const CHANGES: [(&str, &str); 7] = [
     ("0001_ledger", include_str!("../migrations/0001_ledger.sql")),
     ("0002_clicks", include_str!("../migrations/0002_clicks.sql")),
     ("0003_adjustments", include_str!("../migrations/0003_adjustments.sql")),
     ("0004_held", include_str!("../migrations/0004_held.sql")),
     ("0005_postbacks", include_str!("../migrations/0005_postbacks.sql")),
     ("0006_dead", include_str!("../migrations/0006_dead.sql")),
+    ("0007_transactions", include_str!("../migrations/0007_transactions.sql")),
 ];
 
 /// How many changes there are.

@@ -6,7 +6,7 @@ use units::{EventId, Timestamp};
 
 use crate::intake::posting;
 use crate::store::Row;
-use crate::{AdjustmentRow, ConversionRow, Ledger, LedgerError, OwedPostback, sql};
+use crate::{AdjustmentRow, ConversionRow, Ledger, LedgerError, OwedPostback, StatusChange, sql};
 
 /// One attempt.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,11 +40,13 @@ pub struct AttemptRow {
 pub struct PostingRow {
     /// The set it belongs to.
     pub set_id: i64,
-    /// `booking` or `correction`.
+    /// What made it: `booking`, `correction`, `decline`, `reinstatement`, `payment` or `clawback`.
     pub kind: String,
     /// The event that caused it.
     pub cause: EventId,
-    /// When.
+    /// When it was true in the world.
+    pub happened_at: Timestamp,
+    /// When it was written.
     pub posted_at: Timestamp,
     /// The line; none for a set that owes nothing.
     pub posting: Option<Posting>,
@@ -86,6 +88,8 @@ pub struct Shown {
     pub changes: Vec<AdjustmentRow>,
     /// The publishers that are called for it.
     pub postbacks: Vec<OwedPostback>,
+    /// What became of it after its booking, in order.
+    pub statuses: Vec<StatusChange>,
     /// The transaction whose publisher it copied.
     pub follows: Option<EventId>,
 }
@@ -114,6 +118,7 @@ impl Ledger {
             later_arrivals: self.later_arrivals(event_id)?,
             changes: self.adjustments_of(event_id)?,
             postbacks: self.postbacks_of(event_id)?,
+            statuses: self.status_changes(event_id)?,
             follows: self.follows(event_id)?,
         }))
     }
@@ -140,7 +145,8 @@ impl Ledger {
     }
 
     fn postings(&self, event_id: EventId) -> Result<Vec<PostingRow>, LedgerError> {
-        let query = "SELECT s.set_id, s.kind, s.cause, s.posted_at, p.account, p.party, p.minor, p.currency
+        let query = "SELECT s.set_id, s.kind, s.cause, s.posted_at, p.account, p.party, p.minor, p.currency,
+            s.happened_at
             FROM posting_sets s LEFT JOIN postings p ON p.set_id = s.set_id
             WHERE s.event_id = ?1 ORDER BY s.set_id, p.line LIMIT 1000";
         let read = |row: &Row<'_>| {
@@ -149,6 +155,7 @@ impl Ledger {
                 kind: row.get(1)?,
                 cause: sql::event_id(row.get(2)?),
                 posted_at: sql::time(row.get(3)?),
+                happened_at: sql::time(row.get(8)?),
                 posting: None,
             };
             let Some(account) = row.get::<Option<String>>(4)? else { return Ok((set, None)) };

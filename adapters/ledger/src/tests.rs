@@ -2,6 +2,8 @@ mod clicks;
 mod dead;
 mod deliveries;
 mod files;
+mod links;
 mod model;
 mod postbacks;
+mod statuses;
 mod world;

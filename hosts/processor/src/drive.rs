@@ -130,6 +130,8 @@ fn turn(processor: &mut crate::Processor, told: Vec<Over>, stopping: bool) -> Re
             Vec::new()
         });
     }
+    // The books wait for nobody's answer, and can be kept a turn later.
+    complaints.extend(processor.keep_books(now).err());
     // Without an answer the loop looks again after its longest sleep.
     let wake = processor.next_wake(now).unwrap_or_else(|error| {
         complaints.push(error);

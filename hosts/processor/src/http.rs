@@ -7,6 +7,7 @@ mod evidence;
 mod operator;
 mod reply;
 pub(crate) mod shapes;
+mod transactions;
 
 use std::sync::Arc;
 

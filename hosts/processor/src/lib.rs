@@ -18,8 +18,9 @@ mod serve;
 pub use desk::{Desk, DeskClosed};
 pub use drive::{Elsewhere, Senders, Sending, Upstream};
 pub use processor::{
-    Called, Delivery, DeliveryId, Ended, Imported, ImportedClick, ImportedPostback, ImportedVoucher,
-    Postback, Processor, ProcessorError, ReceiveError, Received, Redrive, Released, Status, import_clicks,
-    import_postbacks, import_vouchers, journal_import, show_click,
+    Called, Children, Delivery, DeliveryId, Ended, Imported, ImportedClick, ImportedPostback,
+    ImportedVoucher, Judgement, Postback, Processor, ProcessorError, ReceiveError, Received, Redrive,
+    Released, RootSigner, Sign, Status, import_clicks, import_postbacks, import_vouchers, journal_import,
+    show_click,
 };
 pub use serve::{FactSink, Running, Settings, serve};

@@ -13,6 +13,7 @@ mod release;
 mod request;
 mod settle;
 mod status;
+mod transactions;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub use receive::{ReceiveError, Received};
 pub use release::Released;
 pub use settle::Ended;
 pub use status::Status;
+pub use transactions::{Children, Judgement, RootSigner, Sign};
 
 use change::Telling;
 use deliver::{Flying, tried};
@@ -84,6 +86,10 @@ pub struct Processor {
     /// When the next redriven conversion may be due, so that a thousand of them come one after another.
     redrive_at: Timestamp,
     facts: Vec<Fact>,
+    /// True if more transactions wait to be locked than one turn takes.
+    more_to_lock: bool,
+    /// Who signs the roots of the ledger's chain; nobody in a simulation.
+    signer: Option<RootSigner>,
 }
 
 impl Processor {
@@ -121,7 +127,10 @@ impl Processor {
             draws: 0,
             redrive_at: now,
             facts: Vec::new(),
+            more_to_lock: false,
+            signer: None,
         };
+        processor.ledger.set_lock(processor.snapshot.policy.lock);
         processor.ledger.recover_adjustments(now)?;
         processor.ledger.recover_postbacks(now)?;
         processor.recover(now)?;
@@ -167,6 +176,7 @@ impl Processor {
     /// Decides by this snapshot from now on. Breakers and budgets keep what they have learnt.
     pub fn replace_snapshot(&mut self, snapshot: Arc<Snapshot>) {
         self.lanes = Lane::all(&snapshot.migration).into();
+        self.ledger.set_lock(snapshot.policy.lock);
         self.snapshot = snapshot;
     }
 

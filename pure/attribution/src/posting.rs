@@ -12,6 +12,8 @@ pub enum Account {
     Advertiser(u64),
     /// The site that earns.
     Publisher(u64),
+    /// What the site was paid.
+    Paid(u64),
     /// The network's own share.
     Network,
 }
@@ -22,6 +24,7 @@ impl Account {
         match self {
             Self::Advertiser(_) => "advertiser",
             Self::Publisher(_) => "publisher",
+            Self::Paid(_) => "paid",
             Self::Network => "network",
         }
     }
@@ -29,14 +32,14 @@ impl Account {
     /// The id of the party; 0 for the network.
     pub const fn party(self) -> u64 {
         match self {
-            Self::Advertiser(id) | Self::Publisher(id) => id,
+            Self::Advertiser(id) | Self::Publisher(id) | Self::Paid(id) => id,
             Self::Network => 0,
         }
     }
 
     /// The account of this kind and party.
     pub fn parse(kind: &str, party: u64) -> Option<Self> {
-        [Self::Advertiser(party), Self::Publisher(party), Self::Network]
+        [Self::Advertiser(party), Self::Publisher(party), Self::Paid(party), Self::Network]
             .into_iter()
             .find(|account| account.kind() == kind)
     }
@@ -66,6 +69,40 @@ pub fn booking(advertiser_id: u64, credited: Option<(u64, Money)>) -> Vec<Postin
 pub fn correction(standing: &[Posting], right: &[Posting]) -> Vec<Posting> {
     let back = standing.iter().map(|line| Posting { amount: line.amount.negated(), ..*line });
     back.chain(right.iter().copied()).collect()
+}
+
+/// The lines that pay out what `standing` owes to its publishers: what was owed to them is what they were paid. A
+/// negative amount settles what a publisher owes after a clawback.
+pub fn payment(standing: &[Posting]) -> Vec<Posting> {
+    let owed = standing.iter().filter(|line| line.amount.minor != 0);
+    let lines = owed.filter_map(|line| match line.account {
+        Account::Publisher(id) => Some([
+            Posting { amount: line.amount.negated(), ..*line },
+            Posting { account: Account::Paid(id), amount: line.amount },
+        ]),
+        Account::Advertiser(_) | Account::Paid(_) | Account::Network => None,
+    });
+    lines.flatten().collect()
+}
+
+/// The lines as they were earned, whether they were paid since or not.
+pub fn earned(standing: &[Posting]) -> Vec<Posting> {
+    let mut lines: Vec<Posting> = Vec::with_capacity(standing.len());
+    for line in standing {
+        let account = match line.account {
+            Account::Paid(id) => Account::Publisher(id),
+            other => other,
+        };
+        let line = Posting { account, ..*line };
+        let same =
+            |other: &&mut Posting| other.account == account && other.amount.currency == line.amount.currency;
+        match lines.iter_mut().find(same) {
+            Some(sum) => sum.amount = sum.amount.checked_add(line.amount).unwrap_or(sum.amount),
+            None => lines.push(line),
+        }
+    }
+    lines.retain(|line| line.amount.minor != 0);
+    lines
 }
 
 /// True if the lines sum to zero in every currency (I12).
@@ -98,9 +135,26 @@ mod tests {
 
     #[test]
     fn accounts_are_found_again() {
-        for account in [Account::Advertiser(7), Account::Publisher(9), Account::Network] {
+        for account in [Account::Advertiser(7), Account::Publisher(9), Account::Paid(9), Account::Network] {
             assert_eq!(Account::parse(account.kind(), account.party()), Some(account));
         }
+    }
+
+    #[test]
+    fn a_payment_moves_what_is_owed_and_a_clawback_what_was_earned() {
+        let booked = booking(1, Some((2, usd(80))));
+        let paid = payment(&booked);
+        let moved = |account, minor| Posting { account, amount: usd(minor) };
+        assert_eq!(paid, [moved(Account::Publisher(2), -80), moved(Account::Paid(2), 80)]);
+        let standing = [moved(Account::Advertiser(1), -80), moved(Account::Paid(2), 80)];
+        assert_eq!(earned(&standing), booked, "it was earned, paid or not");
+        let back = correction(&earned(&standing), &[]);
+        assert_eq!(back, [moved(Account::Advertiser(1), 80), moved(Account::Publisher(2), -80)]);
+        // What the publisher owes from then on is settled with its next payment.
+        let owes = [moved(Account::Publisher(2), -80), moved(Account::Paid(2), 80)];
+        assert_eq!(payment(&owes), [moved(Account::Publisher(2), 80), moved(Account::Paid(2), -80)]);
+        assert_eq!(earned(&owes), [], "nothing is earned any more");
+        assert_eq!(payment(&[]), []);
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 mod consent;
 mod cookies;
 mod load;
+mod lock;
 
 use core::time::Duration;
 
@@ -10,10 +11,11 @@ use tracking::Home;
 use tracking::cookie::Lives;
 use tracking::directory::{Advertiser, Directory};
 use tracking::source::Mistake;
-use units::{Day, Timestamp};
+use units::Timestamp;
 
 pub use self::consent::ConsentPolicy;
 pub use self::cookies::{CookieForms, CookiePolicy};
+pub use self::lock::Lock;
 
 /// Where a programme stands in the migration (design, section 4).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -101,30 +103,6 @@ pub struct BreakerPolicy {
     pub probe_every: Duration,
     /// The deadline of a probe.
     pub probe_deadline: Duration,
-}
-
-/// When a transaction may no longer be changed by its merchant: on a day of the month, some months later.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Lock {
-    /// The day of the month.
-    pub day: u32,
-    /// How many months after the transaction's own.
-    pub months: u32,
-}
-
-impl Default for Lock {
-    /// The latest that was ever recorded: better to ask the new platform in vain than to refuse what it would do.
-    fn default() -> Self {
-        Self { day: 20, months: 3 }
-    }
-}
-
-impl Lock {
-    /// True if a transaction of `at` may not be changed at `now`.
-    pub fn holds(self, at: Timestamp, now: Timestamp) -> bool {
-        let locks = Day::of(at).in_later_month(self.months.into(), self.day.into());
-        locks.is_some_and(|locks| locks <= Day::of(now))
-    }
 }
 
 /// Everything an operator decides.

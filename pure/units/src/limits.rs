@@ -162,6 +162,12 @@ pub const POISON_TRIES: u32 = 3;
 /// Entries that have failed and whose tries are remembered.
 pub const POISON_REMEMBERED_MAX: usize = 1024;
 
+/// Most transactions that are locked in one turn of the processor. A month's worth locks on one day, beside the traffic.
+pub const LOCKED_AT_ONCE_MAX: usize = 256;
+
+/// Most links of the ledger's chain without a signed root: what nobody outside could see cut off.
+pub const ROOT_LINKS_MAX: u64 = 10_000;
+
 // The relations that the code relies on.
 const _: () = assert!(TARGET_BYTES_MAX < HEAD_BYTES_MAX);
 const _: () = assert!(BODY_BYTES_MAX + HEAD_BYTES_MAX < BATCH_BYTES_MAX, "one entry fits into a batch");

@@ -19,6 +19,7 @@ pub(crate) mod queue;
 pub(crate) mod requests;
 pub(crate) mod serve;
 pub(crate) mod status;
+pub(crate) mod transactions;
 pub(crate) mod translate;
 pub(crate) mod unmapped;
 pub(crate) mod unrecognised;

@@ -5,6 +5,7 @@ use relay::intake::{Considered, Correction};
 use units::{EventId, Timestamp};
 
 use super::ProofRow;
+use crate::post::NewSet;
 use crate::store::{Row, named_params};
 use crate::{LedgerError, Transaction, sql};
 
@@ -22,6 +23,10 @@ impl Transaction<'_> {
         arrival: &Envelope,
         better: &Correction,
     ) -> Result<(), LedgerError> {
+        // What is declined or locked stands as it is, whatever proves its click later.
+        if self.status_of(into)?.is_some_and(|status| !status.is_open()) {
+            return Ok(());
+        }
         // What a person has corrected is delivered as it was corrected.
         let edited = "SELECT 1 FROM edits WHERE event_id = ?1";
         let edited = sql::one(&self.inner, edited, (sql::id(into),), |_| Ok(()))?.is_some();
@@ -33,7 +38,7 @@ impl Transaction<'_> {
             source = CASE WHEN :in_time AND NOT :edited THEN :arrival ELSE source END,
             due_at = CASE WHEN :in_time AND state = 'queued' THEN :due_at ELSE due_at END,
             corrected_late = CASE WHEN :in_time THEN corrected_late ELSE 1 END, changed_at = :now
-            WHERE event_id = :into";
+            WHERE event_id = :into RETURNING received_at";
         let booking = &better.booking;
         let proof = ProofRow::of(booking);
         let row = named_params! {
@@ -46,13 +51,16 @@ impl Transaction<'_> {
             ":in_time": better.in_time, ":edited": edited, ":arrival": sql::id(arrival.event_id),
             ":due_at": booking.due_at.as_millis(), ":now": self.now.as_millis(), ":into": sql::id(into),
         };
-        sql::run(&self.inner, update, row, DOING)?;
+        let happened_at = sql::one(&self.inner, update, row, |row| row.get::<i64>(0))?;
         if better.in_time && !edited && arrival.event_id != into {
             let erase = "UPDATE envelopes SET sealed = NULL WHERE event_id = ?1";
             sql::run(&self.inner, erase, (sql::id(into),), "erase what is personal")?;
         }
         if let Some(lines) = &better.postings {
-            self.post(into, "correction", arrival.event_id, lines)?;
+            // Who earns it was so from the sale on, however late we learn it.
+            let happened_at = happened_at.map_or(arrival.received_at, sql::time);
+            let (kind, cause) = ("correction", arrival.event_id);
+            self.post(&NewSet { event_id: into, kind, cause, happened_at, lines })?;
         }
         let told = if better.in_time { "before it was sent" } else { "after it was sent" };
         let detail = format!("better evidence ({}) {told}", booking.evidence_kind.name());

@@ -1,8 +1,8 @@
 //! What the ledger knows of a conversion and the books.
 
-use attribution::{Account, Posting};
+use attribution::{Account, Posting, posting as books};
 use relay::intake::{EvidenceKind, Standing};
-use units::{Currency, EventId, Money};
+use units::{Currency, EventId, Money, Timestamp};
 
 use crate::store::{Connection, Params, Row};
 use crate::{LedgerError, sql};
@@ -18,16 +18,21 @@ pub(super) fn collision(
     sql::one(connection, query, (advertiser_id, prefix, key), |row| row.get(0))
 }
 
-pub(super) fn standing(connection: &Connection, key: &str) -> Result<Option<Standing>, LedgerError> {
-    standing_where(connection, "key = ?1", (key,))
+pub(super) fn standing(
+    connection: &Connection,
+    key: &str,
+    locked_before: Timestamp,
+) -> Result<Option<Standing>, LedgerError> {
+    standing_where(connection, "key = ?1", (key, locked_before.as_millis()))
 }
 
 /// The conversion of this event, as what stands.
 pub(crate) fn standing_of(
     connection: &Connection,
     event_id: EventId,
+    locked_before: Timestamp,
 ) -> Result<Option<Standing>, LedgerError> {
-    standing_where(connection, "event_id = ?1", (sql::id(event_id),))
+    standing_where(connection, "event_id = ?1", (sql::id(event_id), locked_before.as_millis()))
 }
 
 fn standing_where(
@@ -35,10 +40,13 @@ fn standing_where(
     condition: &str,
     params: impl Params,
 ) -> Result<Option<Standing>, LedgerError> {
-    // What its merchant has changed stands as the merchant left it, whatever proves its click later.
+    // What its merchant has changed stands as the merchant left it, whatever proves its click later; and what is
+    // declined or locked stands as it is.
     let query = format!(
         "SELECT event_id,
-         CASE WHEN EXISTS (SELECT 1 FROM adjustments a WHERE a.conversion = c.event_id) THEN 'dropped' ELSE state END,
+         CASE WHEN EXISTS (SELECT 1 FROM adjustments a WHERE a.conversion = c.event_id)
+             OR status NOT IN ('pending', 'approved') OR (status IS NOT NULL AND received_at < ?2)
+             THEN 'dropped' ELSE state END,
          minor, currency, publisher_id, evidence, tries FROM conversions c WHERE {condition}"
     );
     let read = |row: &Row<'_>| {
@@ -64,28 +72,37 @@ fn standing_where(
     }))
 }
 
-/// The lines that are in force for a conversion; none if it was never booked.
+/// What is earned by a conversion, whether it was paid since or not; none if it was never booked.
 pub(crate) fn in_force(
     connection: &Connection,
     event_id: EventId,
 ) -> Result<Option<Vec<Posting>>, LedgerError> {
-    let id = sql::id(event_id);
     let booked = "SELECT 1 FROM posting_sets WHERE event_id = ?1 AND kind = 'booking'";
-    if sql::one(connection, booked, (id,), |_| Ok(()))?.is_none() {
+    if sql::one(connection, booked, (sql::id(event_id),), |_| Ok(()))?.is_none() {
         return Ok(None);
     }
+    Ok(Some(books::earned(&balances(connection, event_id)?)))
+}
+
+/// What the sets of a conversion sum to, by account and currency.
+pub(crate) fn balances(connection: &Connection, event_id: EventId) -> Result<Vec<Posting>, LedgerError> {
     let query = "SELECT account, party, currency, CAST(sum(minor) AS BIGINT) FROM postings
         WHERE set_id IN (SELECT set_id FROM posting_sets WHERE event_id = ?1)
-        GROUP BY account, party, currency HAVING sum(minor) <> 0";
+        GROUP BY account, party, currency HAVING sum(minor) <> 0 ORDER BY account, party, currency";
+    postings(connection, query, (sql::id(event_id),))
+}
+
+/// The lines that a query finds: account, party, currency and amount.
+pub(crate) fn postings(
+    connection: &Connection,
+    query: &str,
+    params: impl Params,
+) -> Result<Vec<Posting>, LedgerError> {
     let read = |row: &Row<'_>| {
         Ok((row.get::<String>(0)?, row.get::<i64>(1)?, row.get::<String>(2)?, row.get::<i64>(3)?))
     };
-    let lines = sql::all(connection, query, (id,), read)?;
-    lines
-        .into_iter()
-        .map(|(kind, party, code, minor)| posting(&kind, party, &code, minor))
-        .collect::<Result<_, _>>()
-        .map(Some)
+    let lines = sql::all(connection, query, params, read)?;
+    lines.into_iter().map(|(kind, party, code, minor)| posting(&kind, party, &code, minor)).collect()
 }
 
 pub(crate) fn posting(kind: &str, party: i64, code: &str, minor: i64) -> Result<Posting, LedgerError> {

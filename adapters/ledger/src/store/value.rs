@@ -205,8 +205,8 @@ impl Column for Vec<u8> {
     }
 }
 
-impl Column for [u8; 16] {
-    const WANTED: &'static str = "id of 16 bytes";
+impl<const N: usize> Column for [u8; N] {
+    const WANTED: &'static str = "bytes of their number";
 
     fn read(value: Value<'_>) -> Option<Self> {
         match value {

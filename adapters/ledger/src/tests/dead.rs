@@ -1,7 +1,7 @@
 //! Dead letters as work: groups, search, orders, doubts that people close, and the chain of the journal.
 
 use relay::delivery::State;
-use units::{Currency, EventId, Money, Timestamp};
+use units::{Currency, EventId, Money};
 
 use super::world::{NOW, Sale, assert_balanced, begin, event_id, finish, take_in};
 use crate::dead::plan;
@@ -227,20 +227,6 @@ fn a_journal_that_was_touched_is_seen() {
     let findings = ledger.audit().unwrap().findings;
     assert_eq!(findings.len(), 1, "{findings:?}");
     assert!(findings[0].message.contains("journal entry 2"), "{findings:?}");
-}
-
-#[test]
-fn a_journal_from_before_the_chain_stands_before_it() {
-    let mut ledger = ledger();
-    let old =
-        "INSERT INTO journal (at, actor, action, detail) VALUES (1, 'ada', 'before', 'the chain began')";
-    ledger.connection.script(old).unwrap();
-    let mut transaction = ledger.transaction(Timestamp::from_millis(2)).unwrap();
-    transaction.journal("ada", "after", None, "it began").unwrap();
-    transaction.commit().unwrap();
-    assert_balanced(&ledger);
-    ledger.connection.script(old).unwrap();
-    assert_eq!(ledger.audit().unwrap().findings.len(), 1, "none may stand behind one that has a hash");
 }
 
 #[test]

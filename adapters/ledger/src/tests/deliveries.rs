@@ -96,7 +96,7 @@ fn the_audit_sees_what_is_wrong() {
         ("I3", "DELETE FROM conversions WHERE event_id = (SELECT min(event_id) FROM conversions)"),
         ("I3", "UPDATE counters SET count = count + 1 WHERE name = 'accepted'"),
         ("I12", "INSERT INTO postings VALUES (1, 9, 'network', 0, 5, 'USD')"),
-        ("I12", "INSERT INTO posting_sets VALUES (99, x'00', 'booking', x'00', 0)"),
+        ("I12", "INSERT INTO posting_sets VALUES (99, x'00', 'booking', x'00', 0, 0)"),
     ];
     for (invariant, wrong) in wrongs {
         ledger.connection.script("BEGIN").unwrap();

@@ -36,10 +36,10 @@ pub(super) fn router(hall: &Hall) -> Router<Hall> {
         .route("/dead/{event_id}/redrive", post(redrive_one))
         .route("/dead/{event_id}/discard", post(discard_one))
         .route("/conversions/{event_id}", get(conversion))
-        .route("/transactions", get(transactions))
         .route("/unmapped", get(unmapped))
         .route("/audit", get(audit))
         .merge(super::evidence::router())
+        .merge(super::transactions::router())
         .layer(from_fn_with_state(hall.clone(), only_operators))
 }
 
@@ -107,18 +107,6 @@ async fn dead(State(hall): State<Hall>, Query(wanted): Query<Wanted>) -> Result<
     ask(&hall, move |processor| {
         let rows = processor.ledger().dead_list(&states, &page)?;
         Ok(shapes::list("dead", &rows, page.limit))
-    })
-    .await
-}
-
-async fn transactions(
-    State(hall): State<Hall>,
-    Query(wanted): Query<Wanted>,
-) -> Result<Json<Value>, Refusal> {
-    let page = wanted.page();
-    ask(&hall, move |processor| {
-        let rows = processor.ledger().transactions(&page)?;
-        Ok(shapes::list("transactions", &rows, page.limit))
     })
     .await
 }

@@ -3,7 +3,7 @@
 
 use ledger::{
     AdjustmentRow, AtRisk, Audit, AuditRow, ConversionRow, OwedPostback, PostingRow, Redriven, Shown,
-    Unmapped,
+    StatusChange, Unmapped,
 };
 use relay::Envelope;
 use relay::delivery::{GateStatus, State};
@@ -107,6 +107,7 @@ pub(super) fn conversion(row: &ConversionRow) -> Value {
         "received_at": time(Some(row.received_at)),
         "changed_at": time(Some(row.changed_at)),
         "due_at": time(row.due_at),
+        "status": row.status.map(attribution::Status::name),
     })
 }
 
@@ -120,6 +121,7 @@ fn posting(row: &PostingRow) -> Value {
         "set": row.set_id,
         "kind": row.kind,
         "cause": row.cause,
+        "happened_at": time(Some(row.happened_at)),
         "posted_at": time(Some(row.posted_at)),
         "account": row.posting.map(|line| line.account.kind()),
         "party": row.posting.map(|line| line.account.party()),
@@ -226,8 +228,23 @@ pub(super) fn shown(shown: &Shown) -> Value {
         "journal": journal.collect::<Vec<_>>(),
         "changes": shown.changes.iter().map(change).collect::<Vec<_>>(),
         "postbacks": shown.postbacks.iter().map(owed_postback).collect::<Vec<_>>(),
+        "statuses": shown.statuses.iter().map(status_change).collect::<Vec<_>>(),
         "follows": shown.follows,
         "later_arrivals": shown.later_arrivals.iter().map(conversion).collect::<Vec<_>>(),
+    })
+}
+
+/// A step in the life of a transaction.
+fn status_change(row: &StatusChange) -> Value {
+    json!({
+        "before": row.before.name(),
+        "status": row.status.name(),
+        "cause": row.cause,
+        "actor": row.actor,
+        "reason": row.reason,
+        "set": row.set_id,
+        "happened_at": time(Some(row.happened_at)),
+        "recorded_at": time(Some(row.recorded_at)),
     })
 }
 
@@ -259,6 +276,9 @@ pub(super) fn audit(audit: &Audit) -> Value {
         "balances": audit.findings.is_empty(),
         "advertisers": audit.rows.iter().map(audit_row).collect::<Vec<_>>(),
         "changes": states(&audit.changes),
+        "statuses": audit.statuses.iter().map(|sum| (sum.status.name().to_owned(), json!(sum.transactions))).collect::<Map<String, Value>>(),
+        "links": audit.head.sequence,
+        "chain_hash": ledger::hex(&audit.head.hash),
         "findings": findings.collect::<Vec<_>>(),
     })
 }

@@ -195,6 +195,7 @@ impl Processor {
         let changes = self.ledger.next_adjustment()?.filter(|_| self.primary.room(now) > 0);
         changes.into_iter().for_each(|due| at(due.plus(self.shortest_settling()).max(self.change_at)));
         self.next_postback()?.into_iter().for_each(&mut at);
+        self.has_more_to_lock().then_some(now).into_iter().for_each(&mut at);
         Ok(wake)
     }
 

@@ -4,7 +4,8 @@
 //! is sent. What has arrived, or may have, is changed there afterwards, by a request of its own that waits until it is
 //! known whether the transaction is there.
 
-use attribution::{Posting, commission, posting};
+use attribution::status::{Act, Cause, Refusal, step};
+use attribution::{Posting, Status, commission, posting};
 use tracking::Home;
 use tracking::dialect::interface::{CallOutcome, Operation};
 use tracking::directory::Commission;
@@ -35,6 +36,8 @@ pub struct Target {
     pub postings: Option<Vec<Posting>>,
     /// The last change of it.
     pub last: Option<Last>,
+    /// Where it stands in its life after the booking; none while it is not booked.
+    pub status: Option<Status>,
 }
 
 /// The last change of a transaction.
@@ -108,14 +111,27 @@ pub fn effect(change: &Change, target: &Target, rules: Rules<'_>, now: Timestamp
     if target.state == State::Dropped {
         return Effect::Refused(CallOutcome::NotFound);
     }
-    if rules.lock.holds(target.received_at, now) {
-        return Effect::Refused(CallOutcome::Locked);
+    if let Some(refused) = stays(change.operation, target, rules.lock, now) {
+        return refused;
     }
     match (change.operation, target.amount) {
         (Operation::Void, amount) => void(target, amount),
         (_, Some(amount)) if target.state != State::Held => edit(change, target, amount, rules),
         // What is held is not booked, so that there is nothing to change yet.
         _ => Effect::Refused(CallOutcome::Locked),
+    }
+}
+
+/// Why the transaction stays as it is: its lock date has passed, or somebody has ended it.
+fn stays(operation: Operation, target: &Target, lock: Lock, now: Timestamp) -> Option<Effect> {
+    if lock.holds(target.received_at, now) {
+        return Some(Effect::Refused(CallOutcome::Locked));
+    }
+    let act = if operation == Operation::Void { Act::Decline } else { Act::Amend };
+    match step(target.status?, act, Cause::Merchant, None) {
+        Ok(_) => None,
+        Err(Refusal::Already(_)) => Some(Effect::Already),
+        Err(_) => Some(Effect::Refused(CallOutcome::Locked)),
     }
 }
 

@@ -1,4 +1,4 @@
-use attribution::posting;
+use attribution::{Status, posting};
 use proptest::prelude::*;
 use tracking::dialect::interface::{CallOutcome, Operation};
 use tracking::directory::Commission;
@@ -45,6 +45,7 @@ fn target(state: State) -> Target {
         publisher_id: Some(456),
         postings: Some(posting::booking(789, Some((456, usd(100))))),
         last: None,
+        status: Some(Status::Pending),
     }
 }
 
@@ -116,7 +117,7 @@ fn a_locked_transaction_stays() {
 
 #[test]
 fn what_is_not_booked_can_only_be_voided() {
-    let held = Target { amount: None, postings: None, ..target(State::Held) };
+    let held = Target { amount: None, postings: None, status: None, ..target(State::Held) };
     assert_eq!(applied(&change(Operation::Void, &[]), &held).how, How::Cancel);
     let edit = change(Operation::Edit, &[(Field::Amount, "5.00")]);
     assert_eq!(on(&edit, &held), Effect::Refused(CallOutcome::Locked));

@@ -1,0 +1,144 @@
+//! The life of transactions: worked numbers, and what must hold after any history.
+
+use core::time::Duration;
+
+use attribution::status::{Act, Cause, Refusal};
+use attribution::{Account, Status};
+use units::{Currency, Day, EventId, Money, Timestamp};
+
+use super::world::{NOW, PUBLISHER, Sale, assert_balanced, event_id, take_in};
+use crate::{Asked, By, Judged, Ledger};
+
+pub(super) const SALE: Sale = Sale { id: 1, advertiser_id: 1, order: 1, minor: 1000, clicked: true };
+
+/// The day that sales of [`NOW`] lock on by the usual policy: three months later, on the 20th.
+pub(super) fn lock_day() -> Timestamp {
+    Day::of(NOW).in_later_month(3, 20).unwrap().start()
+}
+
+pub(super) fn judge_at(ledger: &mut Ledger, id: u64, act: Act, cause: Cause, now: Timestamp) -> Judged {
+    let by = By { actor: "ada", why: "because" };
+    let event = event_id(id);
+    let mut transaction = ledger.transaction(now).unwrap();
+    let asked = Asked { act, cause, by, happened_at: now, event };
+    let judged = transaction.judge(event, asked).unwrap();
+    transaction.commit().unwrap();
+    judged
+}
+
+fn judge(ledger: &mut Ledger, act: Act, now: Timestamp) -> Judged {
+    judge_at(ledger, 1, act, Cause::Operator, now)
+}
+
+fn lock(ledger: &mut Ledger, now: Timestamp) -> usize {
+    let mut transaction = ledger.transaction(now).unwrap();
+    let locked = transaction.lock_due(100).unwrap();
+    transaction.commit().unwrap();
+    locked
+}
+
+/// What the books say of one account.
+pub(super) fn balance(ledger: &Ledger, id: EventId, account: Account) -> i64 {
+    let lines = ledger.show(id).unwrap().unwrap().postings;
+    lines
+        .iter()
+        .filter_map(|row| row.posting)
+        .filter(|line| line.account == account)
+        .map(|line| line.amount.minor)
+        .sum()
+}
+
+fn earned(ledger: &Ledger) -> i64 {
+    balance(ledger, event_id(1), Account::Publisher(PUBLISHER))
+}
+
+#[test]
+fn a_sale_is_approved_and_locks_by_its_date() {
+    let mut ledger = Ledger::in_memory().unwrap();
+    take_in(&mut ledger, &[SALE]);
+    assert_eq!(ledger.status(event_id(1)).unwrap(), Some(Status::Pending));
+    assert_eq!(judge(&mut ledger, Act::Approve, NOW), Judged::Done(Status::Approved));
+    assert_eq!(judge(&mut ledger, Act::Approve, NOW), Judged::Refused(Refusal::Already(Status::Approved)));
+    assert_eq!(earned(&ledger), 100, "10 % of 10.00");
+
+    let before = lock_day().minus(Duration::from_millis(1));
+    assert_eq!(lock(&mut ledger, before), 0, "not a moment early");
+    assert_eq!(lock(&mut ledger, lock_day().plus(Duration::from_secs(90_000))), 1);
+    assert_eq!(lock(&mut ledger, lock_day().plus(Duration::from_secs(90_000))), 0, "once");
+    let changes = ledger.status_changes(event_id(1)).unwrap();
+    assert_eq!(changes.len(), 2);
+    let locked = changes.last().unwrap();
+    assert_eq!(
+        (locked.before, locked.status, locked.happened_at),
+        (Status::Approved, Status::Locked, lock_day())
+    );
+    assert_eq!(locked.recorded_at, lock_day().plus(Duration::from_secs(90_000)), "seen a day later");
+    let owed = ledger.owed((0, ""), 10).unwrap();
+    assert_eq!(owed, [(PUBLISHER, Money::from_minor(100, Currency::USD), 1)]);
+    assert_balanced(&ledger);
+}
+
+#[test]
+fn a_decline_takes_back_and_a_reinstatement_gives_again() {
+    let mut ledger = Ledger::in_memory().unwrap();
+    take_in(&mut ledger, &[SALE]);
+    assert_eq!(judge_at(&mut ledger, 1, Act::Decline, Cause::Platform, NOW), Judged::Done(Status::Declined));
+    assert_eq!(earned(&ledger), 0);
+    assert_balanced(&ledger);
+    assert_eq!(judge(&mut ledger, Act::Approve, NOW), Judged::Done(Status::Approved));
+    assert_eq!(earned(&ledger), 100);
+    assert_eq!(judge(&mut ledger, Act::Decline, NOW), Judged::Done(Status::Declined));
+    assert_eq!(earned(&ledger), 0, "once, not twice");
+    let kinds: Vec<String> =
+        ledger.show(event_id(1)).unwrap().unwrap().postings.iter().map(|row| row.kind.clone()).collect();
+    assert_eq!(
+        kinds,
+        ["booking", "booking", "decline", "decline", "reinstatement", "reinstatement", "decline", "decline"]
+    );
+    assert_balanced(&ledger);
+}
+
+#[test]
+fn after_its_lock_date_only_a_clawback_takes_back() {
+    let mut ledger = Ledger::in_memory().unwrap();
+    take_in(&mut ledger, &[SALE]);
+    assert_eq!(judge(&mut ledger, Act::ClawBack, NOW), Judged::Refused(Refusal::NotLocked(Status::Pending)));
+    // Nobody has swept, and it is locked all the same.
+    assert_eq!(
+        judge(&mut ledger, Act::Decline, lock_day()),
+        Judged::Refused(Refusal::Locked(Status::Locked))
+    );
+    assert_eq!(ledger.status(event_id(1)).unwrap(), Some(Status::Locked), "and that is written down");
+    assert_eq!(judge(&mut ledger, Act::ClawBack, lock_day()), Judged::Done(Status::ClawedBack));
+    assert_eq!(earned(&ledger), 0);
+    assert_eq!(ledger.owed((0, ""), 10).unwrap(), [], "it was not paid, so nobody owes anything");
+    assert_balanced(&ledger);
+}
+
+#[test]
+fn better_evidence_changes_nothing_that_is_locked() {
+    let mut ledger = Ledger::in_memory().unwrap();
+    take_in(&mut ledger, &[Sale { clicked: false, ..SALE }]);
+    ledger.set_lock(relay::policy::Lock { day: 1, months: 0 });
+    take_in(&mut ledger, &[Sale { id: 2, ..SALE }]);
+    assert_eq!(earned(&ledger), 0, "its month is locked, swept or not");
+    ledger.set_lock(relay::policy::Lock::default());
+    take_in(&mut ledger, &[Sale { id: 3, ..SALE }]);
+    assert_eq!(earned(&ledger), 100, "and before that it is corrected");
+    assert_balanced(&ledger);
+}
+
+#[test]
+fn what_a_person_discards_is_declined() {
+    let mut ledger = Ledger::in_memory().unwrap();
+    take_in(&mut ledger, &[SALE]);
+    super::world::begin(&mut ledger, 1, 1).unwrap();
+    super::world::finish(&mut ledger, 1, 1, relay::delivery::State::Dead).unwrap();
+    let mut transaction = ledger.transaction(NOW).unwrap();
+    transaction.discard(event_id(1), By { actor: "ada", why: "test order" }).unwrap();
+    transaction.commit().unwrap();
+    assert_eq!(ledger.status(event_id(1)).unwrap(), Some(Status::Declined));
+    assert_eq!(judge(&mut ledger, Act::Approve, NOW), Judged::Refused(Refusal::Final(Status::Declined)));
+    assert_eq!(judge_at(&mut ledger, 9, Act::Approve, Cause::Operator, NOW), Judged::NotFound);
+    assert_balanced(&ledger);
+}

@@ -1,0 +1,157 @@
+//! The operator's interface to the life of transactions after their booking.
+
+use attribution::Status;
+use attribution::status::{Act, Cause};
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use ledger::{Judged, Ledger, LedgerError, Page};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use units::{EventId, Timestamp, calendar};
+
+use super::reply::Refusal;
+use super::{Hall, shapes};
+use crate::serve::now;
+use crate::{Children, Judgement};
+
+/// Rows of a list where none are asked for, and at most.
+const ROWS: usize = 100;
+const ROWS_MAX: usize = 1000;
+
+/// Most transactions that one order moves.
+const ORDERED_MAX: usize = 1000;
+
+pub(super) fn router() -> Router<Hall> {
+    Router::new().route("/transactions", get(list)).route("/transactions/judge", post(judge))
+}
+
+/// Asks the ledger beside its writer, where it is a file: a long question delays nobody.
+pub(super) async fn beside<T: Send + 'static>(
+    hall: &Hall,
+    question: impl FnOnce(&Ledger) -> Result<T, LedgerError> + Send + 'static,
+) -> Result<T, Refusal> {
+    match hall.desk.ask(|processor| processor.ledger().reader()).await?? {
+        None => Ok(hall.desk.ask(move |processor| question(processor.ledger())).await??),
+        Some(reader) => {
+            let answered = tokio::task::spawn_blocking(move || question(&reader)).await;
+            Ok(answered.map_err(|error| Refusal::unavailable(&error))??)
+        }
+    }
+}
+
+/// Which part of the list is wanted.
+#[derive(Deserialize)]
+struct Wanted {
+    limit: Option<usize>,
+    advertiser_id: Option<u64>,
+    after: Option<EventId>,
+    status: Option<String>,
+}
+
+async fn list(State(hall): State<Hall>, Query(wanted): Query<Wanted>) -> Result<Json<Value>, Refusal> {
+    let limit = wanted.limit.unwrap_or(ROWS).clamp(1, ROWS_MAX);
+    let page = Page { limit, advertiser_id: wanted.advertiser_id, after: wanted.after };
+    let status = wanted.status.as_deref().filter(|name| !name.is_empty()).map(status).transpose()?;
+    let rows = beside(&hall, move |ledger| match status {
+        None => ledger.transactions(&page),
+        Some(status) => ledger.booked(&page, Some(status)),
+    });
+    Ok(Json(shapes::list("transactions", &rows.await?, limit)))
+}
+
+/// An order about transactions.
+#[derive(Deserialize)]
+struct Order {
+    events: Vec<EventId>,
+    act: String,
+    actor: String,
+    #[serde(default)]
+    reason: String,
+    /// Whose word it is: `operator` or `platform`.
+    #[serde(default)]
+    cause: Option<String>,
+    /// As merchants say it: 0 without those that follow, 1 with them, 2 they alone.
+    #[serde(default)]
+    children: u8,
+    #[serde(default)]
+    happened_at: Option<String>,
+}
+
+impl Order {
+    fn read(self) -> Result<Judgement, Refusal> {
+        if self.actor.trim().is_empty() {
+            return Err(Refusal::bad_request(
+                "`actor` is empty: the books need to know who orders it".to_owned(),
+            ));
+        }
+        if self.events.is_empty() || self.events.len() > ORDERED_MAX {
+            let message = format!("`events` has {}; one order takes 1 to {ORDERED_MAX}", self.events.len());
+            return Err(Refusal::bad_request(message));
+        }
+        let ordered = [Act::Approve, Act::Decline, Act::ClawBack].into_iter();
+        let act = ordered.clone().find(|act| act.name() == self.act).ok_or_else(|| {
+            let names: Vec<&str> = ordered.map(Act::name).collect();
+            Refusal::bad_request(format!("`act` is `{}`; it is one of {}", self.act, names.join(", ")))
+        })?;
+        if act != Act::Approve && self.reason.trim().is_empty() {
+            let message = "`reason` is empty: the books keep why money was taken back".to_owned();
+            return Err(Refusal::bad_request(message));
+        }
+        let cause = match self.cause.as_deref() {
+            None | Some("operator") => Cause::Operator,
+            Some("platform") => Cause::Platform,
+            Some(other) => {
+                let message = format!("`cause` is `{other}`; it is `operator` or `platform`");
+                return Err(Refusal::bad_request(message));
+            }
+        };
+        let children = match self.children {
+            0 => Children::Without,
+            1 => Children::With,
+            2 => Children::Only,
+            other => {
+                let message = format!("`children` is {other}; it is 0 (without), 1 (with) or 2 (only)");
+                return Err(Refusal::bad_request(message));
+            }
+        };
+        let happened_at = self.happened_at.as_deref().map(|text| time("happened_at", text)).transpose()?;
+        let (events, actor, why) = (self.events, self.actor, self.reason);
+        Ok(Judgement { events, children, act, cause, actor, why, happened_at })
+    }
+}
+
+async fn judge(State(hall): State<Hall>, Json(order): Json<Order>) -> Result<Json<Value>, Refusal> {
+    let order = order.read()?;
+    let outcomes = hall.desk.ask(move |processor| processor.judge_transactions(&order, now())).await??;
+    let row = |(event_id, judged): &(EventId, Judged)| match judged {
+        Judged::Done(status) => json!({ "event_id": event_id, "outcome": "done", "status": status.name() }),
+        Judged::Refused(refusal) => {
+            json!({ "event_id": event_id, "outcome": "refused", "why": refusal.to_string() })
+        }
+        Judged::NotFound => {
+            json!({ "event_id": event_id, "outcome": "not_found", "why": "no transaction of this id is booked" })
+        }
+    };
+    Ok(Json(json!({ "transactions": outcomes.iter().map(row).collect::<Vec<_>>() })))
+}
+
+fn status(name: &str) -> Result<Status, Refusal> {
+    Status::parse(name).ok_or_else(|| {
+        let names = Status::ALL.map(Status::name).join(", ");
+        Refusal::bad_request(format!("`{name}` is no status; there are {names}"))
+    })
+}
+
+/// A point in time as people write it.
+pub(super) fn time(name: &str, text: &str) -> Result<Timestamp, Refusal> {
+    calendar::parse_time(text).or_else(|| calendar::Day::parse(text).map(calendar::Day::start)).ok_or_else(
+        || {
+            let message = format!(
+                "`{name}` is `{text}`, which is no time: write `2026-11-23T19:31:00Z` or `2026-11-23`"
+            );
+            Refusal::new(StatusCode::BAD_REQUEST, "request", message)
+        },
+    )
+}
