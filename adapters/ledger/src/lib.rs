@@ -26,6 +26,7 @@ mod orders;
 mod people;
 mod post;
 mod postbacks;
+mod reconcile;
 mod schema;
 mod show;
 mod sql;
@@ -33,6 +34,7 @@ mod status;
 mod store;
 mod tally;
 mod unmapped;
+mod vitals;
 
 use std::path::Path;
 
@@ -52,12 +54,14 @@ pub use lists::{AtRisk, ConversionRow, Page, QueueStatus};
 pub use orders::{Action, NewOrder, OrderItem, OrderRow, OrderState};
 pub use people::{By, Redriven};
 pub use postbacks::{DuePostback, OwedPostback, PostbackAddress, PostbackId, PostbackRow};
+pub use reconcile::{Proof, Proven, Reconcilable};
 pub use show::{AttemptRow, JournalRow, PostingRow, Shown};
 pub use status::{Asked, Judged, StatusChange, StatusSum};
 pub use store::StoreError;
 use store::{Connection, Open, Purpose};
 use tally::Tally;
 pub use unmapped::{Missing, Unmapped};
+pub use vitals::Vitals;
 
 /// Why the ledger could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -127,6 +131,16 @@ impl Ledger {
     pub fn reader(&self) -> Result<Option<Self>, LedgerError> {
         let connection = self.connection.reader().map_err(store("be opened for reading"))?;
         Ok(connection.map(|connection| Self { connection, lock: self.lock }))
+    }
+
+    /// The ledger in this file for reading alone, as it stands: nothing is brought up to date.
+    ///
+    /// # Errors
+    /// If the file cannot be opened, or is not of this version.
+    pub fn open_reader(path: &Path) -> Result<Self, LedgerError> {
+        let connection = Connection::file_reader(path).map_err(store("open its file for reading"))?;
+        schema::check(&connection)?;
+        Ok(Self { connection })
     }
 
     /// A ledger that ends with this process, for tests and simulations.

@@ -10,7 +10,7 @@ use crate::store::{Connection, Purpose, StoreError};
 use crate::{LedgerError, sql, store};
 
 /// Every change, in order. The number is the place in this list, counted from 1.
-const CHANGES: [(&str, &str); 7] = [
+const CHANGES: [(&str, &str); 8] = [
     ("0001_ledger", include_str!("../migrations/0001_ledger.sql")),
     ("0002_clicks", include_str!("../migrations/0002_clicks.sql")),
     ("0003_adjustments", include_str!("../migrations/0003_adjustments.sql")),
@@ -18,6 +18,7 @@ const CHANGES: [(&str, &str); 7] = [
     ("0005_postbacks", include_str!("../migrations/0005_postbacks.sql")),
     ("0006_dead", include_str!("../migrations/0006_dead.sql")),
     ("0007_transactions", include_str!("../migrations/0007_transactions.sql")),
+    ("0008_taken", include_str!("../migrations/0008_taken.sql")),
 ];
 
 /// How many changes there are.
@@ -51,6 +52,20 @@ pub(crate) fn bring_up_to_date(connection: &Connection) -> Result<(), LedgerErro
         }
     }
     Ok(())
+}
+
+/// Says what is wrong with a file that is only read: it must have exactly the tables of this version.
+pub(crate) fn check(connection: &Connection) -> Result<(), LedgerError> {
+    let found = applied(connection)?;
+    let wanted: Vec<String> = CHANGES.iter().map(|(_, text)| checksum(text)).collect();
+    if found == wanted {
+        return Ok(());
+    }
+    Err(LedgerError::Schema(format!(
+        "the ledger has {} changes of its tables and this version {}: open it once with the version that serves it",
+        found.len(),
+        wanted.len()
+    )))
 }
 
 fn applied(connection: &Connection) -> Result<Vec<String>, LedgerError> {

@@ -53,6 +53,11 @@ impl Connection {
         Sqlite::file(path).map(Self::Sqlite)
     }
 
+    /// Opens a file that is only read.
+    pub(crate) fn file_reader(path: &Path) -> Result<Self, StoreError> {
+        Sqlite::file_reader(path).map(Self::Sqlite)
+    }
+
     /// A store that ends with this process.
     pub(crate) fn memory() -> Result<Self, StoreError> {
         Sqlite::memory().map(Self::Sqlite)

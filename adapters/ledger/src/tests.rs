@@ -5,5 +5,7 @@ mod files;
 mod links;
 mod model;
 mod postbacks;
+mod reconcile;
 mod statuses;
+mod vitals;
 mod world;

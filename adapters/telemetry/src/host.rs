@@ -43,3 +43,31 @@ impl Gauge {
     pub(crate) const ALL: [Self; 5] =
         [Self::Connections, Self::OutboxEntries, Self::OutboxBytes, Self::OutboxWaiting, Self::OutboxRefuses];
 }
+
+/// What a processor knows of its ledger, every few seconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Books {
+    /// Conversions accepted, ever.
+    pub accepted: u64,
+    /// Conversions in each state, in the order of `State::ALL`.
+    pub states: [u64; 11],
+    /// How long the oldest has stood, in seconds, in the order of [`Books::OLDEST`].
+    pub oldest_seconds: [u64; 4],
+    /// Advertisers whose conversions do not add up.
+    pub off: u64,
+    /// Breaches that the last count found, and those of them in the books.
+    pub findings: u64,
+    /// See `findings`.
+    pub imbalances: u64,
+    /// How long ago the last count ended, in seconds.
+    pub audit_age_seconds: u64,
+    /// How long it took, in seconds.
+    pub audit_seconds: u64,
+    /// Advertisers of whose orders many more repeat than usual.
+    pub repeat_alarms: u64,
+}
+
+impl Books {
+    /// The states whose oldest conversion is watched. What waits is queued or in flight.
+    pub(crate) const OLDEST: [&'static str; 4] = ["queued", "unknown", "taken", "held"];
+}

@@ -20,6 +20,6 @@ mod lines;
 mod list;
 mod recorder;
 
-pub use host::{Gauge, HostFact};
+pub use host::{Books, Gauge, HostFact};
 pub use list::{Description, INVARIANTS, Kind, Metric, docs};
 pub use recorder::Telemetry;

@@ -3,12 +3,13 @@
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use relay::Fact;
+use relay::delivery::State;
 use relay::reply::Mode;
 use tracking::directory::Table;
 use tracking::{Class, Home, Verdict};
 
 use crate::handles::{Coded, Counters, Gauges, Histograms};
-use crate::host::{Gauge, HostFact};
+use crate::host::{Books, Gauge, HostFact};
 use crate::lines::Lines;
 use crate::list::{INVARIANTS, Metric};
 
@@ -29,6 +30,16 @@ const VERDICTS: [Verdict; 6] = [
     Verdict::Later,
     Verdict::Paused,
     Verdict::Unknown,
+];
+/// The single numbers of the books, in the order in which they are set.
+const BOOKS: [Metric; 7] = [
+    Metric::Accepted,
+    Metric::SumsOff,
+    Metric::AuditFindings,
+    Metric::PostingImbalances,
+    Metric::AuditAgeSeconds,
+    Metric::AuditSeconds,
+    Metric::RepeatAlarms,
 ];
 const CLASSES: usize = Class::ALL.len();
 const HOMES: usize = Home::ALL.len();
@@ -51,6 +62,9 @@ pub struct Telemetry {
     breaker_changes: Counters<{ HOMES * 2 }>,
     booked: Counters<2>,
     moved: Coded,
+    conversions: Gauges<{ State::ALL.len() }>,
+    oldest_seconds: Gauges<{ Books::OLDEST.len() }>,
+    books: [Gauges<1>; BOOKS.len()],
     attempts: Counters<{ HOMES * VERDICTS.len() }>,
     attempt_seconds: Histograms<HOMES>,
     invariants: Counters<{ INVARIANTS.len() }>,
@@ -105,6 +119,9 @@ impl Telemetry {
             ),
             booked: Counters::register(r, Metric::Booked, singles(&TRUTHS)),
             moved: Coded::register(r, Metric::Moved),
+            conversions: Gauges::register(r, Metric::Conversions, singles(&State::ALL.map(State::name))),
+            oldest_seconds: Gauges::register(r, Metric::OldestSeconds, singles(&Books::OLDEST)),
+            books: BOOKS.map(|metric| Gauges::register(r, metric, [&[]])),
             attempts: Counters::register(
                 r,
                 Metric::Attempts,
@@ -177,6 +194,28 @@ impl Telemetry {
     pub fn gauge(&self, gauge: Gauge, value: u64) {
         if let Some(handle) = self.gauges.get(gauge as usize) {
             handle.set(0, value);
+        }
+    }
+
+    /// Sets what a processor knows of its ledger.
+    pub fn books(&self, books: &Books) {
+        for (place, count) in books.states.iter().enumerate() {
+            self.conversions.set(place, *count);
+        }
+        for (place, seconds) in books.oldest_seconds.iter().enumerate() {
+            self.oldest_seconds.set(place, *seconds);
+        }
+        let numbers = [
+            books.accepted,
+            books.off,
+            books.findings,
+            books.imbalances,
+            books.audit_age_seconds,
+            books.audit_seconds,
+            books.repeat_alarms,
+        ];
+        for (gauge, number) in self.books.iter().zip(numbers) {
+            gauge.set(0, number);
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod evidence;
 mod operator;
+mod reconcile;
 mod reply;
 pub(crate) mod shapes;
 mod transactions;
@@ -13,7 +14,9 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use relay::signature::{KEY_HEADER, SIGNATURE_HEADER, Signature, TIME_HEADER};
@@ -22,6 +25,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 use units::limits::BATCH_BYTES_MAX;
 
+use crate::conservation::{self, Watched};
 use crate::serve::{Settings, now};
 use crate::{Desk, ReceiveError};
 use reply::Refusal;
@@ -32,6 +36,7 @@ pub(crate) struct Hall {
     pub(crate) desk: Desk,
     pub(crate) news: Arc<Notify>,
     pub(crate) settings: Arc<Settings>,
+    pub(crate) watched: Watched,
 }
 
 pub(crate) fn router(hall: Hall) -> Router {
@@ -40,6 +45,7 @@ pub(crate) fn router(hall: Hall) -> Router {
         .route("/v1/calls", post(calls))
         .route("/healthz", get(healthz))
         .nest("/v1/operator", operator::router(&hall))
+        .merge(operator::metrics(&hall))
         .fallback(|| async { Refusal::not_found("there is nothing at this path") })
         .with_state(hall)
 }
@@ -48,6 +54,13 @@ pub(crate) fn router(hall: Hall) -> Router {
 async fn healthz(State(hall): State<Hall>) -> Result<Json<Value>, Refusal> {
     let version = hall.desk.ask(|processor| processor.snapshot().version.clone()).await?;
     Ok(Json(json!({ "status": "ok", "version": version })))
+}
+
+/// What the processor counts, in the text format of Prometheus.
+async fn metrics(State(hall): State<Hall>) -> impl IntoResponse {
+    let metrics = &hall.settings.metrics;
+    metrics.books(&conservation::books(&hall.watched.read(), now()));
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.encode())
 }
 
 /// A call of the signed interface, asked by an edge while its client waits: a batch of one entry, answered at once.

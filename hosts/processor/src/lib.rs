@@ -9,6 +9,7 @@
 //! What it decides is decided elsewhere: `relay::intake` says what an event becomes, `relay::delivery` what an
 //! attempt's outcome means, the migration how a request is written and an answer is read.
 
+mod conservation;
 mod desk;
 mod drive;
 mod http;
@@ -18,9 +19,9 @@ mod serve;
 pub use desk::{Desk, DeskClosed};
 pub use drive::{Elsewhere, Senders, Sending, Upstream};
 pub use processor::{
-    Called, Children, Delivery, DeliveryId, Ended, Imported, ImportedClick, ImportedPostback,
-    ImportedVoucher, Judgement, Postback, Processor, ProcessorError, ReceiveError, Received, Redrive,
-    Released, RootSigner, Sign, Status, import_clicks, import_postbacks, import_vouchers, journal_import,
-    show_click,
+    Called, Children, Confirmed, Delivery, DeliveryId, Ended, Imported, ImportedClick, ImportedPostback,
+    ImportedVoucher, Judgement, Postback, Processor, ProcessorError, Proven, ProvenLine, ReceiveError,
+    Received, Redrive, Released, RootSigner, Sign, Status, confirm_proven, import_clicks, import_postbacks,
+    import_vouchers, journal_import, show_click,
 };
 pub use serve::{FactSink, Running, Settings, serve};

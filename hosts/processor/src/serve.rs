@@ -7,11 +7,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use relay::Fact;
 use relay::signature::Keys;
+use telemetry::Telemetry;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinHandle;
 use units::Timestamp;
 
+use crate::conservation::{self, Watched};
 use crate::drive::{Senders, drive};
 use crate::http::{Hall, router};
 use crate::{Desk, Processor};
@@ -26,6 +28,8 @@ pub struct Settings {
     pub keys: Keys,
     /// The token of the operator's interface.
     pub operator_token: String,
+    /// What the listener shows as metrics.
+    pub metrics: Arc<Telemetry>,
 }
 
 impl fmt::Debug for Settings {
@@ -44,6 +48,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     listening: JoinHandle<()>,
     driving: JoinHandle<()>,
+    watching: JoinHandle<()>,
     ended: oneshot::Receiver<Processor>,
 }
 
@@ -63,6 +68,9 @@ impl Running {
         }
         // Both end by themselves; a panic in one must not keep the other from being waited for.
         drop(self.driving.await);
+        // A look at the ledger that is under way is of no use any more.
+        self.watching.abort();
+        drop(self.watching.await);
         drop(self.desk);
         drop(tokio::time::timeout(CLOSING_MAX, self.ended).await);
     }
@@ -83,15 +91,23 @@ pub async fn serve(
     let (desk, ended) = Desk::open(processor)?;
     let (stop, stopped) = watch::channel(false);
     let news = Arc::new(Notify::new());
-    let hall = Hall { desk: desk.clone(), news: Arc::clone(&news), settings: Arc::new(settings) };
+    let (watched, metrics) = (Watched::default(), Arc::clone(&settings.metrics));
+    let hall = Hall {
+        desk: desk.clone(),
+        news: Arc::clone(&news),
+        settings: Arc::new(settings),
+        watched: watched.clone(),
+    };
     let mut closing = stopped.clone();
     let listening = tokio::spawn(async move {
         let closed = async move { drop(closing.wait_for(|stop| *stop).await) };
         // An accept error is retried by the server; it ends only when it is told to.
         drop(axum::serve(listener, router(hall)).with_graceful_shutdown(closed).await);
     });
+    let watching =
+        tokio::spawn(conservation::watch(desk.clone(), watched, metrics, Arc::clone(&sink), stopped.clone()));
     let driving = tokio::spawn(drive(desk.clone(), senders, sink, news, stopped));
-    Ok(Running { address, desk, stop, listening, driving, ended })
+    Ok(Running { address, desk, stop, listening, driving, watching, ended })
 }
 
 /// The time now. A clock before 1970 counts as 1970.

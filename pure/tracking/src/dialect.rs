@@ -6,6 +6,7 @@ mod cookie;
 pub mod interface;
 mod load;
 mod parameter;
+pub mod report;
 mod short_link;
 mod table;
 mod vendor;
@@ -57,6 +58,8 @@ pub struct Dialect {
     pub script_page: Option<(String, String)>,
     /// What stands in the addresses that publishers have it call.
     pub postbacks: Option<Postbacks>,
+    /// What it says itself that it has booked.
+    pub reports: Vec<report::Report>,
     /// How to see whether the platform answers at all.
     pub probe: Option<Probe>,
     /// True if parameter names are matched with regard to letter case.
@@ -355,6 +358,11 @@ impl Dialect {
         }
         let picked = endpoint.variants.pick(inbound).and_then(|place| self.endpoints.get(place));
         Some(picked.unwrap_or(endpoint))
+    }
+
+    /// The report called `name`; the first where none is named.
+    pub fn report(&self, name: Option<&str>) -> Option<&report::Report> {
+        self.reports.iter().find(|report| name.is_none_or(|name| report.name == name))
     }
 
     /// The endpoint called `name`.

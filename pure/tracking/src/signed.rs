@@ -37,16 +37,20 @@ pub fn shown(rule: &SignatureRule, inbound: &Inbound) -> Option<Shown> {
     })
 }
 
+/// The signature that `secret` makes of token, date and action, in hexadecimal.
+pub fn sign(rule: &SignatureRule, [token, date, action]: [&str; 3], secret: &str) -> String {
+    let digest = match rule.transform {
+        SignatureTransform::Sha256TokenDateActionSecret => {
+            Sha256::digest([token, date, action, secret].join(":").as_bytes())
+        }
+    };
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 impl Shown {
     /// True if `secret` made the signature. The comparison takes the same time wherever the first difference is.
     pub fn is_by(&self, rule: &SignatureRule, secret: &str) -> bool {
-        let expected = match rule.transform {
-            SignatureTransform::Sha256TokenDateActionSecret => {
-                let signed = [self.token.as_str(), &self.date, &self.action, secret].join(":");
-                Sha256::digest(signed.as_bytes())
-            }
-        };
-        let expected: String = expected.iter().map(|byte| format!("{byte:02x}")).collect();
+        let expected = sign(rule, [&self.token, &self.date, &self.action], secret);
         self.signature.to_ascii_lowercase().as_bytes().ct_eq(expected.as_bytes()).into()
     }
 

@@ -168,6 +168,34 @@ pub const LOCKED_AT_ONCE_MAX: usize = 256;
 /// Most links of the ledger's chain without a signed root: what nobody outside could see cut off.
 pub const ROOT_LINKS_MAX: u64 = 10_000;
 
+/// How far back a merchant's arrivals count as its latest, for the alarm about orders that repeat: long enough for some
+/// dozens of a middling merchant's, short enough that a second route is told within minutes.
+pub const REPEATS_WITHIN: core::time::Duration = core::time::Duration::from_secs(900);
+
+/// Fewest arrivals of a merchant that say anything about how many repeat.
+pub const REPEATS_ARRIVALS_MIN: u64 = 20;
+
+/// How many percent points more than usual must repeat until somebody is told. A second route makes it 50 where
+/// nothing repeated before.
+pub const REPEATS_RISE_PERCENT: u64 = 20;
+
+/// How often the conservation sums are looked at by the counters.
+pub const VITALS_EVERY: core::time::Duration = core::time::Duration::from_secs(10);
+
+/// How often everything is counted again from the rows, and how many times longer than a count took is waited at least:
+/// at most a twentieth of one reader's time.
+pub const RECOUNT_EVERY: core::time::Duration = core::time::Duration::from_secs(900);
+/// See [`RECOUNT_EVERY`].
+pub const RECOUNT_REST: u32 = 20;
+
+/// Longest answer of a platform's report interface, in bytes: a month of a large merchant. A longer one is asked for in
+/// parts.
+pub const REPORT_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Most rows of one page that a comparison with others' books takes from the ledger, and most lines of a report that
+/// one order confirms: some megabytes of JSON, and one transaction of less than a second.
+pub const RECONCILED_ROWS_MAX: usize = 5000;
+
 // The relations that the code relies on.
 const _: () = assert!(TARGET_BYTES_MAX < HEAD_BYTES_MAX);
 const _: () = assert!(BODY_BYTES_MAX + HEAD_BYTES_MAX < BATCH_BYTES_MAX, "one entry fits into a batch");

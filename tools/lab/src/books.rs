@@ -174,6 +174,11 @@ impl Books {
         Some(id)
     }
 
+    /// Books a copy of a transaction under a number of its own.
+    pub(crate) fn copy(&mut self, one: Transaction) {
+        self.book(one, Fold::Never);
+    }
+
     /// Counts something that arrived and could not be booked.
     pub(crate) fn refuse(&mut self, reason: &str) {
         *self.unbooked.entry(reason.to_owned()).or_default() += 1;

@@ -75,10 +75,44 @@ pub(crate) fn iso(ms: u64) -> String {
     format!("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", at.year, at.month, at.day, at.hour, at.minute, at.second)
 }
 
-/// `mm/dd/yyyy`, as the legacy interface writes dates.
-pub(crate) fn slashed(ms: u64) -> String {
-    let at = Civil::from_seconds(i64::try_from(ms / 1000).unwrap_or(0));
-    format!("{:02}/{:02}/{:04}", at.month, at.day, at.year)
+/// The moment by the clock of the legacy platform, US Central: six hours behind, five from the second Sunday of
+/// March to the first of November, at two in the morning.
+pub(crate) fn central(ms: u64) -> Civil {
+    let seconds = i64::try_from(ms / 1000).unwrap_or(0);
+    let standard = Civil::from_seconds(seconds - 6 * 3600);
+    let (from, to) = (sunday(standard.year, 3, 2), sunday(standard.year, 11, 1));
+    let at = |day: i64, hour: i64| DAY_SECONDS * day + hour * 3600;
+    // In standard time the summer begins at two and ends at one.
+    let local = seconds - 6 * 3600;
+    if (at(from, 2)..at(to, 1)).contains(&local) { Civil::from_seconds(seconds - 5 * 3600) } else { standard }
+}
+
+/// The day of the `nth` Sunday of a month, since 1970-01-01, which was a Thursday.
+fn sunday(year: i64, month: i64, nth: i64) -> i64 {
+    let first = Civil { year, month, day: 1, hour: 0, minute: 0, second: 0 };
+    let first = first.seconds().unwrap_or(0) / DAY_SECONDS;
+    first + (3 - first).rem_euclid(7) + 7 * (nth - 1)
+}
+
+/// `mm/dd/yyyy hh:mm:ss AM` by the legacy platform's clock, as its reports write times.
+pub(crate) fn central_text(ms: u64) -> String {
+    let at = central(ms);
+    let (half, hour) = (if at.hour < 12 { "AM" } else { "PM" }, (at.hour + 11) % 12 + 1);
+    format!("{:02}/{:02}/{:04} {hour:02}:{:02}:{:02} {half}", at.month, at.day, at.year, at.minute, at.second)
+}
+
+/// Reads `mm/dd/yyyy`: the day since 1970-01-01.
+pub(crate) fn parse_slashed(text: &str) -> Option<i64> {
+    let mut parts = text.trim().split('/').map(number);
+    let (month, day, year) = (parts.next()??, parts.next()??, parts.next()??);
+    let at = Civil { year, month, day, hour: 0, minute: 0, second: 0 };
+    Some(at.seconds()? / DAY_SECONDS)
+}
+
+/// The day of `ms` by the legacy platform's clock, since 1970-01-01.
+pub(crate) fn central_day(ms: u64) -> i64 {
+    let at = Civil { hour: 0, minute: 0, second: 0, ..central(ms) };
+    at.seconds().unwrap_or(0) / DAY_SECONDS
 }
 
 /// Reads `yyyy-MM-dd[T or space]hh:mm:ss`, with or without a zone word; the zone is not applied.
@@ -145,7 +179,22 @@ mod tests {
             assert_eq!(Civil::from_seconds(seconds).seconds(), Some(seconds));
         }
         assert_eq!(iso(1_302_821_062_000), "2011-04-14T22:44:22");
-        assert_eq!(slashed(1_302_821_062_000), "04/14/2011");
+        assert_eq!(parse_slashed("04/14/2011"), Some(1_302_821_062 / DAY_SECONDS));
+    }
+
+    #[test]
+    fn the_legacy_clock_is_that_of_us_central() {
+        for (seconds, text) in [
+            (1_302_821_062, "04/14/2011 05:44:22 PM"),
+            // The clock goes forward on 2026-03-08 at 08:00 UTC, and back on 2026-11-01 at 07:00 UTC.
+            (1_772_956_799, "03/08/2026 01:59:59 AM"),
+            (1_772_956_800, "03/08/2026 03:00:00 AM"),
+            (1_793_516_399, "11/01/2026 01:59:59 AM"),
+            (1_793_516_400, "11/01/2026 01:00:00 AM"),
+            (1_609_480_800, "01/01/2021 12:00:00 AM"),
+        ] {
+            assert_eq!(central_text(seconds * 1000), text);
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The control listener: faults, settings, and what the platforms have seen and booked.
 
+mod books;
 mod change;
 
 use std::collections::BTreeMap;
@@ -81,7 +82,7 @@ pub(crate) fn router(controlled: Controlled) -> Router {
     Router::new()
         .route("/fault", get(faults).post(set_fault))
         .route("/requests", get(requests))
-        .route("/transactions", get(transactions))
+        .route("/transactions", get(transactions).post(books::meddle))
         .route("/counts", get(counts_of_both))
         .route("/settings", get(change::settings).post(change::change))
         .route("/world", get(world))

@@ -6,6 +6,7 @@
 mod affiliate_api;
 mod click;
 mod merchant_api;
+mod reports;
 mod sale;
 mod signature;
 mod statics;

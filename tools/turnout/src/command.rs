@@ -16,6 +16,7 @@ pub(crate) mod load;
 pub(crate) mod map;
 pub(crate) mod postbacks;
 pub(crate) mod queue;
+pub(crate) mod reconcile;
 pub(crate) mod requests;
 pub(crate) mod serve;
 pub(crate) mod status;

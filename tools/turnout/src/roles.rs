@@ -109,7 +109,11 @@ pub(crate) async fn processor(
     let mut core = processor::Processor::new(ledger, Arc::clone(&ground.snapshot), seed, wall_clock())?;
     core.replace_callers(ground.data.callers()?);
     core.allow_private_postbacks(private_postbacks);
-    let settings = processor::Settings { keys: keys.signing.clone(), operator_token: keys.token.clone() };
+    let settings = processor::Settings {
+        keys: keys.signing.clone(),
+        operator_token: keys.token.clone(),
+        metrics: Arc::clone(&ground.telemetry),
+    };
     let origins = upstream::Settings { origins: ground.origins.clone(), ..upstream::Settings::default() };
     let upstream = sender(Upstream::new(&origins)?, Arc::clone(&ground.snapshot), credentials);
     let elsewhere = caller(Elsewhere::new(upstream::Settings::default(), private_postbacks));

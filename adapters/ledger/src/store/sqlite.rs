@@ -40,9 +40,13 @@ impl Sqlite {
 
     pub(super) fn reader(&self) -> Result<Option<Self>, StoreError> {
         let Some(path) = self.0.path().filter(|path| !path.is_empty()) else { return Ok(None) };
+        Self::file_reader(Path::new(path)).map(Some)
+    }
+
+    pub(super) fn file_reader(path: &Path) -> Result<Self, StoreError> {
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         connection.busy_timeout(READER_WAIT_MAX)?;
-        Ok(Some(Self(connection)))
+        Ok(Self(connection))
     }
 
     pub(super) fn run(&self, sql: &str, params: &dyn Params) -> Result<usize, StoreError> {

@@ -6,7 +6,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use ledger::{By, Page};
+use ledger::{By, Ledger, Page};
 use relay::delivery::State as Standing;
 use serde::Deserialize;
 use serde_json::Value;
@@ -40,6 +40,14 @@ pub(super) fn router(hall: &Hall) -> Router<Hall> {
         .route("/audit", get(audit))
         .merge(super::evidence::router())
         .merge(super::transactions::router())
+        .merge(super::reconcile::router())
+        .layer(from_fn_with_state(hall.clone(), only_operators))
+}
+
+/// `GET /metrics`, which shows an operator's token as everything else does.
+pub(super) fn metrics(hall: &Hall) -> Router<Hall> {
+    Router::new()
+        .route("/metrics", get(super::metrics))
         .layer(from_fn_with_state(hall.clone(), only_operators))
 }
 
@@ -93,7 +101,15 @@ async fn ask(
 }
 
 async fn status(State(hall): State<Hall>) -> Result<Json<Value>, Refusal> {
-    ask(&hall, |processor| Ok(shapes::status(&processor.status()?, now()))).await
+    let health = hall.watched.read();
+    ask(&hall, move |processor| {
+        let mut status = shapes::status(&processor.status()?, now());
+        if let Some(status) = status.as_object_mut() {
+            status.insert("conservation".to_owned(), shapes::health(&health, now()));
+        }
+        Ok(status)
+    })
+    .await
 }
 
 async fn queue(State(hall): State<Hall>, Query(wanted): Query<Wanted>) -> Result<Json<Value>, Refusal> {
@@ -125,11 +141,7 @@ async fn unmapped(State(hall): State<Hall>, Query(wanted): Query<Wanted>) -> Res
 
 async fn audit(State(hall): State<Hall>) -> Result<Json<Value>, Refusal> {
     // An audit reads every row: on a connection of its own, where the ledger is a file.
-    let Some(reader) = hall.desk.ask(|processor| processor.ledger().reader()).await?? else {
-        return ask(&hall, |processor| Ok(shapes::audit(&processor.ledger().audit()?))).await;
-    };
-    let audited = tokio::task::spawn_blocking(move || reader.audit()).await;
-    let audit = audited.map_err(|error| Refusal::unavailable(&error))??;
+    let audit = super::reconcile::beside(&hall, Ledger::audit).await?;
     Ok(Json(shapes::audit(&audit)))
 }
 

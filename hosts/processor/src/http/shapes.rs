@@ -5,6 +5,7 @@ use ledger::{
     AdjustmentRow, AtRisk, Audit, AuditRow, ConversionRow, OwedPostback, PostingRow, Redriven, Shown,
     StatusChange, Unmapped,
 };
+use reconciliation::Repeats;
 use relay::Envelope;
 use relay::delivery::{GateStatus, State};
 use relay::intake::{BoundVoucher, Considered, KeptClick};
@@ -12,6 +13,7 @@ use serde_json::{Map, Value, json};
 use units::{EventId, Money, Timestamp};
 
 use crate::Status;
+use crate::conservation::Health;
 
 fn time(at: Option<Timestamp>) -> Value {
     at.map_or(Value::Null, |at| Value::String(at.to_string()))
@@ -59,6 +61,36 @@ pub(super) fn status(status: &Status, now: Timestamp) -> Value {
         "at_risk": status.at_risk.iter().map(at_risk).collect::<Vec<_>>(),
         "changes": states(&status.changes),
         "changes_at_risk": status.changes_at_risk.iter().map(change).collect::<Vec<_>>(),
+    })
+}
+
+/// What is known of the sums: the counters now, the rows at their last count, and who repeats.
+pub(super) fn health(health: &Health, now: Timestamp) -> Value {
+    let counted = health.counted.as_ref();
+    let findings = counted.map(|counted| counted.findings.as_slice()).unwrap_or_default();
+    let finding =
+        |(invariant, message): &(&str, String)| json!({ "invariant": invariant, "message": message });
+    let repeating = |one: &Repeats| {
+        json!({
+            "advertiser_id": one.advertiser_id,
+            "arrivals": one.arrivals,
+            "repeated": one.merged,
+            "percent": one.share(),
+            "usual_percent": one.usual(),
+        })
+    };
+    let off = health.vitals.off.iter();
+    json!({
+        "adds_up": health.vitals.off.is_empty() && findings.is_empty(),
+        "off": off.map(|(id, by)| json!({ "advertiser_id": id, "by": by })).collect::<Vec<_>>(),
+        "counted_at": time(counted.map(|counted| counted.at)),
+        "counted_seconds_ago": counted.map(|counted| now.since(counted.at).as_secs()),
+        "count_took_ms": counted.map(|counted| u64::try_from(counted.took.as_millis()).unwrap_or(u64::MAX)),
+        "findings": findings.iter().map(finding).collect::<Vec<_>>(),
+        "oldest_unknown_at": time(health.vitals.oldest_unknown),
+        "oldest_taken_at": time(health.vitals.oldest_taken),
+        "oldest_held_at": time(health.vitals.oldest_held),
+        "repeating": health.repeating.iter().map(repeating).collect::<Vec<_>>(),
     })
 }
 

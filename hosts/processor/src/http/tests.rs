@@ -40,7 +40,8 @@ impl House {
         });
         let processor = Processor::new(ledger, Arc::new(snapshot()), Seed(1), now()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let settings = Settings { keys: keys(), operator_token: TOKEN.to_owned() };
+        let metrics = Arc::new(telemetry::Telemetry::new());
+        let settings = Settings { keys: keys(), operator_token: TOKEN.to_owned(), metrics };
         let elsewhere: Elsewhere = Arc::new(|call, _| -> Sending {
             Box::pin(async move { Err(SendFailure::NothingSent(format!("{} is nowhere", call.host))) })
         });

@@ -60,6 +60,12 @@ impl Callers {
         self.0.iter().any(|caller| caller.advertiser_id == advertiser_id)
     }
 
+    /// A merchant's token, and the newest of its secrets, for calls in its name.
+    pub fn of(&self, advertiser_id: u64) -> Option<(&str, &str)> {
+        let caller = self.0.iter().find(|caller| caller.advertiser_id == advertiser_id)?;
+        Some((&caller.token, caller.secrets.first()?))
+    }
+
     /// How many there are.
     pub const fn len(&self) -> usize {
         self.0.len()

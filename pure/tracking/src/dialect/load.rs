@@ -4,6 +4,7 @@ mod condition;
 mod pages;
 mod parameter;
 mod postbacks;
+mod report;
 mod statics;
 
 use std::sync::Arc;
@@ -77,6 +78,7 @@ fn read_dialect(file: &str, root: &Section<'_, '_>) -> Dialect {
     let mut endpoints: Vec<Endpoint> = read.into_iter().map(|read| read.endpoint).collect();
     join_variants(root, &mut endpoints, &variants);
     note_double_names(root, &endpoints);
+    let reports = report::read(root, &endpoints);
     let has = pages::Has {
         script_page: script_page.is_some(),
         opt_out: opt_out.is_some(),
@@ -99,6 +101,7 @@ fn read_dialect(file: &str, root: &Section<'_, '_>) -> Dialect {
         short_links,
         script_page,
         postbacks,
+        reports,
         exact_names: head.exact_names,
         strip_prefixes: head.strip_prefixes,
         splits_glued_links: head.splits_glued_links,

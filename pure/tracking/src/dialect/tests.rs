@@ -276,3 +276,34 @@ fn mistakes_of_an_interface_are_reported_together() {
     let lost = Dialect::load("small.toml", &format!("{SMALL}{lost}")).unwrap_err();
     assert!(lost.iter().any(|mistake| mistake.message.contains("picked_by")), "{lost:?}");
 }
+
+#[test]
+fn reports_are_read_with_every_mistake() {
+    let head = "[dialect]\nname = \"x\"\ntitle = \"X\"\nhome_url = \"https://x.test/\"\n";
+    let wrong = format!(
+        "{head}[[report]]\nname = \"r\"\nformat = \"xml\"\ndelimiters = [\"||\"]\ncurrency = \"dollars\"\nsettling = \"soon\"\n\
+         columns = [\n{{ holds = \"amonut\", names = [\"A\"] }},\n{{ holds = \"transacted_at\", names = [] }},\n\
+         {{ holds = \"order_reference\", names = [\"C\"], patterns = [\"none\"] }},\n]\n\
+         [report.live]\nhost = \"h\"\npath = \"/p\"\nsigned_as = \"nobody\"\nspan_days = 0\nparameters = [{{ name = \"p\" }}]\n"
+    );
+    let mistakes = Dialect::load("x.toml", &wrong).unwrap_err();
+    let text: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    let text = text.join("\n");
+    for wanted in [
+        "`xml`",
+        "`||` must be one character",
+        "`dollars` is no currency",
+        "`soon` is no duration",
+        "did you mean `amount`",
+        "`names` is missing",
+        "`times` is missing",
+        "`none` names no place",
+        "no column holds `transaction_id`",
+        "no column holds `amount`",
+        "`nobody` is not a known endpoint with an interface",
+        "`span_days` must be 1 or more",
+        "either `value` or `from`",
+    ] {
+        assert!(text.contains(wanted), "{wanted} is not in\n{text}");
+    }
+}

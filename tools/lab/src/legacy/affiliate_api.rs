@@ -2,7 +2,6 @@
 
 use super::merchant_api::{invalid_request, plain};
 use super::{Legacy, id};
-use crate::clock::slashed;
 use crate::platform::{Answer, Received};
 use crate::text::Query;
 
@@ -17,27 +16,12 @@ impl Legacy {
             return invalid_request(request);
         };
         match query.any_case("action").unwrap_or_default().to_ascii_lowercase().as_str() {
-            "activity" => self.activity(affiliate),
+            "activity" => plain(&with_blank(&self.activity(affiliate, query))),
             "merchantstatus" => self.merchant_status(),
             "balance" => plain("Balance\r\n0.00 \r\n"),
             "apitokencount" => plain("creditsRemaining\r\n200 \r\n"),
             _ => invalid_request(request),
         }
-    }
-
-    fn activity(&self, affiliate: u64) -> Answer {
-        let mut out =
-            "Trans ID|User ID|Merchant ID|Trans Date|Trans Amount|Commission|Comment|Voided\r\n".to_owned();
-        let books = self.gate.books();
-        for one in books.transactions().iter().filter(|one| one.publisher == Some(affiliate)).take(5_000) {
-            let (date, voided) =
-                (slashed(one.first_received_ms), if one.status == "voided" { "1" } else { "" });
-            out.push_str(&format!(
-                "{}|{affiliate}|{}|{date}|{}|0.00|Sale - {}|{voided}\r\n",
-                one.id, one.advertiser, one.amount, one.order_reference
-            ));
-        }
-        plain(&with_blank(&out))
     }
 
     fn merchant_status(&self) -> Answer {

@@ -8,7 +8,6 @@ use http::StatusCode;
 use super::sale::transaction;
 use super::{Legacy, id, signature};
 use crate::books::{Earned, Evidence, Fold, Transaction};
-use crate::clock::slashed;
 use crate::platform::{Answer, Received};
 use crate::text::{Query, minor};
 use crate::world::Advertiser;
@@ -37,7 +36,7 @@ impl Legacy {
             "reference" => self.reference(request, query, advertiser),
             "edit" => self.change(query, advertiser, edit),
             "void" => self.change(query, advertiser, void),
-            "transactiondetail" => self.detail(advertiser),
+            "transactiondetail" => plain(&self.transaction_detail(advertiser, query)),
             "apitokencount" => plain("TokensRemaining\r\n200\r\n"),
             "bannerlist" => plain(&banners(&directory, advertiser)),
             "dealupload" | "dealedit" => plain("1"),
@@ -94,20 +93,6 @@ impl Legacy {
             }
             _ => plain(AMBIGUOUS),
         }
-    }
-
-    fn detail(&self, advertiser: &Advertiser) -> Answer {
-        let mut out = "transid|orderNumber|transdate|transamount|commission|voided|locked\r\n".to_owned();
-        let books = self.gate.books();
-        for one in
-            books.transactions().iter().filter(|one| one.advertiser == advertiser.legacy_id).take(5_000)
-        {
-            let voided = if one.status == "voided" { "1" } else { "" };
-            let date = slashed(one.first_received_ms);
-            let line = format!("{}|{}|{date}|{}|0.00|{voided}|\r\n", one.id, one.order_reference, one.amount);
-            out.push_str(&line);
-        }
-        plain(&out)
     }
 }
 

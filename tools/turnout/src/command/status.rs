@@ -42,7 +42,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         None => {}
     }
     match &processor {
-        Some(Ok(processor)) => processor_concerns(processor, &mut concerns),
+        Some(Ok(processor)) => {
+            processor_concerns(processor, &mut concerns);
+            conservation_concerns(processor, &mut concerns);
+        }
         Some(Err(error)) => concerns.push(silent("the processor", &error.to_string())),
         None => {}
     }
@@ -169,6 +172,40 @@ fn processor_concerns(processor: &Value, concerns: &mut Vec<Concern>) {
                 shown(&row["since"])
             ),
             to_do,
+        });
+    }
+}
+
+/// Sums that do not add up, and orders that many more arrive twice than usual.
+fn conservation_concerns(processor: &Value, concerns: &mut Vec<Concern>) {
+    let health = processor.get("conservation").cloned().unwrap_or_default();
+    for row in list(&health, "off") {
+        let (id, by) = (shown(&row["advertiser_id"]), shown(&row["by"]));
+        concerns.push(Concern {
+            grave: false,
+            what: format!("I3: the sums of advertiser {id} are off by {by}, by the counters"),
+            to_do: "turnout audit counts the rows; keep the ledger's file as it is and report it",
+        });
+    }
+    for row in list(&health, "findings") {
+        concerns.push(Concern {
+            grave: false,
+            what: format!("{}: {}", shown(&row["invariant"]), shown(&row["message"])),
+            to_do: "turnout audit; keep the ledger's file as it is and report it",
+        });
+    }
+    for row in list(&health, "repeating") {
+        concerns.push(Concern {
+            grave: false,
+            what: format!(
+                "{} % of the orders of advertiser {} arrive repeatedly ({} of {}), usually {} %",
+                shown(&row["percent"]),
+                shown(&row["advertiser_id"]),
+                shown(&row["repeated"]),
+                shown(&row["arrivals"]),
+                shown(&row["usual_percent"])
+            ),
+            to_do: "nothing is booked twice here; look whether they also reach the old platform by a second route",
         });
     }
 }

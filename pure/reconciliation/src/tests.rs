@@ -1,0 +1,378 @@
+//! One case for each class, and what holds for all of them.
+
+use proptest::prelude::*;
+use relay::Purpose;
+use relay::delivery::State;
+use relay::intake::EvidenceKind;
+use relay::policy::Phase;
+use tracking::Home;
+use units::{Currency, EventId, Money, Timestamp};
+
+use super::*;
+
+const NOON: i64 = 43_200;
+
+fn at(day: i64, second: i64) -> Timestamp {
+    Timestamp::from_seconds(day * 86_400 + second)
+}
+
+fn usd(minor: i64) -> Money {
+    Money::from_minor(minor, Currency::USD)
+}
+
+fn terms() -> Terms {
+    let programme = |phase| Programme { phase, window_days: 30, first_seen: Some(at(10, 0)) };
+    Terms {
+        period: Period { from: at(20, 0), until: at(30, 0) },
+        settled_until: at(39, 0),
+        programmes: [(1, programme(Phase::Moved)), (2, programme(Phase::Observe))].into(),
+        merchants: std::collections::BTreeSet::new(),
+    }
+}
+
+fn ours(reference: &str, minor: i64, state: State) -> Ours {
+    Ours {
+        event_id: EventId::from_u128(1),
+        state,
+        reason: String::new(),
+        purpose: Purpose::Live,
+        advertiser_id: 1,
+        owner: Some(Home::Primary),
+        publisher_id: Some(4),
+        publisher_primary_id: Some(400),
+        amount: Some(usd(minor)),
+        commission: Some(usd(minor / 10)),
+        evidence: EvidenceKind::Token,
+        weighed: Vec::new(),
+        clicked_at: Some(at(24, 0)),
+        reference: Some(reference.to_owned()),
+        voided: false,
+        change_pending: false,
+        received_at: at(25, NOON),
+        changed_at: at(25, NOON),
+        day: 25,
+    }
+}
+
+fn theirs(reference: &str, minor: i64) -> Theirs {
+    Theirs {
+        home: Home::Primary,
+        report: 0,
+        line: 2,
+        transaction_id: "77".to_owned(),
+        advertiser_id: Some(1),
+        named_advertiser: 100,
+        publisher: Some(400),
+        amount: usd(minor),
+        commission: Some(usd(minor / 10)),
+        kind: Kind::Sale,
+        standing: Standing::Pending,
+        reference: Some(reference.to_owned()),
+        void_reason: None,
+        at: at(25, NOON + 60),
+        day: 25,
+        clicked_at: Some(at(24, 0)),
+    }
+}
+
+fn order(reference: &str, minor: i64) -> Order {
+    let reference = reference.to_owned();
+    Order {
+        line: 2,
+        advertiser_id: 1,
+        reference,
+        amount: usd(minor),
+        at: at(25, NOON),
+        day: 25,
+        cancelled: false,
+    }
+}
+
+fn lines(ours: Vec<Ours>, theirs: Vec<Theirs>, orders: Vec<Order>) -> Vec<Line> {
+    let mut terms = terms();
+    terms.merchants.extend(orders.iter().map(|order| order.advertiser_id));
+    let mut lines = Matcher { terms: &terms }.lines(Group { ours, theirs, orders });
+    lines.sort_by_key(|line| line.class);
+    lines
+}
+
+fn classes(ours: Vec<Ours>, theirs: Vec<Theirs>) -> Vec<Class> {
+    lines(ours, theirs, Vec::new()).into_iter().map(|line| line.class).collect()
+}
+
+#[test]
+fn both_have_it() {
+    use Class as C;
+    let own = || ours("A-1", 1000, State::Taken);
+    let other = || theirs("A-1", 1000);
+    let long = "x".repeat(60);
+    let cut: String = long.chars().take(50).collect();
+    let euro = Money::from_minor(1000, Currency::parse("EUR").unwrap());
+    let cases: Vec<(Ours, Theirs, Class)> = vec![
+        (own(), other(), C::Matched),
+        (own(), theirs("#A-1 ", 1000), C::Matched),
+        (own(), Theirs { day: 26, ..other() }, C::DateShift),
+        (ours(&long, 1000, State::Taken), theirs(&cut, 1000), C::ReferenceCut),
+        (own(), Theirs { amount: euro, ..other() }, C::CurrencyDiffers),
+        (own(), theirs("A-1", 900), C::AmountDiffers),
+        (Ours { voided: true, ..own() }, other(), C::StatusDiffers),
+        (own(), Theirs { standing: Standing::Voided, ..other() }, C::StatusDiffers),
+        (own(), Theirs { publisher: Some(500), ..other() }, C::PublisherDiffers),
+        (own(), Theirs { commission: Some(usd(99)), ..other() }, C::CommissionDiffers),
+        (Ours { state: State::Dead, ..own() }, other(), C::ArrivedOtherwise),
+        (Ours { state: State::Conflict, ..own() }, other(), C::ArrivedOtherwise),
+        (Ours { purpose: Purpose::Test, state: State::Dropped, ..own() }, other(), C::ArrivedOtherwise),
+    ];
+    for (own, other, class) in cases {
+        assert_eq!(classes(vec![own.clone()], vec![other.clone()]), [class], "{own:?} {other:?}");
+    }
+    let voided = Ours { voided: true, ..own() };
+    let both_voided = Theirs { standing: Standing::Voided, commission: Some(usd(0)), ..other() };
+    assert_eq!(classes(vec![voided], vec![both_voided]), [C::Matched]);
+}
+
+#[test]
+fn only_we_have_it() {
+    use Class as C;
+    let states = [
+        (State::Queued, C::MissingThereQueued),
+        (State::InFlight, C::MissingThereQueued),
+        (State::Unknown, C::MissingThereUnknown),
+        (State::Held, C::MissingThereHeld),
+        (State::Conflict, C::MissingThereConflict),
+        (State::Taken, C::MissingThereTaken),
+        (State::Confirmed, C::MissingThereConfirmed),
+        (State::Rejected, C::MissingThereRejected),
+        (State::Dead, C::MissingThereDead),
+        (State::Merged, C::Merged),
+        (State::Dropped, C::NeverSent),
+    ];
+    assert_eq!(states.map(|(state, _)| state).len(), State::ALL.len());
+    for (state, class) in states {
+        assert_eq!(classes(vec![ours("A-1", 1000, state)], Vec::new()), [class]);
+    }
+    let young = Ours { changed_at: at(39, NOON), ..ours("A-1", 1000, State::Taken) };
+    assert_eq!(classes(vec![young], Vec::new()), [C::NotSettled]);
+    let test = Ours { purpose: Purpose::Shadow, ..ours("A-1", 1000, State::Dropped) };
+    assert_eq!(classes(vec![test], Vec::new()), [C::TestOrShadow]);
+    let voided = Ours { voided: true, ..ours("A-1", 1000, State::Taken) };
+    assert_eq!(classes(vec![voided], Vec::new()), [C::NeverSent]);
+    let twice = vec![ours("A-1", 1000, State::Taken), ours("A-1", 1000, State::Taken)];
+    assert_eq!(classes(twice, vec![theirs("A-1", 1000)]), [C::Matched, C::DuplicatedHere]);
+}
+
+#[test]
+fn only_they_have_it() {
+    use Class as C;
+    let other = || theirs("B-1", 1000);
+    let cases = [
+        (other(), C::Unexplained),
+        (Theirs { advertiser_id: None, ..other() }, C::MissingHere),
+        (Theirs { kind: Kind::Bonus, ..other() }, C::MissingHere),
+        (Theirs { advertiser_id: Some(2), ..other() }, C::MissingHere),
+        (Theirs { at: at(5, 0), ..other() }, C::OutsidePeriod),
+    ];
+    for (row, class) in cases {
+        assert_eq!(classes(Vec::new(), vec![row.clone()]), [class], "{row:?}");
+    }
+    let own = || vec![ours("A-1", 1000, State::Taken)];
+    let two = vec![theirs("A-1", 1000), Theirs { transaction_id: "78".to_owned(), ..theirs("A-1", 1000) }];
+    assert_eq!(classes(own(), two.clone()), [C::Matched, C::DuplicatedThere]);
+    let merged = ours("A-1", 1000, State::Merged);
+    let with_merged = own().into_iter().chain([merged]).collect();
+    assert_eq!(classes(with_merged, two.clone()), [C::Matched, C::DuplicatedThere, C::Merged]);
+    let surplus = Theirs { standing: Standing::Voided, at: at(25, NOON + 99), ..theirs("A-1", 1000) };
+    assert_eq!(classes(own(), vec![theirs("A-1", 1000), surplus]), [C::Matched, C::MissingHere]);
+    let there = Theirs { home: Home::Legacy, publisher: Some(4), ..theirs("A-1", 1000) };
+    assert_eq!(classes(own(), vec![theirs("A-1", 1000), there]), [C::Matched, C::OnBothPlatforms]);
+}
+
+#[test]
+fn the_better_half_wins() {
+    let own = vec![ours("A-1", 1000, State::Taken), ours("A-1", 500, State::Taken)];
+    let found = lines(own, vec![theirs("A-1", 500), theirs("A-1", 1000)], Vec::new());
+    assert!(found.iter().all(|line| line.class == Class::Matched), "{found:#?}");
+}
+
+#[test]
+fn what_has_no_reference_is_found_by_money_and_time() {
+    let own = Ours { reference: None, ..ours("", 1000, State::Taken) };
+    let other = Theirs { reference: None, ..theirs("", 1000) };
+    assert_eq!(classes(vec![own.clone()], vec![other.clone()]), [Class::Matched]);
+    let later = Theirs { at: at(29, 0), day: 29, ..other.clone() };
+    assert_eq!(classes(vec![own.clone()], vec![later]), [Class::MissingThereTaken, Class::Unexplained]);
+    let key = |row: Row| row.group_key(|text| text.contains("##"));
+    assert_eq!(key(Row::Ours(own)), key(Row::Theirs(theirs("##ORDER##", 1000))));
+    assert_ne!(key(Row::Theirs(other)), key(Row::Theirs(theirs("1000", 1000))));
+}
+
+#[test]
+fn merchants_have_a_word() {
+    use Class as C;
+    let pair = |order: Order| {
+        let found = lines(vec![ours("A-1", 1000, State::Taken)], vec![theirs("A-1", 1000)], vec![order]);
+        found.into_iter().map(|line| line.class).collect::<Vec<_>>()
+    };
+    assert_eq!(pair(order("A-1", 1000)), [C::Matched]);
+    assert_eq!(pair(order("A-1", 900)), [C::OrderAmountDiffers]);
+    assert_eq!(pair(Order { cancelled: true, ..order("A-1", 1000) }), [C::OrderCancelled]);
+    assert_eq!(pair(order("A-2", 1000)), [C::OrderMissing, C::OrderOnly]);
+    let missing = lines(vec![ours("A-1", 1000, State::Taken)], Vec::new(), vec![order("A-1", 1000)]);
+    assert_eq!(missing[0].class, C::MissingThereTaken);
+    assert!(missing[0].order.is_some());
+}
+
+#[test]
+fn each_difference_of_an_award_has_its_rule() {
+    use AwardRule as R;
+    let weighed = |kind, outcome: &str, day| Weighed {
+        kind,
+        outcome: outcome.to_owned(),
+        publisher_id: Some(5),
+        publisher_primary_id: Some(500),
+        at: Some(at(day, 0)),
+    };
+    let there = |click: Option<i64>| Theirs {
+        publisher: Some(500),
+        clicked_at: click.map(|day| at(day, 0)),
+        ..theirs("A-1", 1000)
+    };
+    let own = || ours("A-1", 1000, State::Taken);
+    let with = |one| Ours { weighed: vec![one], ..own() };
+    let nobody = Ours { publisher_id: None, publisher_primary_id: None, ..own() };
+    let refused = Weighed { publisher_id: None, ..weighed(EvidenceKind::None, "consent_refused", 1) };
+    let cases = [
+        (own(), theirs("A-1", 1000), None),
+        (with(weighed(EvidenceKind::Named, "weaker", 25)), there(None), Some(R::NamedByMerchant)),
+        (with(weighed(EvidenceKind::Voucher, "weaker", 25)), there(None), Some(R::Voucher)),
+        (with(weighed(EvidenceKind::Cookie, "weaker", 25)), there(Some(25)), Some(R::LastClick)),
+        (with(weighed(EvidenceKind::Cookie, "weaker", 23)), there(Some(23)), Some(R::ShorterWindow)),
+        (
+            with(weighed(EvidenceKind::ClickId, "click_outside_window", -8)),
+            there(Some(-8)),
+            Some(R::LongerWindow),
+        ),
+        (own(), there(Some(-8)), Some(R::LongerWindow)),
+        (own(), there(Some(26)), Some(R::ClockSkew)),
+        (own(), there(Some(24)), Some(R::ClickUnknownHere)),
+        (own(), Theirs { publisher: None, ..theirs("A-1", 1000) }, Some(R::NobodyThere)),
+        (
+            Ours { evidence: EvidenceKind::None, ..own() },
+            Theirs { publisher: None, ..theirs("A-1", 1000) },
+            Some(R::EvidenceLate),
+        ),
+        (Ours { publisher_primary_id: None, ..own() }, there(None), Some(R::UnmappedPublisher)),
+        (Ours { weighed: vec![refused], ..nobody.clone() }, there(None), Some(R::ConsentRefused)),
+        (Ours { evidence: EvidenceKind::PlatformClickId, ..nobody }, there(None), None),
+    ];
+    for (own, other, rule) in cases {
+        assert_eq!(award::rule(&own, &other, 30), rule, "{own:?} {other:?}");
+    }
+}
+
+#[test]
+fn a_report_that_was_cut_off_is_doubted() {
+    let count = |report: &[i64], own: &[i64]| {
+        let mut coverage = Coverage::default();
+        report.iter().for_each(|day| coverage.named(*day));
+        own.iter().for_each(|day| coverage.delivered(*day));
+        coverage
+    };
+    assert_eq!(count(&[20, 29], &[20, 25, 29, 29]).doubts(), []);
+    assert_eq!(count(&[], &[20]).doubts(), [Doubt::Empty { delivered: 1 }]);
+    assert_eq!(count(&[], &[]).doubts(), []);
+    assert_eq!(count(&[22], &[25; 5]).doubts(), [Doubt::EndsEarly { last: 22, silent: 5 }]);
+    assert_eq!(count(&[22], &[25; 4]).doubts(), []);
+    assert_eq!(count(&[25], &[20; 6]).doubts(), [Doubt::BeginsLate { first: 25, silent: 6 }]);
+}
+
+#[test]
+fn names_are_read_back() {
+    for class in Class::ALL {
+        assert_eq!(Class::parse(class.name()), Some(class));
+        assert!(!class.closed_by().is_empty());
+    }
+    for kind in Kind::ALL {
+        assert_eq!(Kind::parse(kind.name()), Some(kind));
+    }
+    let row = Row::Ours(ours("A-1", 1000, State::Taken));
+    let text = serde_json::to_string(&row).unwrap();
+    assert_eq!(serde_json::from_str::<Row>(&text).unwrap(), row);
+    let row = Row::Theirs(theirs("A-1", 1000));
+    assert_eq!(serde_json::from_str::<Row>(&serde_json::to_string(&row).unwrap()).unwrap(), row);
+}
+
+/// What there is of everything that goes in: rows and money, by side and currency.
+fn put_in(group: &Group) -> Cell {
+    let mut summary = Summary::default();
+    for row in &group.ours {
+        summary.add(&Line { ours: Some(row.clone()), ..Line::of(Class::Unexplained) });
+    }
+    for row in &group.theirs {
+        summary.add(&Line { theirs: Some(row.clone()), ..Line::of(Class::Unexplained) });
+    }
+    for row in &group.orders {
+        summary.add(&Line { order: Some(row.clone()), ..Line::of(Class::Unexplained) });
+    }
+    summary.total()
+}
+
+fn any_ours() -> impl Strategy<Value = Ours> {
+    let currency = prop::sample::select(vec!["USD", "EUR"]);
+    (0_usize..11, 0_u8..3, 1_i64..4, currency, 10_i64..40, any::<[bool; 4]>()).prop_map(
+        |(state, reference, minor, currency, day, [voided, legacy, nameless, test])| Ours {
+            state: State::ALL[state],
+            amount: Some(Money::from_minor(minor, Currency::parse(currency).unwrap())),
+            voided,
+            owner: Some(if legacy { Home::Legacy } else { Home::Primary }),
+            reference: (!nameless).then(|| format!("R-{reference}")),
+            purpose: if test { Purpose::Test } else { Purpose::Live },
+            received_at: at(day, NOON),
+            day,
+            ..ours("", 1, State::Taken)
+        },
+    )
+}
+
+fn any_theirs() -> impl Strategy<Value = Theirs> {
+    let currency = prop::sample::select(vec!["USD", "EUR"]);
+    (0_u8..3, 1_i64..4, currency, 10_i64..40, 0_usize..3, any::<[bool; 2]>()).prop_map(
+        |(reference, minor, currency, day, standing, [legacy, nameless])| Theirs {
+            amount: Money::from_minor(minor, Currency::parse(currency).unwrap()),
+            standing: Standing::ALL[standing],
+            home: if legacy { Home::Legacy } else { Home::Primary },
+            reference: (!nameless).then(|| format!("R-{reference}")),
+            at: at(day, NOON),
+            day,
+            ..theirs("", 1)
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn what_goes_in_comes_out_to_the_unit(
+        ours in prop::collection::vec(any_ours(), 0..12),
+        theirs in prop::collection::vec(any_theirs(), 0..12),
+        orders in prop::collection::vec((0_u8..3, 1_i64..4), 0..4),
+    ) {
+        let orders = orders.into_iter().map(|(name, minor)| order(&format!("R-{name}"), minor)).collect();
+        let group = Group { ours, theirs, orders };
+        let before = put_in(&group);
+        let terms = terms();
+        let mut summary = Summary::default();
+        Matcher { terms: &terms }.lines(group).iter().for_each(|line| summary.add(line));
+        let after = summary.total();
+        prop_assert_eq!((before.ours, before.theirs, before.orders), (after.ours, after.theirs, after.orders));
+    }
+}
+
+#[test]
+fn many_alike_are_paired_as_few_are() {
+    // More pairs than are weighed one against another, in any order on either side.
+    let own: Vec<Ours> = (0..120).map(|place| ours("R", 1 + place % 7, State::Taken)).collect();
+    let mut other: Vec<Theirs> = (0..120).map(|place| theirs("R", 1 + place % 7)).collect();
+    other.reverse();
+    let found = classes(own, other);
+    assert_eq!(found, [Class::Matched; 120]);
+}
