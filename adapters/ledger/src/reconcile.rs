@@ -58,7 +58,7 @@ const ROWS: &str =
     c.publisher_primary_id, coalesce(a.minor, c.minor), coalesce(a.currency, c.currency),
     CASE WHEN a.number IS NULL THEN c.commission_minor ELSE a.commission_minor END,
     CASE WHEN a.number IS NULL THEN c.commission_currency ELSE a.commission_currency END,
-    c.evidence, c.considered, c.click_at, c.reference, c.received_at, c.changed_at, a.operation, a.state
+    c.evidence, c.considered, c.click_at, c.reference, c.received_at, c.changed_at, a.operation, a.state, c.status
     FROM conversions c JOIN events e ON e.event_id = c.event_id
     LEFT JOIN adjustments a ON a.conversion = c.event_id
         AND a.number = (SELECT max(number) FROM adjustments WHERE conversion = c.event_id)
@@ -135,7 +135,7 @@ fn ours(row: &Row<'_>) -> Result<Ours, LedgerError> {
     let number = |place: usize| row.get::<Option<i64>>(place).map_err(get);
     let named = |what, value: Option<String>| LedgerError::Corrupt { what, value: value.unwrap_or_default() };
     let (purpose, evidence) = (text(3)?, text(12)?);
-    let (operation, change) = (text(18)?, text(19)?);
+    let (operation, change, status) = (text(18)?, text(19)?, text(20)?);
     let change = change.map(|name| sql::state(&name)).transpose()?;
     Ok(Ours {
         event_id: sql::event_id(row.get(0).map_err(get)?),
@@ -160,7 +160,7 @@ fn ours(row: &Row<'_>) -> Result<Ours, LedgerError> {
         reference: text(15)?,
         received_at: sql::time(number(16)?.unwrap_or(0)),
         changed_at: sql::time(number(17)?.unwrap_or(0)),
-        voided: operation.as_deref() == Some("void"),
+        voided: operation.as_deref() == Some("void") || status.as_deref() == Some("declined"),
         change_pending: matches!(change, Some(State::Queued | State::InFlight | State::Unknown)),
         day: 0,
     })
