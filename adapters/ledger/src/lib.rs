@@ -140,7 +140,7 @@ impl Ledger {
     pub fn open_reader(path: &Path) -> Result<Self, LedgerError> {
         let connection = Connection::file_reader(path).map_err(store("open its file for reading"))?;
         schema::check(&connection)?;
-        Ok(Self { connection })
+        Ok(Self { connection, lock: Lock::default() })
     }
 
     /// A ledger that ends with this process, for tests and simulations.
