@@ -57,8 +57,8 @@ pub use postbacks::{DuePostback, OwedPostback, PostbackAddress, PostbackId, Post
 pub use reconcile::{Proof, Proven, Reconcilable};
 pub use show::{AttemptRow, JournalRow, PostingRow, Shown};
 pub use status::{Asked, Judged, StatusChange, StatusSum};
-pub use store::StoreError;
 use store::{Connection, Open, Purpose};
+pub use store::{Server, ServerError, StoreError};
 use tally::Tally;
 pub use unmapped::{Missing, Unmapped};
 pub use vitals::Vitals;
@@ -121,6 +121,24 @@ impl Ledger {
     /// If the file cannot be opened, or is from a newer version.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
         Self::prepare(Connection::file(path).map_err(store("open its file"))?)
+    }
+
+    /// Connects to the ledger on this server as its one writer, and brings an older one up to date.
+    ///
+    /// # Errors
+    /// If the server cannot be reached, another processor writes to this ledger, or it is from a newer version.
+    pub fn connect(server: &Server) -> Result<Self, LedgerError> {
+        Self::prepare(Connection::server(server).map_err(store("connect to its server"))?)
+    }
+
+    /// Connects to the ledger on this server for reading, whoever writes to it.
+    ///
+    /// # Errors
+    /// If the server cannot be reached, or its ledger is not of this version.
+    pub fn look(server: &Server) -> Result<Self, LedgerError> {
+        let connection = Connection::look(server).map_err(store("connect to its server"))?;
+        schema::check(&connection)?;
+        Ok(Self { connection, lock: Lock::default() })
     }
 
     /// The same ledger for reading, on a connection of its own: a long question that it is asked delays no

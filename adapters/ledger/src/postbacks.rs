@@ -92,7 +92,8 @@ const DUE: &str =
     LEFT JOIN adjustments d ON d.conversion = p.event_id
         AND d.number = (SELECT max(number) FROM adjustments WHERE conversion = p.event_id)
     WHERE p.active = 1 AND p.state = 'queued' AND p.due_at <= ?1
-        AND instr(?3, ',' || p.publisher_id || ',') = 0 ORDER BY p.due_at LIMIT ?2";
+        AND instr(?3, ',' || p.publisher_id || ',') = 0
+    ORDER BY p.due_at, p.event_id LIMIT ?2";
 
 impl Ledger {
     /// Calls that are due, the longest due first, to everybody but the publishers in `but`.

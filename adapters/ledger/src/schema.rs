@@ -9,27 +9,65 @@ use sha2::{Digest as _, Sha256};
 use crate::store::{Connection, Purpose, StoreError};
 use crate::{LedgerError, sql, store};
 
+/// One change of the tables, for either store.
+struct Change {
+    name: &'static str,
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+macro_rules! changes {
+    ($($name:literal),+ $(,)?) => {
+        [$(Change {
+            name: $name,
+            sqlite: include_str!(concat!("../migrations/", $name, ".sql")),
+            postgres: include_str!(concat!("../migrations/postgres/", $name, ".sql")),
+        }),+]
+    };
+}
+
 /// Every change, in order. The number is the place in this list, counted from 1.
-const CHANGES: [(&str, &str); 8] = [
-    ("0001_ledger", include_str!("../migrations/0001_ledger.sql")),
-    ("0002_clicks", include_str!("../migrations/0002_clicks.sql")),
-    ("0003_adjustments", include_str!("../migrations/0003_adjustments.sql")),
-    ("0004_held", include_str!("../migrations/0004_held.sql")),
-    ("0005_postbacks", include_str!("../migrations/0005_postbacks.sql")),
-    ("0006_dead", include_str!("../migrations/0006_dead.sql")),
-    ("0007_transactions", include_str!("../migrations/0007_transactions.sql")),
-    ("0008_taken", include_str!("../migrations/0008_taken.sql")),
+const CHANGES: &[Change] = &changes![
+    "0001_ledger",
+    "0002_clicks",
+    "0003_adjustments",
+    "0004_held",
+    "0005_postbacks",
+    "0006_dead",
+    "0007_transactions",
+    "0008_taken",
 ];
 
 /// How many changes there are.
 #[cfg(test)]
 pub(crate) const COUNT: usize = CHANGES.len();
 
+/// Applies the changes that the store has not seen yet.
 pub(crate) fn bring_up_to_date(connection: &Connection) -> Result<(), LedgerError> {
     let doing = "bring its tables up to date";
     let table = "CREATE TABLE IF NOT EXISTS schema_changes (number INTEGER PRIMARY KEY, name TEXT NOT NULL,
         checksum TEXT NOT NULL)";
     connection.script(table).map_err(store(doing))?;
+    let applied = compared(connection)?;
+    for (number, change) in (1_i64..).zip(CHANGES).skip(applied) {
+        apply(connection, number, change).map_err(store(doing))?;
+    }
+    Ok(())
+}
+
+/// Says what is wrong with a store that is only read: it must have exactly the tables of this version.
+pub(crate) fn check(connection: &Connection) -> Result<(), LedgerError> {
+    let (known, found) = (CHANGES.len(), compared(connection)?);
+    if found < known {
+        return Err(LedgerError::Schema(format!(
+            "the ledger has {found} changes of its tables and this version knows {known}: open it once with the version that serves it"
+        )));
+    }
+    Ok(())
+}
+
+/// How many changes were applied, each of them being the one that this version knows.
+fn compared(connection: &Connection) -> Result<usize, LedgerError> {
     let applied = applied(connection)?;
     if applied.len() > CHANGES.len() {
         let (known, found) = (CHANGES.len(), applied.len());
@@ -37,35 +75,23 @@ pub(crate) fn bring_up_to_date(connection: &Connection) -> Result<(), LedgerErro
             "the ledger has {found} changes of its tables and this version knows {known}: run the newer version"
         )));
     }
-    for (place, (name, text)) in CHANGES.iter().enumerate() {
-        let checksum = checksum(text);
-        match applied.get(place) {
-            Some(found) if *found == checksum => {}
-            Some(_) => {
-                return Err(LedgerError::Schema(format!(
-                    "change `{name}` of the ledger's tables is not the one that was applied: restore its file"
-                )));
-            }
-            None => {
-                apply(connection, place.saturating_add(1), name, text, &checksum).map_err(store(doing))?
-            }
-        }
+    let edited =
+        CHANGES.iter().zip(&applied).find(|(change, found)| checksum(change.text(connection)) != **found);
+    match edited {
+        None => Ok(applied.len()),
+        Some((Change { name, .. }, _)) => Err(LedgerError::Schema(format!(
+            "change `{name}` of the ledger's tables is not the one that was applied: restore its file"
+        ))),
     }
-    Ok(())
 }
 
-/// Says what is wrong with a file that is only read: it must have exactly the tables of this version.
-pub(crate) fn check(connection: &Connection) -> Result<(), LedgerError> {
-    let found = applied(connection)?;
-    let wanted: Vec<String> = CHANGES.iter().map(|(_, text)| checksum(text)).collect();
-    if found == wanted {
-        return Ok(());
+impl Change {
+    const fn text(&self, connection: &Connection) -> &'static str {
+        match connection {
+            Connection::Sqlite(_) => self.sqlite,
+            Connection::Postgres(_) => self.postgres,
+        }
     }
-    Err(LedgerError::Schema(format!(
-        "the ledger has {} changes of its tables and this version {}: open it once with the version that serves it",
-        found.len(),
-        wanted.len()
-    )))
 }
 
 fn applied(connection: &Connection) -> Result<Vec<String>, LedgerError> {
@@ -73,17 +99,12 @@ fn applied(connection: &Connection) -> Result<Vec<String>, LedgerError> {
     sql::all(connection, query, (), |row| row.get(0))
 }
 
-fn apply(
-    connection: &Connection,
-    number: usize,
-    name: &str,
-    text: &str,
-    checksum: &str,
-) -> Result<(), StoreError> {
+fn apply(connection: &Connection, number: i64, change: &Change) -> Result<(), StoreError> {
+    let text = change.text(connection);
     let transaction = connection.begin(Purpose::Write)?;
     transaction.script(text)?;
     let insert = "INSERT INTO schema_changes (number, name, checksum) VALUES (?1, ?2, ?3)";
-    transaction.run(insert, &(i64::try_from(number).unwrap_or(i64::MAX), name, checksum))?;
+    transaction.run(insert, &(number, change.name, checksum(text)))?;
     transaction.commit()
 }
 

@@ -3,13 +3,17 @@
 //! Everything that the ledger asks goes through [`crate::sql`] in SQL that both stores understand, with values of four
 //! kinds. What only one of them can do stays in this module.
 
+mod postgres;
 mod sqlite;
 mod value;
 
+use std::error::Error as _;
 use std::ops::Deref;
 use std::path::Path;
 
-pub(crate) use sqlite::Sqlite;
+use postgres::Postgres;
+pub use postgres::{Server, ServerError};
+use sqlite::Sqlite;
 pub(crate) use value::{AsValue, Params, Row, named_params};
 
 /// Why the store could not answer.
@@ -19,6 +23,47 @@ pub enum StoreError {
     /// SQLite failed.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
+    /// The server refused.
+    #[error("the server says: {}", said(.0))]
+    Postgres(Box<tokio_postgres::Error>),
+    /// There is no server, or it lets nobody in.
+    #[error("the server cannot be reached: {}", said(.0))]
+    Unreachable(Box<tokio_postgres::Error>),
+    /// The connection was lost while the server was asked.
+    #[error("the connection to the server was lost: {}", said(.0))]
+    Lost(Box<tokio_postgres::Error>),
+    /// The connection was lost before, in the middle of a transaction.
+    #[error("the connection to the server is gone, and the transaction with it")]
+    Gone,
+    /// A statement of this transaction has failed before.
+    #[error("a statement of this transaction has failed, and the whole of it with it")]
+    Aborted,
+    /// The server does not answer.
+    #[error("the server does not answer")]
+    Silent,
+    /// The server does not keep what it acknowledges.
+    #[error(
+        "the server runs with {0} = off: what it acknowledges may be lost with the next power cut; switch it on"
+    )]
+    Unsafe(&'static str),
+    /// Another processor writes.
+    #[error("another processor writes to this ledger (from {holder}): stop it first, there must be one")]
+    Locked {
+        /// What the server knows of it.
+        holder: String,
+    },
+    /// Another processor has written while the connection was lost.
+    #[error("another processor has written to this ledger while the connection was lost: restart this one")]
+    Displaced,
+    /// Nobody knows whether a transaction has happened.
+    #[error("the server was lost while it was to commit, and what became of that is not known yet")]
+    InDoubt,
+    /// A transaction that was reported as failed has happened.
+    #[error("a transaction that was given up has happened after all: restart this process")]
+    Surprised,
+    /// A thread could not be started.
+    #[error("the system gives no thread for the connection: {0}")]
+    Thread(#[from] std::io::Error),
     /// A column holds another kind of value than the one that belongs there.
     #[error("column {place} of the answer holds no {wanted}")]
     Column {
@@ -32,10 +77,29 @@ pub enum StoreError {
     Parameter(String),
 }
 
+impl StoreError {
+    /// True if the connection is of no use any more.
+    fn loses_the_connection(&self) -> bool {
+        matches!(self, Self::Lost(_) | Self::Gone | Self::Silent | Self::Unreachable(_))
+    }
+
+    /// True if this process can do nothing any more that the next one could not: it must begin anew from what is
+    /// stored.
+    pub const fn is_final(&self) -> bool {
+        matches!(self, Self::Displaced | Self::Surprised)
+    }
+}
+
+/// What the driver says stands in its causes.
+fn said(error: &tokio_postgres::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), ToString::to_string)
+}
+
 /// One connection to a store.
 #[derive(Debug)]
 pub(crate) enum Connection {
     Sqlite(Sqlite),
+    Postgres(Box<Postgres>),
 }
 
 /// What a transaction is for.
@@ -58,6 +122,16 @@ impl Connection {
         Sqlite::file_reader(path).map(Self::Sqlite)
     }
 
+    /// Connects to a server, as the one that writes.
+    pub(crate) fn server(server: &Server) -> Result<Self, StoreError> {
+        Postgres::connect(server).map(Box::new).map(Self::Postgres)
+    }
+
+    /// Connects to a server to read.
+    pub(crate) fn look(server: &Server) -> Result<Self, StoreError> {
+        Postgres::look(server).map(Box::new).map(Self::Postgres)
+    }
+
     /// A store that ends with this process.
     pub(crate) fn memory() -> Result<Self, StoreError> {
         Sqlite::memory().map(Self::Sqlite)
@@ -67,6 +141,7 @@ impl Connection {
     pub(crate) fn reader(&self) -> Result<Option<Self>, StoreError> {
         match self {
             Self::Sqlite(sqlite) => Ok(sqlite.reader()?.map(Self::Sqlite)),
+            Self::Postgres(server) => Ok(Some(Self::Postgres(Box::new(server.reader()?)))),
         }
     }
 
@@ -74,6 +149,7 @@ impl Connection {
     pub(crate) fn run(&self, sql: &str, params: &dyn Params) -> Result<usize, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.run(sql, params),
+            Self::Postgres(server) => server.run(sql, params),
         }
     }
 
@@ -86,6 +162,7 @@ impl Connection {
     ) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.rows(sql, params, each),
+            Self::Postgres(server) => server.rows(sql, params, each),
         }
     }
 
@@ -93,6 +170,7 @@ impl Connection {
     pub(crate) fn script(&self, text: &str) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.script(text),
+            Self::Postgres(server) => server.script(text),
         }
     }
 
@@ -100,6 +178,7 @@ impl Connection {
     pub(crate) fn begin(&self, purpose: Purpose) -> Result<Open<'_>, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.begin(purpose)?,
+            Self::Postgres(server) => server.begin(purpose)?,
         }
         Ok(Open { connection: self, over: false })
     }
@@ -124,6 +203,10 @@ impl Open<'_> {
     pub(crate) fn commit(mut self) -> Result<(), StoreError> {
         match self.connection {
             Connection::Sqlite(sqlite) => sqlite.script("COMMIT")?,
+            Connection::Postgres(server) => {
+                self.over = true;
+                server.commit()?;
+            }
         }
         self.over = true;
         Ok(())
@@ -145,6 +228,7 @@ impl Drop for Open<'_> {
         }
         match self.connection {
             Connection::Sqlite(sqlite) => sqlite.roll_back(),
+            Connection::Postgres(server) => server.roll_back(),
         }
     }
 }

@@ -4,6 +4,7 @@ mod deliveries;
 mod files;
 mod links;
 mod model;
+mod place;
 mod postbacks;
 mod reconcile;
 mod statuses;

@@ -196,8 +196,34 @@ pub const REPORT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// one order confirms: some megabytes of JSON, and one transaction of less than a second.
 pub const RECONCILED_ROWS_MAX: usize = 5000;
 
+/// Longest wait for the ledger's server to take a connection.
+pub const LEDGER_CONNECT_MAX: core::time::Duration = core::time::Duration::from_secs(5);
+
+/// Longest silence of the ledger's server on a connection with unacknowledged bytes, before it counts as lost.
+pub const LEDGER_SILENCE_MAX: core::time::Duration = core::time::Duration::from_secs(20);
+
+/// Longest run of one statement of the ledger's writer: each reads a few rows along an index.
+pub const LEDGER_STATEMENT_MAX: core::time::Duration = core::time::Duration::from_secs(30);
+
+/// Longest run of one statement of an audit, or of a change of the tables: they read everything.
+pub const LEDGER_AUDIT_MAX: core::time::Duration = core::time::Duration::from_secs(900);
+
+/// Longest pause in a transaction, before the ledger's server takes its writer for gone and undoes it.
+pub const LEDGER_TRANSACTION_IDLE_MAX: core::time::Duration = core::time::Duration::from_secs(60);
+
+/// Longest wait for another writer's lock: a session whose process has just died may hold it for a moment.
+pub const LEDGER_LOCK_WAIT_MAX: core::time::Duration = core::time::Duration::from_secs(5);
+
+/// How long the ledger's server is asked about a commit in doubt. A restart of the server takes less.
+pub const LEDGER_DOUBT_MAX: core::time::Duration = core::time::Duration::from_secs(60);
+
+/// Most statements that a server keeps compiled for one connection; the ledger has fewer.
+pub const LEDGER_STATEMENTS_MAX: usize = 256;
+
 // The relations that the code relies on.
 const _: () = assert!(TARGET_BYTES_MAX < HEAD_BYTES_MAX);
 const _: () = assert!(BODY_BYTES_MAX + HEAD_BYTES_MAX < BATCH_BYTES_MAX, "one entry fits into a batch");
 const _: () = assert!(KEPT_BYTES_MAX <= PROXIED_BYTES_MAX && KEPT_BYTES_MAX * 8 <= SHELF_BYTES_MAX);
 const _: () = assert!(EXCERPT_BYTES_MAX < ANSWER_BYTES_MAX);
+const _: () =
+    assert!(LEDGER_DOUBT_MAX.as_secs() > LEDGER_CONNECT_MAX.as_secs() + LEDGER_LOCK_WAIT_MAX.as_secs());

@@ -7,7 +7,7 @@ use tracking::migration::Evidence;
 use units::Timestamp;
 
 use super::Due;
-use crate::store::{Row, named_params};
+use crate::store::{Connection, Row, named_params};
 use crate::{Ledger, LedgerError, sql};
 
 /// The conversions of one platform whose evidence sends them the same way.
@@ -52,13 +52,20 @@ const OF_ADVERTISER: &str = "ambiguous = 0 AND advertiser_id = :advertiser";
 
 /// The rows that `condition` chooses in addition to a kind of evidence, the longest due first. Each kind is a
 /// walk along an index and the walks are merged, so that no more rows are read than are wanted.
-fn longest_due(kinds: &[EvidenceKind], condition: &str) -> String {
+fn longest_due(connection: &Connection, kinds: &[EvidenceKind], condition: &str) -> String {
     let walk = |kind: &EvidenceKind| {
-        format!(
+        let walk = format!(
             "SELECT event_id, due_at FROM conversions WHERE active = 1 AND state = 'queued' AND owner = :owner
              AND evidence = '{}' AND {condition} AND due_at <= :now",
             kind.name()
-        )
+        );
+        match connection {
+            Connection::Sqlite(_) => walk,
+            // It merges nothing, and would read every walk to its end.
+            Connection::Postgres(_) => {
+                format!("SELECT * FROM ({walk} ORDER BY due_at, event_id LIMIT :limit) AS walk")
+            }
+        }
     };
     let walks: Vec<String> = kinds.iter().map(walk).collect();
     format!(
@@ -83,7 +90,7 @@ impl Ledger {
         if lane.kinds.is_empty() || limit == 0 {
             return Ok(Vec::new());
         }
-        let query = longest_due(lane.kinds, OF_WHICH);
+        let query = longest_due(&self.connection, lane.kinds, OF_WHICH);
         let params = named_params! {
             ":owner": lane.home.name(), ":fresh": which == Which::Fresh, ":now": now.as_millis(),
             ":limit": sql::limit(limit),
@@ -106,7 +113,7 @@ impl Ledger {
         if lane.kinds.is_empty() || limit == 0 {
             return Ok(Vec::new());
         }
-        let query = longest_due(lane.kinds, OF_ADVERTISER);
+        let query = longest_due(&self.connection, lane.kinds, OF_ADVERTISER);
         let params = named_params! {
             ":owner": lane.home.name(), ":advertiser": sql::int(together.advertiser_id),
             ":now": now.as_millis(), ":limit": sql::limit(limit),
@@ -195,6 +202,6 @@ fn evidence(kind: &str, value: Option<String>, click: Option<Click>) -> Result<E
 
 /// The queries, for a look at how the store answers them.
 #[cfg(test)]
-pub(crate) fn queries() -> [String; 2] {
-    [OF_WHICH, OF_ADVERTISER].map(|condition| longest_due(&EvidenceKind::ALL, condition))
+pub(crate) fn queries(connection: &Connection) -> [String; 2] {
+    [OF_WHICH, OF_ADVERTISER].map(|condition| longest_due(connection, &EvidenceKind::ALL, condition))
 }

@@ -27,6 +27,9 @@ impl Record {
     }
 
     pub(crate) fn text(&mut self, text: &str) {
+        // A server's texts cannot hold the character 0 and hold its picture; a record is the same in every store.
+        let shown = text.contains('\0').then(|| text.replace('\0', "\u{2400}"));
+        let text = shown.as_deref().unwrap_or(text);
         let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
         self.bytes.extend_from_slice(&length.to_be_bytes());
         self.bytes.extend_from_slice(text.as_bytes());
@@ -202,10 +205,22 @@ mod tests {
         let mut record = Record::default();
         record.begin(7, "journal");
         record.text("");
-        record.text("a\0b\nc ü");
+        record.text("a\u{1}b\nc ü");
+        record.text("the character 0 is \0");
         record.number(i64::MIN);
         let fields = Record::fields(record.bytes());
-        assert_eq!(fields, ["turnout.link.1", "7", "journal", "", "a\0b\nc ü", "-9223372036854775808"]);
+        assert_eq!(
+            fields,
+            [
+                "turnout.link.1",
+                "7",
+                "journal",
+                "",
+                "a\u{1}b\nc ü",
+                "the character 0 is \u{2400}",
+                "-9223372036854775808"
+            ]
+        );
         record.begin(8, "posting");
         assert_eq!(
             Record::fields(record.bytes()),

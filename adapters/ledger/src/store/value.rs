@@ -129,6 +129,7 @@ pub(crate) use named_params;
 #[derive(Debug)]
 pub(crate) enum Row<'a> {
     Sqlite(&'a rusqlite::Row<'a>),
+    Postgres(&'a tokio_postgres::Row),
 }
 
 impl Row<'_> {
@@ -136,6 +137,7 @@ impl Row<'_> {
     pub(crate) fn get<T: Column>(&self, place: usize) -> Result<T, StoreError> {
         let value = match self {
             Self::Sqlite(row) => super::sqlite::value(row.get_ref(place)?),
+            Self::Postgres(row) => super::postgres::value(row, place),
         };
         value.and_then(T::read).ok_or(StoreError::Column { place, wanted: T::WANTED })
     }

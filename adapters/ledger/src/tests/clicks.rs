@@ -4,6 +4,7 @@ use relay::intake::{BoundVoucher, KeptClick, Origin};
 use tracking::Home;
 use tracking::event::Click;
 
+use super::place::{Place, on_each_store};
 use super::world::NOW;
 use crate::{Keeping, Ledger};
 
@@ -31,9 +32,8 @@ fn keep(ledger: &mut Ledger, click: &KeptClick) -> Keeping {
     keeping
 }
 
-#[test]
-fn the_first_of_an_id_stays_and_only_an_import_knows_better_than_a_hop() {
-    let mut ledger = Ledger::in_memory().unwrap();
+fn the_first_of_an_id_stays_and_only_an_import_knows_better_than_a_hop(place: &Place) {
+    let mut ledger = place.open();
     for (click, keeping, publisher) in [
         (kept("a", 1, Origin::Imported), Keeping::New, 1),
         (kept("a", 1, Origin::Imported), Keeping::Known, 1),
@@ -54,9 +54,8 @@ fn the_first_of_an_id_stays_and_only_an_import_knows_better_than_a_hop() {
     assert_eq!(ledger.clicks_count().unwrap(), 2);
 }
 
-#[test]
-fn what_has_expired_is_swept_in_small_steps() {
-    let mut ledger = Ledger::in_memory().unwrap();
+fn what_has_expired_is_swept_in_small_steps(place: &Place) {
+    let mut ledger = place.open();
     for number in 0..10 {
         let click = kept(&format!("c{number}"), 1, Origin::Imported);
         keep(&mut ledger, &KeptClick { expires_at: NOW.plus(DAY * number), ..click });
@@ -73,9 +72,8 @@ fn what_has_expired_is_swept_in_small_steps() {
     assert_eq!(sweep(5), (0, 5));
 }
 
-#[test]
-fn a_code_is_bound_anew_and_unbound() {
-    let mut ledger = Ledger::in_memory().unwrap();
+fn a_code_is_bound_anew_and_unbound(place: &Place) {
+    let mut ledger = place.open();
     let bound = |publisher_id, ends_at| BoundVoucher {
         advertiser_id: 1,
         code: "SAVE10".to_owned(),
@@ -102,3 +100,9 @@ fn a_code_is_bound_anew_and_unbound() {
     transaction.commit().unwrap();
     assert_eq!(ledger.vouchers(1, 10).unwrap(), []);
 }
+
+on_each_store!(memory;
+    the_first_of_an_id_stays_and_only_an_import_knows_better_than_a_hop,
+    what_has_expired_is_swept_in_small_steps,
+    a_code_is_bound_anew_and_unbound
+);

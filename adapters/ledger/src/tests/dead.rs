@@ -3,6 +3,7 @@
 use relay::delivery::State;
 use units::{Currency, EventId, Money};
 
+use super::place::{Place, on_each_store};
 use super::world::{NOW, Sale, assert_balanced, begin, event_id, finish, take_in};
 use crate::dead::plan;
 use crate::{Action, By, Closed, DeadSearch, Ledger, NewOrder, OrderState, Redriven};
@@ -14,8 +15,8 @@ fn sale(id: u64, advertiser_id: u64, minor: i64) -> Sale {
 }
 
 /// Sale 1 is unknown, 2 dead, 3 rejected, 4 taken; 5 and 6 are held for want of their advertiser.
-fn ledger() -> Ledger {
-    let mut ledger = Ledger::in_memory().unwrap();
+fn ledger(place: &Place) -> Ledger {
+    let mut ledger = place.open();
     let mut sales: Vec<Sale> = (1..=4).map(|id| sale(id, 1, 1000)).collect();
     sales.extend([sale(5, 7, 250), sale(6, 8, 50)]);
     take_in(&mut ledger, &sales);
@@ -37,9 +38,8 @@ fn close(ledger: &mut Ledger, id: u64, arrived: bool) -> Closed {
     closed
 }
 
-#[test]
-fn groups_are_named_by_their_cause_and_add_up() {
-    let ledger = ledger();
+fn groups_are_named_by_their_cause_and_add_up(place: &Place) {
+    let ledger = ledger(place);
     let groups = ledger.dead_groups(10).unwrap();
     let told: Vec<(&str, u64, u64)> =
         groups.iter().map(|group| (group.key.as_str(), group.count, group.advertisers)).collect();
@@ -55,9 +55,8 @@ fn groups_are_named_by_their_cause_and_add_up() {
     assert_eq!(ledger.dead_groups(1).unwrap().len(), 1);
 }
 
-#[test]
-fn amounts_at_the_edge_of_what_can_be_written_break_no_sum() {
-    let mut ledger = Ledger::in_memory().unwrap();
+fn amounts_at_the_edge_of_what_can_be_written_break_no_sum(place: &Place) {
+    let mut ledger = place.open();
     take_in(&mut ledger, &[sale(1, 7, i64::MAX), sale(2, 7, i64::MAX)]);
     assert_eq!(ledger.dead_groups(10).unwrap()[0].count, 2);
     assert_eq!(ledger.at_risk().unwrap()[0].count, 2);
@@ -68,9 +67,8 @@ fn found(ledger: &Ledger, search: &DeadSearch) -> Vec<EventId> {
     ledger.search_dead(search, None, 100).unwrap().rows.iter().map(|row| row.event_id).collect()
 }
 
-#[test]
-fn each_thing_that_is_looked_for_is_found_and_nothing_else() {
-    let ledger = ledger();
+fn each_thing_that_is_looked_for_is_found_and_nothing_else(place: &Place) {
+    let ledger = ledger(place);
     let any = DeadSearch::default;
     let usd = |minor| Some(Money::from_minor(minor, Currency::USD));
     let cases = [
@@ -97,9 +95,8 @@ fn each_thing_that_is_looked_for_is_found_and_nothing_else() {
     }
 }
 
-#[test]
-fn pages_follow_one_another_and_a_selection_says_that_there_is_more() {
-    let ledger = ledger();
+fn pages_follow_one_another_and_a_selection_says_that_there_is_more(place: &Place) {
+    let ledger = ledger(place);
     let first = ledger.search_dead(&DeadSearch::default(), None, 3).unwrap();
     assert_eq!(first.next_after, Some(event_id(3)));
     let second = ledger.search_dead(&DeadSearch::default(), first.next_after, 3).unwrap();
@@ -113,7 +110,8 @@ fn pages_follow_one_another_and_a_selection_says_that_there_is_more() {
 
 #[test]
 fn every_search_walks_along_an_index_of_dead_letters() {
-    let ledger = ledger();
+    let place = &Place::memory();
+    let ledger = ledger(place);
     let any = DeadSearch::default;
     let text = Some("x".to_owned());
     let searches = [
@@ -135,9 +133,8 @@ fn every_search_walks_along_an_index_of_dead_letters() {
     }
 }
 
-#[test]
-fn an_order_is_there_before_anything_moves_and_knows_what_is_left() {
-    let mut ledger = ledger();
+fn an_order_is_there_before_anything_moves_and_knows_what_is_left(place: &Place) {
+    let mut ledger = ledger(place);
     let items = [(event_id(2), Some(NOW)), (event_id(9), None)];
     let new = NewOrder {
         order_id: "op-1",
@@ -178,9 +175,8 @@ fn an_order_is_there_before_anything_moves_and_knows_what_is_left() {
     assert_balanced(&ledger);
 }
 
-#[test]
-fn doubts_are_closed_on_evidence_and_never_against_an_answer() {
-    let mut ledger = ledger();
+fn doubts_are_closed_on_evidence_and_never_against_an_answer(place: &Place) {
+    let mut ledger = ledger(place);
     assert_eq!(close(&mut ledger, 4, true), Closed::Done(State::Confirmed));
     assert_eq!(close(&mut ledger, 4, true), Closed::Already(State::Confirmed));
     assert!(matches!(close(&mut ledger, 4, false), Closed::Contradicts(State::Confirmed, _)));
@@ -199,18 +195,16 @@ fn doubts_are_closed_on_evidence_and_never_against_an_answer() {
     assert_balanced(&ledger);
 }
 
-#[test]
-fn an_answer_that_names_it_is_not_talked_away() {
-    let mut ledger = ledger();
+fn an_answer_that_names_it_is_not_talked_away(place: &Place) {
+    let mut ledger = ledger(place);
     let named = "UPDATE attempts SET verdict = 'confirmed' WHERE event_id = ?1";
     crate::sql::run(&ledger.connection, named, (crate::sql::id(event_id(1)),), "name it").unwrap();
     assert!(matches!(close(&mut ledger, 1, false), Closed::Contradicts(State::Unknown, _)));
     assert_eq!(state(&ledger, 1), State::Unknown);
 }
 
-#[test]
-fn a_journal_that_was_touched_is_seen() {
-    let mut ledger = ledger();
+fn a_journal_that_was_touched_is_seen(place: &Place) {
+    let mut ledger = ledger(place);
     for _ in 0..3 {
         let mut transaction = ledger.transaction(NOW).unwrap();
         transaction.discard(event_id(5), BY).unwrap();
@@ -222,16 +216,15 @@ fn a_journal_that_was_touched_is_seen() {
     assert!(touch(&ledger, "UPDATE journal SET actor = 'bea'").is_err(), "it is append-only");
     assert!(touch(&ledger, "DELETE FROM journal").is_err(), "it is append-only");
     // As somebody with the file in hand would do it.
-    touch(&ledger, "DROP TRIGGER journal_no_update; UPDATE journal SET actor = 'bea' WHERE entry_id = 2")
-        .unwrap();
+    super::links::without_triggers(&ledger, "journal");
+    touch(&ledger, "UPDATE journal SET actor = 'bea' WHERE entry_id = 2").unwrap();
     let findings = ledger.audit().unwrap().findings;
     assert_eq!(findings.len(), 1, "{findings:?}");
     assert!(findings[0].message.contains("journal entry 2"), "{findings:?}");
 }
 
-#[test]
-fn what_waited_before_there_were_causes_gets_its_own() {
-    let ledger = ledger();
+fn what_waited_before_there_were_causes_gets_its_own(place: &Place) {
+    let ledger = ledger(place);
     let before = ledger.dead_groups(10).unwrap();
     let change = include_str!("../../migrations/0006_dead.sql");
     let (_, rest) = change.split_once("UPDATE conversions SET cause").unwrap();
@@ -240,3 +233,15 @@ fn what_waited_before_there_were_causes_gets_its_own() {
     ledger.connection.script(&format!("UPDATE conversions SET cause{update}")).unwrap();
     assert_eq!(ledger.dead_groups(10).unwrap(), before);
 }
+
+on_each_store!(memory;
+    groups_are_named_by_their_cause_and_add_up,
+    amounts_at_the_edge_of_what_can_be_written_break_no_sum,
+    each_thing_that_is_looked_for_is_found_and_nothing_else,
+    pages_follow_one_another_and_a_selection_says_that_there_is_more,
+    an_order_is_there_before_anything_moves_and_knows_what_is_left,
+    doubts_are_closed_on_evidence_and_never_against_an_answer,
+    an_answer_that_names_it_is_not_talked_away,
+    a_journal_that_was_touched_is_seen,
+    what_waited_before_there_were_causes_gets_its_own
+);

@@ -3,13 +3,15 @@
 use attribution::status::{Act, Cause};
 use core::time::Duration;
 
+use super::place::{Place, on_each_store};
 use super::statuses::{SALE, judge_at, lock_day};
 use super::world::{NOW, Sale, assert_balanced, take_in};
+use crate::store::Connection;
 use crate::{Ledger, Root};
 
 /// Three sales, one of them declined, and a journal entry.
-fn ledger() -> Ledger {
-    let mut ledger = Ledger::in_memory().unwrap();
+fn ledger(place: &Place) -> Ledger {
+    let mut ledger = place.open();
     let sale = |id: u64| Sale { id, order: u8::try_from(id).unwrap(), ..SALE };
     take_in(&mut ledger, &[sale(1), sale(2), sale(3)]);
     judge_at(&mut ledger, 1, Act::Decline, Cause::Operator, NOW);
@@ -20,20 +22,34 @@ fn ledger() -> Ledger {
     ledger
 }
 
+/// As somebody with the store in hand would begin.
+pub(super) fn without_triggers(ledger: &Ledger, table: &str) {
+    let drop = match &ledger.connection {
+        Connection::Sqlite(_) => {
+            format!("DROP TRIGGER IF EXISTS {table}_no_update; DROP TRIGGER IF EXISTS {table}_no_delete;")
+        }
+        Connection::Postgres(_) => format!("ALTER TABLE {table} DISABLE TRIGGER USER"),
+    };
+    ledger.connection.script(&drop).unwrap();
+}
+
 /// What the audit says of the chain after this was done with plain SQL, the triggers out of the way.
 fn after(ledger: &Ledger, tampering: &str) -> Vec<String> {
     for table in ["posting_sets", "postings", "journal", "status_changes", "payments", "links", "roots"] {
-        let drop =
-            format!("DROP TRIGGER IF EXISTS {table}_no_update; DROP TRIGGER IF EXISTS {table}_no_delete;");
-        ledger.connection.script(&drop).unwrap();
+        without_triggers(ledger, table);
     }
-    ledger.connection.script(tampering).unwrap();
+    let tampering = match &ledger.connection {
+        Connection::Sqlite(_) => tampering.to_owned(),
+        Connection::Postgres(_) => {
+            tampering.replace("x'", "'\\x").replace("zeroblob(32)", "decode(repeat('00', 32), 'hex')")
+        }
+    };
+    ledger.connection.script(&tampering).unwrap();
     ledger.chain_findings().unwrap().into_iter().map(|found| found.message).collect()
 }
 
-#[test]
-fn an_untouched_chain_holds() {
-    let mut ledger = ledger();
+fn an_untouched_chain_holds(place: &Place) {
+    let mut ledger = ledger(place);
     assert_balanced(&ledger);
     assert_eq!(ledger.chain_head().unwrap().sequence, 7, "the beginning, four sets, a change, two entries");
     assert_eq!(after(&ledger, ""), Vec::<String>::new());
@@ -41,8 +57,7 @@ fn an_untouched_chain_holds() {
     assert_eq!(ledger.chain_head().unwrap().sequence, 7, "what was known makes no link");
 }
 
-#[test]
-fn every_way_of_touching_it_is_found() {
+fn every_way_of_touching_it_is_found(place: &Place) {
     for (tampering, what) in [
         (
             "UPDATE postings SET minor = minor * 2 WHERE set_id = 2",
@@ -93,7 +108,7 @@ fn every_way_of_touching_it_is_found() {
         ),
         ("UPDATE links SET recorded_at = 1 WHERE sequence = 5", "and its link of"),
     ] {
-        let found = after(&ledger(), tampering);
+        let found = after(&ledger(&place.another()), tampering);
         assert!(
             found.iter().any(|message| message.contains(what)),
             "{tampering}: {what} is not in {found:#?}"
@@ -103,9 +118,8 @@ fn every_way_of_touching_it_is_found() {
 }
 
 /// Truncated at its end a chain fits; a root that somebody keeps does not.
-#[test]
-fn a_root_finds_what_was_cut_off() {
-    let mut ledger = ledger();
+fn a_root_finds_what_was_cut_off(place: &Place) {
+    let mut ledger = ledger(place);
     let head = ledger.chain_head().unwrap();
     let root = Root {
         sequence: head.sequence,
@@ -124,18 +138,16 @@ fn a_root_finds_what_was_cut_off() {
     assert_eq!(found, ["a root was signed for link 7, and the chain ends before it"]);
 }
 
-#[test]
-fn the_chain_of_an_older_ledger_begins_over_what_is_there() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("ledger.sqlite");
-    let mut ledger = Ledger::open(&file).unwrap();
+fn the_chain_of_an_older_ledger_begins_over_what_is_there(place: &Place) {
+    let mut ledger = place.open();
     take_in(&mut ledger, &[SALE]);
-    let older = "DROP TRIGGER links_no_delete; DELETE FROM links;
+    without_triggers(&ledger, "links");
+    let older = "DELETE FROM links;
         INSERT INTO journal (at, actor, action, detail) VALUES (1, 'ada', 'before', 'the chain began');
         UPDATE ledger_identity SET last_set = 1, last_change = 0, last_entry = 1";
     ledger.connection.script(older).unwrap();
     drop(ledger);
-    let mut ledger = Ledger::open(&file).unwrap();
+    let mut ledger = place.open();
     take_in(&mut ledger, &[Sale { id: 2, order: 2, ..SALE }]);
     assert_balanced(&ledger);
     let exported = ledger.export_links(None).unwrap();
@@ -145,9 +157,8 @@ fn the_chain_of_an_older_ledger_begins_over_what_is_there() {
     assert!(found[0].contains("link 0: the beginning"), "{found:?}");
 }
 
-#[test]
-fn recorded_times_do_not_go_back_with_the_clock() {
-    let mut ledger = ledger();
+fn recorded_times_do_not_go_back_with_the_clock(place: &Place) {
+    let mut ledger = ledger(place);
     let earlier = NOW.minus(Duration::from_secs(60));
     judge_at(&mut ledger, 2, Act::Approve, Cause::Operator, earlier);
     let change = ledger.status_changes(super::world::event_id(2)).unwrap().pop().unwrap();
@@ -159,3 +170,11 @@ fn recorded_times_do_not_go_back_with_the_clock() {
     assert_eq!(change.recorded_at, NOW);
     assert_balanced(&ledger);
 }
+
+on_each_store!(file;
+    an_untouched_chain_holds,
+    every_way_of_touching_it_is_found,
+    a_root_finds_what_was_cut_off,
+    the_chain_of_an_older_ledger_begins_over_what_is_there,
+    recorded_times_do_not_go_back_with_the_clock
+);

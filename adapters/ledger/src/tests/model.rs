@@ -5,8 +5,10 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use relay::delivery::State;
 
+use super::place::{Place, on_each_store};
 use super::world::{NOW, PUBLISHER, Sale, assert_balanced, begin, event_id, finish, take_in};
 use crate::{By, Ledger, Page};
 
@@ -151,15 +153,19 @@ fn owed(ledger: &Ledger, event_id: units::EventId) -> i64 {
         .sum()
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
-    /// I2, I3 and I12 against the model.
-    #[test]
-    fn i3_i12_the_ledger_does_what_the_model_does(acts in prop::collection::vec(any_act(), 1..30)) {
-        let (mut ledger, mut model) = (Ledger::in_memory().unwrap(), Model::default());
+/// I2, I3 and I12 against the model.
+fn i3_i12_the_ledger_does_what_the_model_does(place: &Place) {
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(place.cases()));
+    let outcome = runner.run(&prop::collection::vec(any_act(), 1..30), |acts| {
+        let place = place.another();
+        let (mut ledger, mut model) = (place.open(), Model::default());
         for act in &acts {
             step(&mut ledger, &mut model, act);
             compare(&ledger, &model)?;
         }
-    }
+        Ok(())
+    });
+    outcome.unwrap_or_else(|error| panic!("{error}"));
 }
+
+on_each_store!(memory; i3_i12_the_ledger_does_what_the_model_does);

@@ -4,6 +4,7 @@ use relay::delivery::{Health, Settled, State};
 use tracking::Verdict;
 use units::Timestamp;
 
+use super::place::{Place, on_each_store};
 use super::world::{NOW, PUBLISHER, Sale, assert_balanced, begin, event_id, finish, take_in};
 use crate::{Ledger, LedgerError, PostbackAddress, PostbackId};
 
@@ -53,9 +54,8 @@ fn end(ledger: &mut Ledger, id: PostbackId, state: State, due_at: Option<Timesta
     transaction.commit().unwrap();
 }
 
-#[test]
-fn a_call_is_owed_once_for_what_the_new_platform_has_taken_for_a_registered_publisher() {
-    let mut ledger = Ledger::in_memory().unwrap();
+fn a_call_is_owed_once_for_what_the_new_platform_has_taken_for_a_registered_publisher(place: &Place) {
+    let mut ledger = place.open();
     delivered(&mut ledger, 1..=1, true, State::Taken);
     assert!(register(&mut ledger, &registered("https://a.example/?[[x]]")));
     assert!(!register(&mut ledger, &registered("https://a.example/?[[x]]")), "it is known");
@@ -87,9 +87,8 @@ fn a_call_is_owed_once_for_what_the_new_platform_has_taken_for_a_registered_publ
     assert_balanced(&ledger);
 }
 
-#[test]
-fn what_waits_for_a_silent_server_waits_together() {
-    let mut ledger = Ledger::in_memory().unwrap();
+fn what_waits_for_a_silent_server_waits_together(place: &Place) {
+    let mut ledger = place.open();
     register(&mut ledger, &registered("https://a.example/?[[x]]"));
     delivered(&mut ledger, 1..=4, true, State::Taken);
     for event in [1, 2] {
@@ -115,3 +114,8 @@ fn what_waits_for_a_silent_server_waits_together() {
     transaction.commit().unwrap();
     assert_eq!((due(&ledger, NOW.plus(SECOND * 99)), ledger.next_postback().unwrap()), (vec![], None));
 }
+
+on_each_store!(memory;
+    a_call_is_owed_once_for_what_the_new_platform_has_taken_for_a_registered_publisher,
+    what_waits_for_a_silent_server_waits_together
+);

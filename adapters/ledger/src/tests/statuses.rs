@@ -6,6 +6,7 @@ use attribution::status::{Act, Cause, Refusal};
 use attribution::{Account, Status};
 use units::{Currency, Day, EventId, Money, Timestamp};
 
+use super::place::{Place, on_each_store};
 use super::world::{NOW, PUBLISHER, Sale, assert_balanced, event_id, take_in};
 use crate::{Asked, By, Judged, Ledger};
 
@@ -52,9 +53,8 @@ fn earned(ledger: &Ledger) -> i64 {
     balance(ledger, event_id(1), Account::Publisher(PUBLISHER))
 }
 
-#[test]
-fn a_sale_is_approved_and_locks_by_its_date() {
-    let mut ledger = Ledger::in_memory().unwrap();
+fn a_sale_is_approved_and_locks_by_its_date(place: &Place) {
+    let mut ledger = place.open();
     take_in(&mut ledger, &[SALE]);
     assert_eq!(ledger.status(event_id(1)).unwrap(), Some(Status::Pending));
     assert_eq!(judge(&mut ledger, Act::Approve, NOW), Judged::Done(Status::Approved));
@@ -78,9 +78,8 @@ fn a_sale_is_approved_and_locks_by_its_date() {
     assert_balanced(&ledger);
 }
 
-#[test]
-fn a_decline_takes_back_and_a_reinstatement_gives_again() {
-    let mut ledger = Ledger::in_memory().unwrap();
+fn a_decline_takes_back_and_a_reinstatement_gives_again(place: &Place) {
+    let mut ledger = place.open();
     take_in(&mut ledger, &[SALE]);
     assert_eq!(judge_at(&mut ledger, 1, Act::Decline, Cause::Platform, NOW), Judged::Done(Status::Declined));
     assert_eq!(earned(&ledger), 0);
@@ -98,9 +97,8 @@ fn a_decline_takes_back_and_a_reinstatement_gives_again() {
     assert_balanced(&ledger);
 }
 
-#[test]
-fn after_its_lock_date_only_a_clawback_takes_back() {
-    let mut ledger = Ledger::in_memory().unwrap();
+fn after_its_lock_date_only_a_clawback_takes_back(place: &Place) {
+    let mut ledger = place.open();
     take_in(&mut ledger, &[SALE]);
     assert_eq!(judge(&mut ledger, Act::ClawBack, NOW), Judged::Refused(Refusal::NotLocked(Status::Pending)));
     // Nobody has swept, and it is locked all the same.
@@ -115,9 +113,8 @@ fn after_its_lock_date_only_a_clawback_takes_back() {
     assert_balanced(&ledger);
 }
 
-#[test]
-fn better_evidence_changes_nothing_that_is_locked() {
-    let mut ledger = Ledger::in_memory().unwrap();
+fn better_evidence_changes_nothing_that_is_locked(place: &Place) {
+    let mut ledger = place.open();
     take_in(&mut ledger, &[Sale { clicked: false, ..SALE }]);
     ledger.set_lock(relay::policy::Lock { day: 1, months: 0 });
     take_in(&mut ledger, &[Sale { id: 2, ..SALE }]);
@@ -128,9 +125,8 @@ fn better_evidence_changes_nothing_that_is_locked() {
     assert_balanced(&ledger);
 }
 
-#[test]
-fn what_a_person_discards_is_declined() {
-    let mut ledger = Ledger::in_memory().unwrap();
+fn what_a_person_discards_is_declined(place: &Place) {
+    let mut ledger = place.open();
     take_in(&mut ledger, &[SALE]);
     super::world::begin(&mut ledger, 1, 1).unwrap();
     super::world::finish(&mut ledger, 1, 1, relay::delivery::State::Dead).unwrap();
@@ -142,3 +138,11 @@ fn what_a_person_discards_is_declined() {
     assert_eq!(judge_at(&mut ledger, 9, Act::Approve, Cause::Operator, NOW), Judged::NotFound);
     assert_balanced(&ledger);
 }
+
+on_each_store!(memory;
+    a_sale_is_approved_and_locks_by_its_date,
+    a_decline_takes_back_and_a_reinstatement_gives_again,
+    after_its_lock_date_only_a_clawback_takes_back,
+    better_evidence_changes_nothing_that_is_locked,
+    what_a_person_discards_is_declined
+);

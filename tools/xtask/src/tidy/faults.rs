@@ -142,13 +142,19 @@ fn tests(tree: &Tree) -> BTreeMap<&str, Vec<&str>> {
     places
 }
 
-/// The functions of a file that carry a test's attribute, in a macro or not.
+/// The functions of a file that carry a test's attribute, in a macro or not, and those that a macro makes tests of.
 fn names(source: &Source) -> Vec<&str> {
     let mut names = Vec::new();
-    let mut is_marked = false;
+    let (mut is_marked, mut is_listed) = (false, false);
     for line in source.lines() {
         let code = line.code.trim();
-        if code.starts_with("#[test]") || code.starts_with("#[tokio::test") {
+        is_listed |= code.starts_with("on_each_store!(");
+        if is_listed {
+            let list = code.rsplit_once("; ").map_or(code, |(_, list)| list);
+            let listed = list.split(|letter| !is_word(letter)).filter(|word| word.contains('_'));
+            names.extend(listed.filter(|word| *word != "on_each_store"));
+            is_listed = !code.ends_with(");");
+        } else if code.starts_with("#[test]") || code.starts_with("#[tokio::test") {
             is_marked = true;
         } else if let Some((_, rest)) = code.split_once("fn ").filter(|_| is_marked) {
             names.extend(rest.split(|letter| !is_word(letter)).next());

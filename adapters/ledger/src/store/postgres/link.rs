@@ -1,0 +1,203 @@
+//! One connection to the server, for callers that wait.
+//!
+//! The socket is driven by a thread of its own, with a runtime of its own; who asks parks until the answer is there. So
+//! nothing here cares whether the caller's thread belongs to another runtime.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use tokio_postgres::error::{DbError, Severity};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, NoTls, Row, SimpleQueryMessage, Statement};
+use units::limits::{LEDGER_AUDIT_MAX, LEDGER_CONNECT_MAX, LEDGER_STATEMENTS_MAX};
+
+use super::address::Server;
+use super::text::{self, Text};
+use crate::store::value::Value;
+use crate::store::{Params, StoreError};
+
+/// A connection that works, as far as anybody knows.
+pub(super) struct Link {
+    client: Client,
+    statements: HashMap<String, Prepared>,
+    /// The longest that one answer is waited for.
+    patience: Duration,
+}
+
+#[derive(Clone)]
+struct Prepared {
+    statement: Statement,
+    names: Arc<[String]>,
+}
+
+impl Link {
+    pub(super) fn open(server: &Server, patience: Duration) -> Result<Self, StoreError> {
+        let (opened, outcome) = mpsc::channel();
+        let server = server.clone();
+        thread::Builder::new().name("postgres".to_owned()).spawn(move || drive(&server, &opened))?;
+        // The thread keeps its own time; this is for one that cannot even begin.
+        let client =
+            outcome.recv_timeout(LEDGER_CONNECT_MAX.saturating_mul(2)).map_err(|_| StoreError::Silent)??;
+        Ok(Self { client, statements: HashMap::new(), patience })
+    }
+
+    /// True if it is certain that nothing can be asked any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// Runs a statement; how many rows it changed.
+    pub(super) fn run(&mut self, sql: &str, params: &dyn Params) -> Result<usize, StoreError> {
+        let prepared = self.prepared(sql)?;
+        let values = arranged(&prepared.names, params)?;
+        let params = borrowed(&values);
+        let changed = self.wait(self.client.execute(&prepared.statement, &params))?;
+        Ok(usize::try_from(changed).unwrap_or(usize::MAX))
+    }
+
+    /// The rows of a query.
+    pub(super) fn rows(&mut self, sql: &str, params: &dyn Params) -> Result<Vec<Row>, StoreError> {
+        let prepared = self.prepared(sql)?;
+        let values = arranged(&prepared.names, params)?;
+        let params = borrowed(&values);
+        self.wait(self.client.query(&prepared.statement, &params))
+    }
+
+    /// Runs several statements that have no parameters: a session's settings, or a change of the tables, which may
+    /// take its time.
+    pub(super) fn script(&self, text: &str) -> Result<(), StoreError> {
+        self.judged(wait(self.client.batch_execute(text), LEDGER_AUDIT_MAX))
+    }
+
+    /// The first value of the last row of several statements that have no parameters.
+    pub(super) fn ask(&self, text: &str) -> Result<Option<String>, StoreError> {
+        let messages = self.wait(self.client.simple_query(text))?;
+        let rows = messages.iter().rev().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row.get(0).map(str::to_owned)),
+            _ => None,
+        });
+        Ok(rows.flatten())
+    }
+
+    fn prepared(&mut self, sql: &str) -> Result<Prepared, StoreError> {
+        if let Some(known) = self.statements.get(sql) {
+            return Ok(known.clone());
+        }
+        let Text { sql: spelt, names } = text::translate(sql);
+        let statement = self.wait(self.client.prepare(&spelt))?;
+        let prepared = Prepared { statement, names: names.into() };
+        if self.statements.len() >= LEDGER_STATEMENTS_MAX {
+            self.statements.clear();
+        }
+        self.statements.insert(sql.to_owned(), prepared.clone());
+        Ok(prepared)
+    }
+
+    fn wait<T>(
+        &self,
+        answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, StoreError> {
+        self.judged(wait(answer, self.patience))
+    }
+
+    fn judged<T>(&self, answer: Option<Result<T, tokio_postgres::Error>>) -> Result<T, StoreError> {
+        match answer {
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err(error)) if ends_the_session(&error) || self.client.is_closed() => {
+                Err(StoreError::Lost(Box::new(error)))
+            }
+            Some(Err(error)) => Err(StoreError::Postgres(Box::new(error))),
+            None => Err(StoreError::Silent),
+        }
+    }
+}
+
+/// True for what a server says last: it is stopped, or somebody has ended the session.
+fn ends_the_session(error: &tokio_postgres::Error) -> bool {
+    let severity = error.as_db_error().and_then(DbError::parsed_severity);
+    error.is_closed() || matches!(severity, Some(Severity::Fatal | Severity::Panic))
+}
+
+/// The socket's thread: connects, tells how that went, and moves bytes until nobody asks any more.
+fn drive(server: &Server, opened: &mpsc::Sender<Result<Client, StoreError>>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return drop(opened.send(Err(error.into()))),
+    };
+    runtime.block_on(async {
+        match &server.tls {
+            Some(tls) => serve(server.config.connect(tls.clone()), opened).await,
+            None => serve(server.config.connect(NoTls), opened).await,
+        }
+    });
+}
+
+async fn serve<S, T>(
+    connecting: impl Future<Output = Result<(Client, tokio_postgres::Connection<S, T>), tokio_postgres::Error>>,
+    opened: &mpsc::Sender<Result<Client, StoreError>>,
+) where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    T: tokio_postgres::tls::TlsStream + Unpin,
+{
+    let connection = match tokio::time::timeout(LEDGER_CONNECT_MAX, connecting).await {
+        Ok(Ok((client, connection))) => {
+            if opened.send(Ok(client)).is_err() {
+                return;
+            }
+            connection
+        }
+        Ok(Err(error)) => return drop(opened.send(Err(StoreError::Unreachable(Box::new(error))))),
+        Err(_) => return drop(opened.send(Err(StoreError::Silent))),
+    };
+    // Why it ended is told to whoever asks next.
+    drop(connection.await);
+}
+
+/// The parameters in the order of the statement's places.
+fn arranged<'a>(names: &[String], params: &'a dyn Params) -> Result<Vec<Value<'a>>, StoreError> {
+    let mut values = vec![Value::Null; names.len()];
+    let mut wrong = None;
+    params.each(&mut |name, value| {
+        if name.is_empty() {
+            return values.push(value);
+        }
+        match names.iter().position(|known| known == name).and_then(|place| values.get_mut(place)) {
+            Some(slot) => *slot = value,
+            None => wrong = Some(StoreError::Parameter(name.to_owned())),
+        }
+    });
+    wrong.map_or(Ok(values), Err)
+}
+
+fn borrowed<'a>(values: &'a [Value<'a>]) -> Vec<&'a (dyn ToSql + Sync)> {
+    values.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
+}
+
+/// Waits for an answer on this thread; none if it does not come in time.
+fn wait<T>(answer: impl Future<Output = T>, patience: Duration) -> Option<T> {
+    struct Unpark(Thread);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let (mut answer, begun) = (pin!(answer), Instant::now());
+    loop {
+        if let Poll::Ready(answer) = answer.as_mut().poll(&mut context) {
+            return Some(answer);
+        }
+        let left = patience.checked_sub(begun.elapsed())?;
+        thread::park_timeout(left);
+    }
+}
