@@ -39,6 +39,10 @@ pub(crate) struct Handover {
     pub(crate) hands: Arc<Hands>,
     pub(crate) seeds: Seeds,
     pub(crate) stats: Arc<Stats>,
+    /// How long entries wait for company before they are handed over.
+    pub(crate) linger: Duration,
+    /// Whether what is handed over counts: copies are counted where they come from.
+    pub(crate) counted: bool,
 }
 
 /// What the processor answers to a batch that it has taken.
@@ -52,21 +56,27 @@ struct Taken {
 impl Handover {
     /// Hands over until `stop` changes; what is left then stays in the outbox.
     pub(crate) async fn run(self, mut consumer: Consumer, mut stop: watch::Receiver<bool>) {
+        let mut full = false;
         loop {
             tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => return,
                 () = consumer.ready() => {}
             }
+            // Behind a full batch there is a backlog, which waits for nobody.
+            let lingers = !full && !self.linger.is_zero();
+            if lingers && stops_within(&mut stop, self.linger).await {
+                return;
+            }
             match self.next(consumer, &mut stop).await {
-                Some(back) => consumer = back,
+                Some((back, was_full)) => (consumer, full) = (back, was_full),
                 None => return,
             }
         }
     }
 
-    /// Reads one batch, has it taken and acknowledges it. None if it was stopped on the way.
-    async fn next(&self, consumer: Consumer, stop: &mut watch::Receiver<bool>) -> Option<Consumer> {
+    /// Reads one batch, has it taken and acknowledges it; whether it was full. None if it was stopped on the way.
+    async fn next(&self, consumer: Consumer, stop: &mut watch::Receiver<bool>) -> Option<(Consumer, bool)> {
         let read = |consumer: &mut Consumer| consumer.read(limits::BATCH_ENTRIES_MAX, ENTRIES_BYTES_MAX);
         let (consumer, read) = blocking(consumer, read).await?;
         let batch = match read {
@@ -74,10 +84,10 @@ impl Handover {
             Err(error) => {
                 self.hands.telemetry.observe(&HostFact::OutboxUnreadable);
                 tracing::error!(%error, "the outbox cannot be read; nothing behind it is delivered");
-                return (!stops_within(stop, READ_AGAIN_AFTER).await).then_some(consumer);
+                return (!stops_within(stop, READ_AGAIN_AFTER).await).then_some((consumer, false));
             }
         };
-        let Some(last) = batch.last() else { return Some(consumer) };
+        let Some(last) = batch.last() else { return Some((consumer, false)) };
         if !self.hand_over(&batch, stop).await {
             return None;
         }
@@ -85,7 +95,7 @@ impl Handover {
         if let Err(error) = acknowledged {
             tracing::warn!(%error, "an acknowledgement could not be kept; a restart hands over again");
         }
-        Some(consumer)
+        Some((consumer, batch.entries.len() >= limits::BATCH_ENTRIES_MAX))
     }
 
     /// Tries until the processor has taken the batch; false if stopped before.
@@ -104,7 +114,9 @@ impl Handover {
             match posted {
                 Ok(answer) => {
                     self.stats.handed_over(count);
-                    self.hands.telemetry.observe(&HostFact::BatchTaken { entries: count });
+                    if self.counted {
+                        self.hands.telemetry.observe(&HostFact::BatchTaken { entries: count });
+                    }
                     self.learn(&answer);
                     return true;
                 }

@@ -26,6 +26,8 @@ use crate::shelf::SharedShelf;
 #[derive(Debug)]
 pub(crate) struct Hands {
     pub(crate) journal: Journal,
+    /// The outbox for copies of other edges' conversions.
+    pub(crate) kept: Option<outbox::Appender>,
     pub(crate) upstream: Upstream,
     pub(crate) platforms: Platforms,
     pub(crate) telemetry: Arc<Telemetry>,

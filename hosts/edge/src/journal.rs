@@ -11,6 +11,7 @@ use relay::step::{AppendFailure, Entry, Happened};
 use tokio::sync::Semaphore;
 use units::limits::REMEMBERED_MAX;
 
+use crate::copies::{Copier, Tally};
 use crate::stats::Stats;
 
 /// Records are dropped while this many appends wait for the disk: what waits then is money.
@@ -23,23 +24,43 @@ const REMEMBERED_EVERY: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub(crate) struct Journal {
     appender: Appender,
+    copier: Option<Copier>,
     stats: Arc<Stats>,
     remembered: Arc<Semaphore>,
 }
 
 impl Journal {
-    pub(crate) fn new(appender: Appender, stats: Arc<Stats>) -> Self {
-        Self { appender, stats, remembered: Arc::new(Semaphore::new(REMEMBERED_MAX)) }
+    pub(crate) fn new(appender: Appender, copier: Option<Copier>, stats: Arc<Stats>) -> Self {
+        Self { appender, copier, stats, remembered: Arc::new(Semaphore::new(REMEMBERED_MAX)) }
     }
 
-    /// Makes an entry durable.
+    /// Makes an entry durable, here and in its second copy where there is a keeper. Either is enough for a yes.
     pub(crate) async fn append(&self, entry: Entry) -> Happened {
-        let outcome = self.appender.append(Bytes::from(entry.bytes)).await;
-        self.stats.captured(outcome.is_ok());
+        let entry = Bytes::from(entry.bytes);
+        let (outcome, copied) = match &self.copier {
+            None => (self.appender.append(entry).await, false),
+            Some(copier) => tokio::join!(self.appender.append(entry.clone()), self.copied(copier, entry)),
+        };
+        self.stats.captured(outcome.is_ok() || copied);
         match outcome {
-            Ok(_) => Happened::Appended,
-            Err(error) => Happened::AppendFailed(failure(&error)),
+            Err(error) if !copied => Happened::AppendFailed(failure(&error)),
+            outcome => {
+                let saved = self.copier.as_ref().filter(|_| outcome.is_err());
+                saved.into_iter().for_each(|copier| Tally::count(&copier.tally.saved));
+                Happened::Appended
+            }
         }
+    }
+
+    async fn copied(&self, copier: &Copier, entry: Bytes) -> bool {
+        let copied = copier.copy(entry).await;
+        Tally::count(if copied { &copier.tally.copied } else { &copier.tally.uncopied });
+        copied
+    }
+
+    /// How copying goes; none where there is no keeper.
+    pub(crate) fn copies(&self) -> Option<&Tally> {
+        self.copier.as_ref().map(|copier| copier.tally.as_ref())
     }
 
     /// Hands an entry over without waiting. The first poll puts it into the committer's queue, and an append

@@ -8,6 +8,7 @@
 mod ask;
 mod clock;
 mod consumer;
+mod copies;
 mod drive;
 mod health;
 mod http;

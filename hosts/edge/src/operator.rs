@@ -3,6 +3,7 @@
 //! `GET /healthz` needs no token and says nothing but that the process answers. `GET /metrics` (Prometheus
 //! text), `GET /status`, `GET /unrecognised` and `GET /unmapped` (JSON) need the bearer token.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use serde_json::json;
 use subtle::ConstantTimeEq;
 use tracking::{Home, Inbound, Method};
 
+use crate::copies::Tally;
 use crate::http::{self, Ground, Service};
 use crate::service::Public;
 use crate::settings::Token;
@@ -134,6 +136,8 @@ impl Operator {
                 "missed": shelf.missed,
                 "evicted": shelf.evicted,
             },
+            "copies": public.hands.journal.copies().map(copies),
+            "kept_copies": public.hands.kept.as_ref().map(|kept| kept.status().backlog_entries),
             "request_log": public.hands.log.as_ref().map(|log| log_status(&log.status())),
             "outbox": {
                 "durable": outbox.durable.get(),
@@ -148,6 +152,15 @@ impl Operator {
             },
         })
     }
+}
+
+fn copies(tally: &Tally) -> serde_json::Value {
+    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    json!({
+        "copied": count(&tally.copied),
+        "uncopied": count(&tally.uncopied),
+        "saved": count(&tally.saved),
+    })
 }
 
 fn log_status(status: &requestlog::Status) -> serde_json::Value {

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use admission::Limits;
 use arc_swap::ArcSwap;
@@ -12,11 +13,13 @@ use requestlog::Log;
 use telemetry::Telemetry;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use units::limits::BATCH_BYTES_MAX;
 use upstream::{Peer, Upstream};
 
 use crate::ask::Asker;
 use crate::clock::Seeds;
 use crate::consumer::Handover;
+use crate::copies::{Copier, Keeper};
 use crate::drive::Hands;
 use crate::health::Platforms;
 use crate::http::{Ground, Listener, Roster, Service, Tls};
@@ -24,10 +27,16 @@ use crate::journal::Journal;
 use crate::operator::Operator;
 use crate::probe;
 use crate::service::Public;
-use crate::settings::{EdgeSettings, OperatorSettings};
+use crate::settings::{EdgeSettings, OperatorSettings, ProcessorSettings};
 use crate::shelf::SharedShelf;
 use crate::stats::{Reading, Stats};
 use crate::tls::{self, TlsError};
+
+/// How long copies wait before they are handed over.
+const COPIES_LINGER: Duration = Duration::from_secs(2);
+
+/// Most connections of other edges that bring copies at once.
+const COPIERS_MAX: usize = 64;
 
 /// Most operators' connections at once. A scraper, a dashboard and a few people.
 const OPERATORS_MAX: usize = 64;
@@ -45,6 +54,8 @@ pub struct Parts {
     pub telemetry: Arc<Telemetry>,
     /// What remembers requests; none where nobody wants to.
     pub log: Option<Log>,
+    /// The outbox for copies of other edges' conversions; none where none are kept.
+    pub copies: Option<(Appender, Consumer)>,
 }
 
 /// Why an edge did not start.
@@ -81,6 +92,8 @@ pub struct Addresses {
     pub tls: Option<SocketAddr>,
     /// The operators' socket.
     pub operator: Option<SocketAddr>,
+    /// The socket for copies of other edges.
+    pub copies: Option<SocketAddr>,
 }
 
 /// An edge at work. Dropping it leaves it running; [`RunningEdge::stop`] ends it.
@@ -100,10 +113,12 @@ pub struct RunningEdge {
 /// # Errors
 /// What cannot be had; nothing is left listening then.
 pub async fn serve(settings: EdgeSettings, parts: Parts) -> Result<RunningEdge, Error> {
-    let Parts { snapshot, appender, consumer, telemetry, log } = parts;
+    let Parts { snapshot, appender, consumer, telemetry, log, copies } = parts;
     let stats = Arc::new(Stats::default());
+    let (kept, copies) = copies.map_or((None, None), |(kept, copies)| (Some(kept), Some(copies)));
     let hands = Arc::new(Hands {
-        journal: Journal::new(appender, Arc::clone(&stats)),
+        journal: Journal::new(appender, copier(&settings)?, Arc::clone(&stats)),
+        kept,
         upstream: Upstream::new(&settings.upstream)?,
         platforms: Platforms::new(&snapshot.load().policy.breaker),
         telemetry,
@@ -113,7 +128,8 @@ pub async fn serve(settings: EdgeSettings, parts: Parts) -> Result<RunningEdge, 
         shapes: std::sync::Mutex::default(),
         misses: std::sync::Mutex::default(),
     });
-    let handover = handover(&settings, &hands, &stats)?;
+    let handed = handover(&settings, &hands, &stats)?;
+    let handed_copies = handover_of_copies(&settings, &hands)?;
     let public = Arc::new(Public {
         snapshot: Arc::clone(&snapshot),
         hands: Arc::clone(&hands),
@@ -127,8 +143,8 @@ pub async fn serve(settings: EdgeSettings, parts: Parts) -> Result<RunningEdge, 
     let addresses = bound.addresses()?;
     let mut background = bound.run(&settings, &public, &ground, &stopped)?;
     background.push(tokio::spawn(probe::run(snapshot, hands, background_stopped.clone())));
-    if let Some(handover) = handover {
-        background.push(tokio::spawn(handover.run(consumer, background_stopped)));
+    for (handover, consumer) in handed.zip(Some(consumer)).into_iter().chain(handed_copies.zip(copies)) {
+        background.push(tokio::spawn(handover.run(consumer, background_stopped.clone())));
     }
     Ok(RunningEdge { addresses, public, ground, settings, stop, stop_background, background })
 }
@@ -181,6 +197,27 @@ fn asker(settings: &EdgeSettings) -> Result<Option<Asker>, Error> {
     Ok(Some(Asker::new(Peer::new(&processor.endpoint, &settings.upstream)?, processor)))
 }
 
+/// What sends copies to this edge's keeper.
+fn copier(settings: &EdgeSettings) -> Result<Option<Copier>, Error> {
+    let Some(keeper) = &settings.keeper else { return Ok(None) };
+    Ok(Some(Copier::start(Peer::new(&keeper.endpoint, &settings.upstream)?, keeper.clone())))
+}
+
+/// Hands over the copies of others, some time after they came: usually the processor has had them by then. They are
+/// counted by the edge whose they are.
+fn handover_of_copies(settings: &EdgeSettings, hands: &Arc<Hands>) -> Result<Option<Handover>, Error> {
+    let handover = handover(settings, hands, &Arc::default())?;
+    Ok(handover.map(|handover| Handover {
+        settings: ProcessorSettings {
+            lane: format!("{}-copies", handover.settings.lane),
+            ..handover.settings
+        },
+        linger: COPIES_LINGER,
+        counted: false,
+        ..handover
+    }))
+}
+
 fn handover(
     settings: &EdgeSettings,
     hands: &Arc<Hands>,
@@ -193,6 +230,8 @@ fn handover(
         hands: Arc::clone(hands),
         seeds: Seeds::from_entropy()?,
         stats: Arc::clone(stats),
+        linger: Duration::ZERO,
+        counted: true,
     }))
 }
 
@@ -201,6 +240,7 @@ struct Bound {
     plain: Option<Listener>,
     tls: Option<(Listener, Tls)>,
     operator: Option<(Listener, OperatorSettings)>,
+    copies: Option<Listener>,
 }
 
 impl Bound {
@@ -220,7 +260,11 @@ impl Bound {
             Some(operator) => Some((bind(operator.listen).await?, operator.clone())),
             None => None,
         };
-        Ok(Self { plain, tls, operator })
+        let copies = match settings.keeps {
+            Some(address) => Some(bind(address).await?),
+            None => None,
+        };
+        Ok(Self { plain, tls, operator, copies })
     }
 
     fn addresses(&self) -> Result<Addresses, Error> {
@@ -229,6 +273,7 @@ impl Bound {
             plain: address(self.plain.as_ref())?,
             tls: address(self.tls.as_ref().map(|(listener, _)| listener))?,
             operator: address(self.operator.as_ref().map(|(listener, _)| listener))?,
+            copies: address(self.copies.as_ref())?,
         })
     }
 
@@ -253,6 +298,13 @@ impl Bound {
             let theirs = Arc::new(self::ground(settings, OPERATORS_MAX));
             let operator = Arc::new(Operator { public, ground, token, started });
             tasks.push(listen(listener, Tls::Off, &theirs, &operator, stop));
+        }
+        let keeper = public.hands.kept.clone().zip(settings.processor.as_ref());
+        if let (Some(listener), Some((appender, processor))) = (self.copies, keeper) {
+            let theirs = self::ground(settings, COPIERS_MAX);
+            let limits = Limits { body_bytes_max: BATCH_BYTES_MAX, ..theirs.limits };
+            let keeper = Arc::new(Keeper { appender, keys: processor.keys.clone() });
+            tasks.push(listen(listener, Tls::Off, &Arc::new(Ground { limits, ..theirs }), &keeper, stop));
         }
         Ok(tasks)
     }

@@ -19,6 +19,10 @@ pub struct EdgeSettings {
     pub operator: Option<OperatorSettings>,
     /// The processor that takes the outbox's entries; none leaves them in the outbox.
     pub processor: Option<ProcessorSettings>,
+    /// The edge that keeps a second copy of each conversion; none for one copy only.
+    pub keeper: Option<KeeperSettings>,
+    /// Where copies of other edges' conversions are taken; none for nowhere. It needs a processor, for its keys.
+    pub keeps: Option<SocketAddr>,
     /// The platforms' origins.
     pub upstream: upstream::Settings,
     /// The fronts that may speak for their clients.
@@ -39,6 +43,8 @@ impl Default for EdgeSettings {
             tls: None,
             operator: None,
             processor: None,
+            keeper: None,
+            keeps: None,
             upstream: upstream::Settings::default(),
             fronts: FrontSettings::default(),
             deadlines: Deadlines::default(),
@@ -119,6 +125,19 @@ impl ProcessorSettings {
             backoff_max: Duration::from_secs(5),
         }
     }
+}
+
+/// The edge that keeps copies of this one's conversions.
+#[derive(Clone, Debug)]
+pub struct KeeperSettings {
+    /// Its listener for copies.
+    pub endpoint: upstream::Endpoint,
+    /// Whose copies they are.
+    pub lane: String,
+    /// The keys that sign.
+    pub keys: Keys,
+    /// How long a reply waits for its copy.
+    pub within: Duration,
 }
 
 /// The tier before the edges.

@@ -1,5 +1,6 @@
 //! A whole edge, with a real outbox, over real sockets.
 
+mod copies;
 mod fixture;
 mod passing;
 
@@ -31,7 +32,7 @@ async fn edge(change: impl FnOnce(&mut EdgeSettings)) -> (RunningEdge, TempDir) 
     let directory = tempfile::tempdir().unwrap();
     let (appender, consumer, _) = outbox::open(directory.path(), outbox::Settings::default()).unwrap();
     let snapshot = Arc::new(ArcSwap::from_pointee(snapshot()));
-    let parts = Parts { snapshot, appender, consumer, telemetry: Arc::default(), log: None };
+    let parts = Parts { snapshot, appender, consumer, telemetry: Arc::default(), log: None, copies: None };
     (serve(settings, parts).await.unwrap(), directory)
 }
 
@@ -248,9 +249,11 @@ async fn what_cannot_be_had_is_said() {
         let lane = tempfile::tempdir().unwrap();
         let (appender, consumer, _) = outbox::open(lane.path(), outbox::Settings::default()).unwrap();
         let snapshot = Arc::new(ArcSwap::from_pointee(snapshot()));
-        let error =
-            serve(settings, Parts { snapshot, appender, consumer, telemetry: Arc::default(), log: None })
-                .await;
+        let error = serve(
+            settings,
+            Parts { snapshot, appender, consumer, telemetry: Arc::default(), log: None, copies: None },
+        )
+        .await;
         assert!(whole(&error.unwrap_err()).contains(message), "{message}");
     }
 }

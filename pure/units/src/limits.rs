@@ -100,6 +100,9 @@ pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// a later copy of the same order may be sent a second time.
 pub const REMEMBERED_MAX: usize = 4096;
 
+/// Most conversions of an edge that wait for their second copy. More go out with one copy, and are counted.
+pub const COPIES_WAITING_MAX: usize = 4096;
+
 /// Most connections of one edge process. Beyond it a new connection waits in the kernel's queue.
 pub const CONNECTIONS_MAX: usize = 16_384;
 

@@ -72,6 +72,9 @@ pub(crate) struct RunFile {
     pub(crate) edge_tls: Option<String>,
     /// The edge's operators' socket.
     pub(crate) edge_operator: Option<String>,
+    /// The edge's socket for copies of other edges.
+    #[serde(default)]
+    pub(crate) edge_copies: Option<String>,
     /// The processor.
     pub(crate) processor: Option<String>,
     /// The simulated legacy platform.
@@ -246,6 +249,7 @@ impl RunFile {
             edge: self.edge.or(other.edge),
             edge_tls: self.edge_tls.or(other.edge_tls),
             edge_operator: self.edge_operator.or(other.edge_operator),
+            edge_copies: self.edge_copies.or(other.edge_copies),
             processor: self.processor.or(other.processor),
             legacy: self.legacy.or(other.legacy),
             primary: self.primary.or(other.primary),

@@ -3,10 +3,12 @@
 use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use edge::settings::{
-    Certificate, EdgeSettings, FrontSettings, OperatorSettings, ProcessorSettings, TlsSettings, Token,
+    Certificate, EdgeSettings, FrontSettings, KeeperSettings, OperatorSettings, ProcessorSettings,
+    TlsSettings, Token,
 };
 use ledger::Ledger;
 use relay::policy::Snapshot;
@@ -49,12 +51,17 @@ pub(crate) async fn edge(
     processor: Option<String>,
 ) -> Result<(edge::RunningEdge, Arc<ArcSwap<Snapshot>>), Wrong> {
     let lane = file.lane.clone().unwrap_or_else(|| LANE.to_owned());
-    let folder = ground.data.path("outbox").join(&lane);
-    std::fs::create_dir_all(&folder)?;
-    let (appender, consumer, recovery) = outbox::open(&folder, limits)?;
-    if let Some(trim) = &recovery.trimmed {
-        eprintln!("turnout: the outbox was cut off after its last whole entry: {trim:?}");
-    }
+    let (appender, consumer) = open_lane(ground, &lane, limits.clone())?;
+    let copies = match file.copies_listen {
+        Some(_) => Some(open_lane(ground, &format!("{lane}-copies"), limits)?),
+        None => None,
+    };
+    let keeper = file.copies_to.as_ref().map(|address| KeeperSettings {
+        endpoint: Endpoint { private_allowed: true, ..Endpoint::plain(address.clone()) },
+        lane: lane.clone(),
+        keys: keys.signing.clone(),
+        within: file.copy_wait.unwrap_or(COPY_WAIT),
+    });
     let handover = processor.map(|address| {
         let mut endpoint = Endpoint::plain(address);
         endpoint.private_allowed = true;
@@ -70,6 +77,8 @@ pub(crate) async fn edge(
         tls: file.listen_tls.map(|listen| TlsSettings { listen, certificate }),
         operator: file.operator.map(|listen| OperatorSettings { listen, token: Token(keys.token.clone()) }),
         processor: handover,
+        keeper,
+        keeps: file.copies_listen,
         upstream: upstream::Settings { origins: ground.origins.clone(), ..upstream::Settings::default() },
         fronts: fronts(file),
         ..EdgeSettings::default()
@@ -81,8 +90,27 @@ pub(crate) async fn edge(
         consumer,
         telemetry: Arc::clone(&ground.telemetry),
         log: ground.log.clone(),
+        copies,
     };
     Ok((edge::serve(settings, parts).await?, snapshot))
+}
+
+/// How long a reply waits for its second copy where the settings say nothing.
+const COPY_WAIT: Duration = Duration::from_millis(500);
+
+/// Opens a lane of the outbox in the data directory.
+fn open_lane(
+    ground: &Ground,
+    lane: &str,
+    limits: outbox::Settings,
+) -> Result<(outbox::Appender, outbox::Consumer), Wrong> {
+    let folder = ground.data.path("outbox").join(lane);
+    std::fs::create_dir_all(&folder)?;
+    let (appender, consumer, recovery) = outbox::open(&folder, limits)?;
+    if let Some(trim) = &recovery.trimmed {
+        eprintln!("turnout: the outbox was cut off after its last whole entry: {trim:?}");
+    }
+    Ok((appender, consumer))
 }
 
 fn fronts(file: &EdgeFile) -> FrontSettings {

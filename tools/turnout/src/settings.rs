@@ -5,6 +5,7 @@ mod outbox;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use admission::front::Network;
 use tracking::Home;
@@ -60,6 +61,12 @@ pub(crate) struct Edge {
     pub(crate) operator: Option<SocketAddr>,
     /// Where the processor is.
     pub(crate) processor: Option<String>,
+    /// The edge that keeps a second copy of each conversion.
+    pub(crate) copies_to: Option<String>,
+    /// Where copies of other edges' conversions are taken.
+    pub(crate) copies_listen: Option<SocketAddr>,
+    /// How long a reply waits for its copy.
+    pub(crate) copy_wait: Option<Duration>,
     /// The outbox lane's name.
     pub(crate) lane: Option<String>,
     /// The networks of the tier before the edges, whose word about the client is believed.
@@ -162,6 +169,12 @@ fn read_request_log(section: &Section<'_, '_>) -> Option<requestlog::Settings> {
 }
 
 fn read_edge(section: &Section<'_, '_>) -> Edge {
+    let copies = section.text("copies_to").is_some() || section.text("copies_listen").is_some();
+    if copies && section.text("processor").is_none() {
+        section.mistake(
+            "copies are handed over like everything else: `copies_to` and `copies_listen` need `processor`",
+        );
+    }
     let (certificate, key) = (section.text("certificate"), section.text("key"));
     if certificate.is_some() != key.is_some() {
         section.mistake("`certificate` and `key` go together: name both PEM files or neither");
@@ -172,11 +185,23 @@ fn read_edge(section: &Section<'_, '_>) -> Edge {
         certificate: certificate.map(PathBuf::from).zip(key.map(PathBuf::from)),
         operator: address(section, "operator"),
         processor: section.text("processor"),
+        copies_to: section.text("copies_to"),
+        copies_listen: address(section, "copies_listen"),
+        copy_wait: copy_wait(section),
         lane: section.text("lane"),
         fronts: read_fronts(section),
         front_header: section.text("front_header"),
         country_header: section.text("country_header"),
     }
+}
+
+fn copy_wait(section: &Section<'_, '_>) -> Option<Duration> {
+    let text = section.text("copy_wait")?;
+    let wait = relay::policy::parse_duration(&text).filter(|wait| !wait.is_zero());
+    if wait.is_none() {
+        section.mistake_at("copy_wait", format!("`{text}` is no time to wait: write `500ms` or `1s`"));
+    }
+    wait
 }
 
 fn read_fronts(section: &Section<'_, '_>) -> Vec<Network> {

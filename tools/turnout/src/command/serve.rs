@@ -82,6 +82,7 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Outcome {
             run.edge = addresses.plain.map(|address| address.to_string());
             run.edge_tls = addresses.tls.map(|address| address.to_string());
             run.edge_operator = addresses.operator.map(|address| address.to_string());
+            run.edge_copies = addresses.copies.map(|address| address.to_string());
             announce(arguments, &data, &run)?;
             let readers = readers(&settings, &data, &keys, hang_up);
             until_stopped(Readers { edge: Some(snapshot), ..readers }).await?;

@@ -93,6 +93,16 @@ fn edge_concerns(edge: &Value, concerns: &mut Vec<Concern>) {
         let what = format!("{dropped} click records were dropped because the disk was behind");
         concern(false, what, "no money: credit travels in the click id; look at the disk's speed");
     }
+    let uncopied = edge.get("copies").map_or(0, |copies| number(copies, "uncopied"));
+    if uncopied > 0 {
+        let what =
+            format!("{uncopied} conversions were acknowledged with one copy only since the edge started");
+        concern(
+            false,
+            what,
+            "see whether the edge that keeps copies answers; until handed over they stand on one disk",
+        );
+    }
     let queued = number(&outbox, "queued");
     if queued > 1000 {
         let what = format!("{queued} entries wait in the outbox for the processor");

@@ -164,6 +164,7 @@ fn run_file(system: &System, token: &str) -> RunFile {
         edge: text(addresses.plain),
         edge_tls: text(addresses.tls),
         edge_operator: text(addresses.operator),
+        edge_copies: text(addresses.copies),
         processor: Some(system.processor.address.to_string()),
         legacy: Some(system.lab.legacy.to_string()),
         primary: Some(system.lab.primary.to_string()),

@@ -1,0 +1,223 @@
+//! A second copy of each conversion, on another machine, before the reply.
+//!
+//! One disk is one loss domain. An edge may have a *keeper*: another edge that makes each entry durable in an outbox of
+//! its own, and hands it over to the processor a little later, whether or not the first edge still exists. The
+//! processor takes each event once, so the second hand-over changes nothing, unless the first one never came.
+//! Nobody has to notice that a disk was lost, and nothing has to be released.
+//!
+//! The copy is written beside the entry itself and waited for, but not for long: a keeper that is away must not keep
+//! shoppers waiting. A reply that went out with one copy only is counted ([`Tally`]), because until the
+//! processor has the entry the promise stands on one disk. An entry that only the keeper has is durable all the same.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use outbox::Appender;
+use relay::Reply;
+use relay::envelope::Batch;
+use relay::reply::Mode;
+use relay::signature::{KEY_HEADER, Keys, SIGNATURE_HEADER, Signature, TIME_HEADER};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tracking::{Inbound, Method, SendFailure};
+use units::limits::{BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, COPIES_WAITING_MAX};
+use upstream::{Call, Peer, Request};
+
+use crate::clock;
+use crate::http::{self, Service};
+use crate::settings::KeeperSettings;
+
+/// Where copies are posted.
+const PATH: &str = "/v1/copies";
+
+/// How long a keeper that failed is left alone, so that a dead one costs one shopper in a second a wait.
+const REST: Duration = Duration::from_secs(1);
+
+/// Most bytes of entries in one request; the framing around them must fit into the limit as well.
+const ENTRIES_BYTES_MAX: usize = BATCH_BYTES_MAX - BATCH_ENTRIES_MAX * 8;
+
+/// How copying went since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    /// Entries that the keeper has made durable.
+    pub(crate) copied: AtomicU64,
+    /// Entries of which no copy was confirmed in time.
+    pub(crate) uncopied: AtomicU64,
+    /// Entries that only the keeper could make durable.
+    pub(crate) saved: AtomicU64,
+}
+
+impl Tally {
+    pub(crate) fn count(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+struct Wanted {
+    entry: Bytes,
+    reply: oneshot::Sender<bool>,
+}
+
+/// Sends copies. Clones share one line.
+#[derive(Clone, Debug)]
+pub(crate) struct Copier {
+    line: mpsc::Sender<Wanted>,
+    within: Duration,
+    pub(crate) tally: Arc<Tally>,
+}
+
+impl Copier {
+    /// Starts what sends. It ends with the last clone.
+    pub(crate) fn start(keeper: Peer, settings: KeeperSettings) -> Self {
+        let (line, wanted) = mpsc::channel(COPIES_WAITING_MAX);
+        let within = settings.within;
+        tokio::spawn(Sender { keeper, settings, rests_until: None }.run(wanted));
+        Self { line, within, tally: Arc::default() }
+    }
+
+    /// True once the keeper has made the entry durable; false if that cannot be told in time.
+    pub(crate) async fn copy(&self, entry: Bytes) -> bool {
+        let (reply, answer) = oneshot::channel();
+        if self.line.try_send(Wanted { entry, reply }).is_err() {
+            return false;
+        }
+        matches!(tokio::time::timeout(self.within, answer).await, Ok(Ok(true)))
+    }
+}
+
+/// The one that sends: whoever waits goes together, in one request and one sync of the keeper's.
+struct Sender {
+    keeper: Peer,
+    settings: KeeperSettings,
+    rests_until: Option<Instant>,
+}
+
+impl Sender {
+    async fn run(mut self, mut wanted: mpsc::Receiver<Wanted>) {
+        let mut next = None;
+        loop {
+            let first = match next.take() {
+                Some(first) => first,
+                None => match wanted.recv().await {
+                    Some(first) => first,
+                    None => return,
+                },
+            };
+            let (group, left) = gather(first, &mut wanted);
+            next = left;
+            let kept = self.send(&group).await;
+            // Who has stopped waiting has replied already, and its copy does no harm.
+            for one in group {
+                let _gone = one.reply.send(kept);
+            }
+        }
+    }
+
+    async fn send(&mut self, group: &[Wanted]) -> bool {
+        if self.rests_until.is_some_and(|until| Instant::now() < until) {
+            return false;
+        }
+        let outcome = self.post(group).await;
+        match &outcome {
+            Ok(()) if self.rests_until.take().is_some() => tracing::info!("the keeper of copies is back"),
+            Ok(()) => {}
+            Err(reason) => {
+                if self.rests_until.is_none() {
+                    tracing::warn!(%reason, "the keeper of copies does not take them; replies go out without");
+                }
+                self.rests_until = Some(Instant::now() + REST);
+            }
+        }
+        outcome.is_ok()
+    }
+
+    async fn post(&self, group: &[Wanted]) -> Result<(), String> {
+        let entries = group.iter().map(|one| one.entry.to_vec()).collect();
+        let body = Batch { lane: self.settings.lane.clone(), entries }.encode();
+        let signature = self.settings.keys.sign(&body, clock::now());
+        let signed = signature.headers().map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+        let host = self.settings.endpoint.address.as_str();
+        let request =
+            Request { method: "POST", host, target: PATH.as_bytes(), headers: &signed, body: &body };
+        match self.keeper.call(&request, Call::once(self.settings.within)).await {
+            Ok(answer) if answer.status == 200 => Ok(()),
+            Ok(answer) => Err(format!("it answered {}", answer.status)),
+            Err(SendFailure::NothingSent(reason) | SendFailure::Ambiguous(reason)) => Err(reason),
+        }
+    }
+}
+
+/// Everybody who waits, as far as one request takes them; and the first one whom it does not.
+fn gather(first: Wanted, wanted: &mut mpsc::Receiver<Wanted>) -> (Vec<Wanted>, Option<Wanted>) {
+    let mut bytes = first.entry.len();
+    let mut group = vec![first];
+    while group.len() < BATCH_ENTRIES_MAX {
+        let Ok(one) = wanted.try_recv() else { break };
+        bytes = bytes.saturating_add(one.entry.len());
+        if bytes > ENTRIES_BYTES_MAX {
+            return (group, Some(one));
+        }
+        group.push(one);
+    }
+    (group, None)
+}
+
+/// Keeps the copies of other edges.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    pub(crate) appender: Appender,
+    pub(crate) keys: Keys,
+}
+
+impl Service for Keeper {
+    async fn reply(&self, inbound: Inbound) -> Reply {
+        if inbound.method != Method::Post || inbound.path() != PATH.as_bytes() {
+            return http::text(404, "copies are posted to /v1/copies, and nothing else is here");
+        }
+        match self.verified(&inbound) {
+            Ok(batch) => self.keep(batch).await,
+            Err(message) => http::text(401, &message),
+        }
+    }
+
+    fn refused(&self, _refusal: admission::Refusal) {}
+
+    fn replied(&self, _took: Duration) {}
+}
+
+impl Keeper {
+    /// What another edge has signed.
+    fn verified(&self, inbound: &Inbound) -> Result<Batch, String> {
+        let header = |name: &str| {
+            let value = inbound.header(name).map(str::to_owned);
+            value.ok_or_else(|| format!("a batch is signed, and header `{name}` is missing"))
+        };
+        let signature = Signature {
+            key: header(KEY_HEADER)?,
+            time: header(TIME_HEADER)?,
+            signature: header(SIGNATURE_HEADER)?,
+        };
+        let verified = self.keys.verify(&signature, &inbound.body, clock::now());
+        verified.map_err(|error| error.to_string())?;
+        Batch::decode(&inbound.body).map_err(|error| error.to_string())
+    }
+
+    /// Makes every entry durable, or says that it could not.
+    async fn keep(&self, batch: Batch) -> Reply {
+        let mut appends = tokio::task::JoinSet::new();
+        for entry in batch.entries {
+            let appender = self.appender.clone();
+            appends.spawn(async move { appender.append(entry.into()).await });
+        }
+        while let Some(appended) = appends.join_next().await {
+            match appended {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => return http::text(503, &error.to_string()),
+                Err(error) => return http::text(500, &error.to_string()),
+            }
+        }
+        Reply { mode: Mode::Local, status: 200, headers: Vec::new(), body: Vec::new() }
+    }
+}
