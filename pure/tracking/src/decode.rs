@@ -15,7 +15,7 @@ use crate::event::{Event, Field, Value};
 use crate::query::{self, Pair};
 use crate::wire::{Inbound, Method};
 
-use self::split::Piece;
+use self::split::Glue;
 
 /// A request, understood.
 #[derive(Debug)]
@@ -39,19 +39,22 @@ pub struct Trace<'r> {
     plain: Option<&'r str>,
     /// Where the name ends in the pair.
     name_end: u32,
-    /// The endpoint's parameter that it is, by its place.
-    parameter: Option<u16>,
+    /// The endpoint's parameter that it is, by its place; [`NO_PARAMETER`] where it is none.
+    parameter: u16,
     /// What became of it.
     pub outcome: Outcome,
 }
 
+/// The place that no parameter has.
+const NO_PARAMETER: u16 = u16::MAX;
+
 impl<'r> Trace<'r> {
-    fn new(pair: Pair<'r>, plain: Option<&'r str>, parameter: Option<usize>, outcome: Outcome) -> Self {
+    fn new(pair: &Pair<'r>, plain: Option<&'r str>, parameter: Option<usize>, outcome: Outcome) -> Self {
         Self {
             raw: pair.raw,
             plain,
             name_end: u32::try_from(pair.name.len()).unwrap_or(u32::MAX),
-            parameter: parameter.and_then(|place| u16::try_from(place).ok()),
+            parameter: parameter.and_then(|place| u16::try_from(place).ok()).unwrap_or(NO_PARAMETER),
             outcome,
         }
     }
@@ -69,7 +72,7 @@ impl<'r> Trace<'r> {
 
     /// The endpoint's parameter that it is, by its place.
     pub fn parameter(&self) -> Option<usize> {
-        self.parameter.map(usize::from)
+        (self.parameter != NO_PARAMETER).then(|| usize::from(self.parameter))
     }
 
     fn text(&self) -> Cow<'r, str> {
@@ -130,16 +133,16 @@ pub fn holds(code: &str) -> bool {
 }
 
 /// Where the values of an endpoint's parameters stand among the traces.
-struct Slots {
+struct Slots<'s> {
     /// By the parameter's place: the place of the trace that counts, from 1; 0 where none came.
-    single: SmallVec<[u16; USUAL_PARAMETERS]>,
+    single: &'s mut [u16],
     /// The members of families, in the order of arrival: the parameter's place, the number, the trace's place.
     members: Vec<(usize, u32, usize)>,
     /// What stands behind a destination and belongs to it, with the destination's place.
     tail: Option<(usize, Vec<u8>)>,
 }
 
-impl Slots {
+impl Slots<'_> {
     /// The place of the trace that counts for the parameter at `place`.
     fn trace(&self, place: usize) -> Option<usize> {
         self.single.get(place).copied().map_or(0, usize::from).checked_sub(1)
@@ -163,50 +166,91 @@ pub fn decode<'r, 'd>(
     let event = Event::with_room(endpoint.class);
     let traces = Vec::with_capacity(USUAL_TRACES);
     let mut decoded = Decoded { endpoint, event, traces, problems: Vec::new() };
-    let single = SmallVec::from_elem(0, endpoint.parameters.len());
-    let mut slots = Slots { single, members: Vec::new(), tail: None };
+    let mut single: SmallVec<[u16; USUAL_PARAMETERS]> = SmallVec::from_elem(0, endpoint.parameters.len());
+    let mut slots = Slots { single: &mut single, members: Vec::new(), tail: None };
     let form =
         if endpoint.form_body && inbound.method == Method::Post { inbound.body.as_slice() } else { &[] };
     for part in [inbound.query().unwrap_or_default(), form] {
-        let readable = core::str::from_utf8(part).ok();
-        split::pieces(dialect, endpoint, part, |piece| {
-            if decoded.traces.len() >= limits::PARAMETERS_MAX {
-                let most = limits::PARAMETERS_MAX;
-                let message =
-                    format!("more than {most} parameters: the rest stays in the original request only");
-                decoded.problems.push(Problem::new("too_many_parameters", message));
-                return false;
-            }
-            take(dialect, (piece, readable), &mut slots, &mut decoded);
-            true
-        });
+        take_all(dialect, part, &mut slots, &mut decoded);
     }
     read_values(&mut decoded, &slots, currency_of);
     condition::check(&mut decoded);
     decoded
 }
 
-/// `readable` is the whole that the piece was cut from, if that is text.
+/// Takes every pair of a part of the request, and what pairs fall into.
+fn take_all<'r>(dialect: &Dialect, part: &'r [u8], slots: &mut Slots<'_>, decoded: &mut Decoded<'r, '_>) {
+    let readable = core::str::from_utf8(part).ok();
+    let glue = Glue::in_query(dialect, decoded.endpoint, part);
+    for pair in query::pairs(part) {
+        if !has_room(decoded) {
+            return;
+        }
+        if glue.leaves(&pair) {
+            take(dialect, &pair, readable, slots, decoded);
+        } else if !take_apart((dialect, glue), pair, readable, slots, decoded) {
+            return;
+        }
+    }
+}
+
+/// Takes what a pair falls into; false if there is no room for all of it.
+fn take_apart<'r>(
+    (dialect, glue): (&Dialect, Glue<'_>),
+    pair: Pair<'r>,
+    readable: Option<&'r str>,
+    slots: &mut Slots<'_>,
+    decoded: &mut Decoded<'r, '_>,
+) -> bool {
+    let mut rest = glue.cut(pair);
+    loop {
+        take(dialect, &rest.head, readable, slots, decoded);
+        if let Some(link) = rest.link {
+            if !has_room(decoded) {
+                return false;
+            }
+            take_link(link, decoded);
+        }
+        let Some(tail) = rest.tail else { return true };
+        if !has_room(decoded) {
+            return false;
+        }
+        rest = glue.cut(tail);
+    }
+}
+
+/// True if one more trace may be kept.
+fn has_room(decoded: &mut Decoded<'_, '_>) -> bool {
+    let most = limits::PARAMETERS_MAX;
+    let room = decoded.traces.len() < most;
+    if !room {
+        let message = format!("more than {most} parameters: the rest stays in the original request only");
+        decoded.problems.push(Problem::new("too_many_parameters", message));
+    }
+    room
+}
+
+/// `readable` is the whole that the pair was cut from, if that is text.
 fn take<'r>(
     dialect: &Dialect,
-    (piece, readable): (Piece<'r>, Option<&'r str>),
-    slots: &mut Slots,
+    pair: &Pair<'r>,
+    readable: Option<&'r str>,
+    slots: &mut Slots<'_>,
     decoded: &mut Decoded<'r, '_>,
 ) {
-    let trace = match piece {
-        Piece::Pair(pair) => {
-            let (parameter, outcome) = place(dialect, pair, slots, decoded);
-            let value = pair.value.filter(|_| pair.value_is_plain);
-            let plain = readable.zip(value).and_then(|(whole, value)| part_of(whole, value));
-            Trace::new(pair, plain, parameter, outcome)
-        }
-        Piece::Link(raw) => {
-            let message = "a second link is glued behind the first: it fills only what the first left out";
-            decoded.problems.push(Problem::new("glued_link", message));
-            Trace::new(Pair { name: raw, value: None, ..query::pair(raw) }, None, None, Outcome::GluedLink)
-        }
+    let (parameter, outcome) = place(dialect, pair, slots, decoded);
+    let plain = match (readable, pair.value) {
+        (Some(whole), Some(value)) if pair.value_is_plain => part_of(whole, value),
+        _ => None,
     };
-    decoded.traces.push(trace);
+    decoded.traces.push(Trace::new(pair, plain, parameter, outcome));
+}
+
+fn take_link<'r>(raw: &'r [u8], decoded: &mut Decoded<'r, '_>) {
+    let message = "a second link is glued behind the first: it fills only what the first left out";
+    decoded.problems.push(Problem::new("glued_link", message));
+    let pair = Pair { name: raw, value: None, ..query::pair(raw) };
+    decoded.traces.push(Trace::new(&pair, None, None, Outcome::GluedLink));
 }
 
 /// `part` as text, where it is a part of `whole` in memory: the whole has been checked once, so its parts need not be.
@@ -218,8 +262,8 @@ fn part_of<'r>(whole: &'r str, part: &[u8]) -> Option<&'r str> {
 /// Finds the parameter that a pair is, and keeps its place for reading.
 fn place(
     dialect: &Dialect,
-    pair: Pair<'_>,
-    slots: &mut Slots,
+    pair: &Pair<'_>,
+    slots: &mut Slots<'_>,
     decoded: &mut Decoded<'_, '_>,
 ) -> (Option<usize>, Outcome) {
     let endpoint = decoded.endpoint;
@@ -259,7 +303,7 @@ fn place(
 }
 
 /// The place of the parameter that a pair names, as sent or else decoded and without blanks around it.
-fn find(dialect: &Dialect, endpoint: &Endpoint, pair: Pair<'_>) -> Option<(usize, Option<u32>)> {
+fn find(dialect: &Dialect, endpoint: &Endpoint, pair: &Pair<'_>) -> Option<(usize, Option<u32>)> {
     let as_sent = dialect.find_parameter(endpoint, pair.name);
     if as_sent.is_some() || pair.name_is_plain && pair.name.trim_ascii().len() == pair.name.len() {
         return as_sent;
@@ -271,7 +315,7 @@ const fn decides_money(field: Field) -> bool {
     matches!(field, Field::Amount | Field::Currency | Field::AdvertiserId | Field::OrderReference)
 }
 
-fn unknown(endpoint: &Endpoint, pair: Pair<'_>, slots: &mut Slots) -> Outcome {
+fn unknown(endpoint: &Endpoint, pair: &Pair<'_>, slots: &mut Slots<'_>) -> Outcome {
     if let Some((_, tail)) = &mut slots.tail {
         tail.push(b'&');
         tail.extend(pair.raw);
@@ -284,7 +328,11 @@ fn unknown(endpoint: &Endpoint, pair: Pair<'_>, slots: &mut Slots) -> Outcome {
 }
 
 /// Reads every value into the event, in the endpoint's reading order.
-fn read_values(decoded: &mut Decoded<'_, '_>, slots: &Slots, currency_of: &dyn Fn(u64) -> Option<Currency>) {
+fn read_values(
+    decoded: &mut Decoded<'_, '_>,
+    slots: &Slots<'_>,
+    currency_of: &dyn Fn(u64) -> Option<Currency>,
+) {
     let endpoint = decoded.endpoint;
     for Reading { place, field, absence_counts } in endpoint.reading_order.iter().copied() {
         let sent = slots.trace(place);
@@ -315,7 +363,7 @@ fn read_sent(
     parameter: &Parameter,
     context: &Context<'_>,
     trace: usize,
-    slots: &Slots,
+    slots: &Slots<'_>,
 ) {
     let Context { place, field, currency_of } = *context;
     let Some(sent) = decoded.traces.get(trace) else { return };
@@ -326,11 +374,10 @@ fn read_sent(
     };
     let money = matches!(parameter.kind, Kind::Money);
     let currency = if money { assumed_currency(&decoded.event, currency_of) } else { Currency::USD };
-    let outcome = match value::read(parameter, field, &text, currency) {
-        Ok((None, _)) if value::read_rows(parameter, &mut decoded.event, &text) => Outcome::Mapped(field),
-        Ok((None, _)) => Outcome::Empty(field),
-        Ok((Some(value), problem)) => {
-            decoded.problems.extend(problem);
+    let outcome = match value::read(parameter, field, &text, currency, &mut decoded.problems) {
+        Ok(None) if value::read_rows(parameter, &mut decoded.event, &text) => Outcome::Mapped(field),
+        Ok(None) => Outcome::Empty(field),
+        Ok(Some(value)) => {
             decoded.event.set(field, value);
             Outcome::Mapped(field)
         }
@@ -372,7 +419,7 @@ fn absent(
 
 fn defaulted(decoded: &mut Decoded<'_, '_>, parameter: Option<usize>, field: Field) {
     let outcome = Outcome::Defaulted(field);
-    decoded.traces.push(Trace::new(query::pair(b""), None, parameter, outcome));
+    decoded.traces.push(Trace::new(&query::pair(b""), None, parameter, outcome));
 }
 
 /// Reads the members of a family, one behind the other.
@@ -380,7 +427,7 @@ fn read_members(
     decoded: &mut Decoded<'_, '_>,
     parameter: &Parameter,
     (place, field): (usize, Field),
-    slots: &Slots,
+    slots: &Slots<'_>,
 ) {
     for (_, number, trace) in slots.members.iter().filter(|(of, ..)| *of == place) {
         let Some(sent) = decoded.traces.get_mut(*trace) else { continue };

@@ -64,7 +64,7 @@ pub struct Dialect {
     pub probe: Option<Probe>,
     /// True if parameter names are matched with regard to letter case.
     exact_names: bool,
-    strip_prefixes: Vec<String>,
+    strip_prefixes: table::Prefixes,
     /// True if a link of the platform inside a value begins a second request that was glued behind the first.
     pub(crate) splits_glued_links: bool,
     placeholders: Vec<Placeholder>,
@@ -397,14 +397,9 @@ impl Dialect {
     }
 
     /// The place of the parameter of `endpoint` that `name` spells, and its number if it is one of a family.
+    #[inline(always)]
     pub(crate) fn find_parameter(&self, endpoint: &Endpoint, name: &[u8]) -> Option<(usize, Option<u32>)> {
-        let mut name = name;
-        for prefix in &self.strip_prefixes {
-            if name.first() == prefix.as_bytes().first() {
-                name = name.strip_prefix(prefix.as_bytes()).unwrap_or(name);
-            }
-        }
-        endpoint.names.find(name, self.exact_names)
+        endpoint.names.find(self.strip_prefixes.strip(name), self.exact_names)
     }
 
     /// True if `id` looks like one of the platform's own click ids.

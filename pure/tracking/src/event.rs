@@ -271,6 +271,7 @@ impl Event {
     }
 
     /// Sets `field`, replacing its value.
+    #[inline(always)]
     pub fn set(&mut self, field: Field, value: Value) {
         match self.get_mut(field) {
             Some(slot) => *slot = value,

@@ -88,8 +88,10 @@ pub struct Send {
 pub struct SendParameter {
     /// Its name, or its path in JSON.
     pub name: String,
-    /// The name, percent-encoded for a query.
-    encoded: Vec<u8>,
+    /// What a query says before its value: an ampersand and the name, percent-encoded.
+    named: Vec<u8>,
+    /// That with the equals sign, and with the value where that is always the same.
+    assigned: Vec<u8>,
     /// Where its value comes from.
     pub from: Origin,
     /// What a flag's yes and no are written as.

@@ -21,47 +21,91 @@ pub struct Pair<'a> {
 }
 
 /// The pairs of `query`, split at `&`. Empty pairs are left out.
-pub fn pairs(query: &[u8]) -> impl Iterator<Item = Pair<'_>> {
-    let mut rest = query;
-    let mut plain = plain_length(query);
-    core::iter::from_fn(move || {
-        while !rest.is_empty() {
-            let end = memchr::memchr(b'&', rest).unwrap_or(rest.len());
-            let (raw, behind) = rest.split_at_checked(end).unwrap_or((rest, &[]));
-            let found = if raw.len() <= plain { split(raw) } else { pair(raw) };
-            rest = behind.get(1..).unwrap_or_default();
+pub fn pairs(query: &[u8]) -> Pairs<'_> {
+    Pairs { rest: query, plain: plain_length(query) }
+}
+
+/// The pairs of a query.
+#[derive(Clone, Debug)]
+pub struct Pairs<'a> {
+    rest: &'a [u8],
+    /// How many bytes of the rest stand before the first that has to be decoded.
+    plain: usize,
+}
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = Pair<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Pair<'a>> {
+        while !self.rest.is_empty() {
+            let end = find(b'&', self.rest).unwrap_or(self.rest.len());
+            let (raw, behind) = self.rest.split_at_checked(end).unwrap_or((self.rest, &[]));
+            let plain = self.plain;
+            self.rest = behind.get(1..).unwrap_or_default();
             let taken = raw.len().saturating_add(1);
-            plain = plain.checked_sub(taken).unwrap_or_else(|| plain_length(rest));
+            self.plain = self.plain.checked_sub(taken).unwrap_or_else(|| plain_length(self.rest));
             if !raw.is_empty() {
-                return Some(found);
+                return Some(split(raw, plain));
             }
         }
         None
-    })
+    }
+}
+
+/// Where `mark` first stands. Names and most values are so short that a search made for long texts takes longer to
+/// begin than to end, so that the first bytes are looked at eight at a time.
+#[inline]
+fn find(mark: u8, bytes: &[u8]) -> Option<usize> {
+    let (mut rest, mut before) = (bytes, 0);
+    while let Some((eight, behind)) = rest.split_first_chunk() {
+        let marked = zero_bytes(u64::from_le_bytes(*eight) ^ (u64::from(mark) * EVERY_BYTE));
+        if marked != 0 {
+            return Some(before | usize::try_from(marked.trailing_zeros() / 8).unwrap_or(0));
+        }
+        (rest, before) = (behind, before.saturating_add(8));
+        if before == NEAR_BYTES {
+            return memchr::memchr(mark, rest).map(|at| at.saturating_add(before));
+        }
+    }
+    rest.iter().position(|byte| *byte == mark).map(|at| at | before)
+}
+
+/// As many bytes as are looked at before the search for long texts begins.
+const NEAR_BYTES: usize = 32;
+
+/// A one in every byte.
+const EVERY_BYTE: u64 = 0x0101_0101_0101_0101;
+
+/// A word whose lowest bit that is set stands in the lowest byte of `bytes` that is zero; none is, where none is zero.
+const fn zero_bytes(bytes: u64) -> u64 {
+    bytes.wrapping_sub(EVERY_BYTE) & !bytes & (EVERY_BYTE << 7)
 }
 
 /// One pair, split at its first `=`.
 pub(crate) fn pair(raw: &[u8]) -> Pair<'_> {
-    let pair = split(raw);
-    let is_plain = |part: &[u8]| plain_length(part) == part.len();
-    Pair {
-        name_is_plain: is_plain(pair.name),
-        value_is_plain: is_plain(pair.value.unwrap_or_default()),
-        ..pair
-    }
+    split(raw, plain_length(raw))
 }
 
-/// A pair in which nothing has to be decoded, split at its first `=`.
-fn split(raw: &[u8]) -> Pair<'_> {
-    let (name, value) = match memchr::memchr(b'=', raw).and_then(|at| raw.split_at_checked(at)) {
+/// One pair, split at its first `=`; the first `plain` bytes stay as they are when it is decoded, and the next does not.
+#[inline]
+fn split(raw: &[u8], plain: usize) -> Pair<'_> {
+    let (name, value) = match find(b'=', raw).and_then(|at| raw.split_at_checked(at)) {
         Some((name, value)) => (name, value.get(1..)),
         None => (raw, None),
     };
-    Pair { raw, name, value, name_is_plain: true, value_is_plain: true }
+    let name_is_plain = name.len() <= plain;
+    let behind = |value: &[u8]| !name_is_plain && plain_length(value) == value.len();
+    let value_is_plain = raw.len() <= plain || value.is_none_or(behind);
+    Pair { raw, name, value, name_is_plain, value_is_plain }
 }
 
 /// How many bytes stand before the first that has to be decoded.
 fn plain_length(bytes: &[u8]) -> usize {
+    let stays = |byte: &u8| !matches!(byte, b'%' | b'+') && byte.is_ascii();
+    if bytes.len() <= NEAR_BYTES {
+        return bytes.iter().position(|byte| !stays(byte)).unwrap_or(bytes.len());
+    }
     let escaped = memchr::memchr2(b'%', b'+', bytes).unwrap_or(bytes.len());
     let before = bytes.get(..escaped).unwrap_or_default();
     if before.is_ascii() { escaped } else { before.iter().take_while(|byte| byte.is_ascii()).count() }
@@ -95,8 +139,9 @@ pub fn decode_text(raw: &[u8]) -> String {
 
 /// [`decode_text`], borrowed where nothing has to be decoded.
 pub fn text(raw: &[u8]) -> Cow<'_, str> {
-    let plain = !raw.iter().any(|byte| matches!(byte, b'+' | b'%') || !byte.is_ascii());
-    if let (true, Ok(text)) = (plain, core::str::from_utf8(raw)) {
+    if plain_length(raw) == raw.len()
+        && let Ok(text) = core::str::from_utf8(raw)
+    {
         return Cow::Borrowed(text);
     }
     Cow::Owned(match String::from_utf8(decode(raw)) {
@@ -137,8 +182,23 @@ pub fn pass_into(target: &mut Vec<u8>, raw: &[u8]) {
     escape_into(target, raw, |byte| byte.is_ascii_graphic(), |byte| byte);
 }
 
-/// Appends whole runs of bytes that stay, and percent-encodes what `instead` makes of the others.
-fn escape_into(target: &mut Vec<u8>, bytes: &[u8], stays: impl Fn(u8) -> bool, instead: impl Fn(u8) -> u8) {
+/// Appends bytes, and percent-encodes what `instead` makes of those that do not stay. Nearly always all do.
+#[inline]
+fn escape_into(
+    target: &mut Vec<u8>,
+    bytes: &[u8],
+    stays: impl Fn(u8) -> bool + Copy,
+    instead: impl Fn(u8) -> u8 + Copy,
+) {
+    if bytes.iter().fold(true, |all, byte| all & stays(*byte)) {
+        target.extend_from_slice(bytes);
+    } else {
+        escape_runs(target, bytes, stays, instead);
+    }
+}
+
+/// Appends whole runs of bytes that stay, and what is made of the others.
+fn escape_runs(target: &mut Vec<u8>, bytes: &[u8], stays: impl Fn(u8) -> bool, instead: impl Fn(u8) -> u8) {
     let mut rest = bytes;
     loop {
         let run = rest.iter().take_while(|byte| stays(**byte)).count();

@@ -6,11 +6,6 @@ use core::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Currency([u8; 3]);
 
-/// Currencies with no minor unit, then with three decimals (ISO 4217).
-const NO_DECIMALS: [&str; 15] =
-    ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF"];
-const THREE_DECIMALS: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
-
 impl Currency {
     /// United States dollar, which the old platform assumes where none is named.
     pub const USD: Self = Self(*b"USD");
@@ -27,15 +22,13 @@ impl Currency {
         core::str::from_utf8(&self.0).unwrap_or("XXX")
     }
 
-    /// How many decimals the currency's minor unit has: 0, 2 or 3.
-    pub fn decimals(&self) -> u32 {
-        let code = self.code();
-        if NO_DECIMALS.contains(&code) {
-            0
-        } else if THREE_DECIMALS.contains(&code) {
-            3
-        } else {
-            2
+    /// How many decimals the currency's minor unit has (ISO 4217): 0, 2 or 3.
+    pub const fn decimals(&self) -> u32 {
+        match &self.0 {
+            b"BIF" | b"CLP" | b"DJF" | b"GNF" | b"ISK" | b"JPY" | b"KMF" | b"KRW" | b"PYG" | b"RWF"
+            | b"UGX" | b"VND" | b"VUV" | b"XAF" | b"XOF" => 0,
+            b"BHD" | b"IQD" | b"JOD" | b"KWD" | b"LYD" | b"OMR" | b"TND" => 3,
+            _ => 2,
         }
     }
 }

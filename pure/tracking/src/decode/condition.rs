@@ -74,8 +74,8 @@ fn broken(endpoint: &Endpoint, condition: &Condition, field: Field, event: &Even
 /// Gives the field the value that another parameter forces on it, and accounts for one that was not sent.
 fn force(decoded: &mut Decoded<'_, '_>, place: usize, field: Field, becomes: &str) {
     let parameter = decoded.endpoint.parameters.get(place);
-    let read = parameter.and_then(|known| value::read(known, field, becomes, Currency::USD).ok());
-    let Some((Some(forced), _)) = read else { return };
+    let read = |known| value::read(known, field, becomes, Currency::USD, &mut Vec::new()).ok();
+    let Some(Some(forced)) = parameter.and_then(read) else { return };
     decoded.event.set(field, forced);
     if !decoded.traces.iter().any(|trace| trace.outcome == Outcome::Mapped(field)) {
         super::defaulted(decoded, Some(place), field);

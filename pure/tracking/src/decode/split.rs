@@ -7,39 +7,31 @@
 use crate::dialect::{Dialect, Endpoint, Glued, Kind};
 use crate::query::{self, Pair};
 
-/// A piece of a query.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Piece<'r> {
-    /// A parameter.
-    Pair(Pair<'r>),
-    /// The beginning of a second link, up to its question mark.
-    Link(&'r [u8]),
+/// What may be glued in the query of one request.
+#[derive(Clone, Copy)]
+pub(super) struct Glue<'d> {
+    /// The dialect, where a link stands in the query and the dialect takes such apart.
+    dialect: Option<&'d Dialect>,
+    endpoint: &'d Endpoint,
 }
 
-/// Tells the pieces of `query` to `each`, until it answers false.
-pub(super) fn pieces<'r>(
-    dialect: &Dialect,
-    endpoint: &Endpoint,
-    query: &'r [u8],
-    mut each: impl FnMut(Piece<'r>) -> bool,
-) {
-    let links = dialect.splits_glued_links && has_link(query);
-    for pair in query::pairs(query) {
+impl<'d> Glue<'d> {
+    /// What may be glued in `query`, which came to `endpoint`.
+    pub(super) fn in_query(dialect: &'d Dialect, endpoint: &'d Endpoint, query: &[u8]) -> Self {
+        let links = dialect.splits_glued_links && has_link(query);
+        Self { dialect: links.then_some(dialect), endpoint }
+    }
+
+    /// True if nothing is glued to `pair`.
+    #[inline]
+    pub(super) fn leaves(&self, pair: &Pair<'_>) -> bool {
         let plain = pair.name_is_plain && pair.value_is_plain;
-        if !links && (plain || endpoint.glued.is_empty()) {
-            if !each(Piece::Pair(pair)) {
-                return;
-            }
-            continue;
-        }
-        let mut rest = Some(pair);
-        while let Some(pair) = rest {
-            let Cut { head, link, tail } = cut(dialect, endpoint, pair);
-            if !(each(Piece::Pair(head)) && link.is_none_or(|link| each(Piece::Link(link)))) {
-                return;
-            }
-            rest = tail;
-        }
+        self.dialect.is_none() && (plain || glued_name(&self.endpoint.glued, pair.raw).is_none())
+    }
+
+    /// What `pair` falls into, one cut after another.
+    pub(super) fn cut<'r>(&self, pair: Pair<'r>) -> Cut<'r> {
+        cut(self.dialect, self.endpoint, pair)
     }
 }
 
@@ -50,15 +42,19 @@ fn has_link(query: &[u8]) -> bool {
 }
 
 /// What a pair falls into.
-struct Cut<'r> {
-    head: Pair<'r>,
-    link: Option<&'r [u8]>,
-    tail: Option<Pair<'r>>,
+pub(super) struct Cut<'r> {
+    /// A parameter.
+    pub(super) head: Pair<'r>,
+    /// The beginning of a second link behind it, up to its question mark.
+    pub(super) link: Option<&'r [u8]>,
+    /// What stands behind, which may fall into more.
+    pub(super) tail: Option<Pair<'r>>,
 }
 
-fn cut<'r>(dialect: &Dialect, endpoint: &Endpoint, pair: Pair<'r>) -> Cut<'r> {
+/// `dialect` is told where the query holds a link and the dialect takes such apart.
+fn cut<'r>(dialect: Option<&Dialect>, endpoint: &Endpoint, pair: Pair<'r>) -> Cut<'r> {
     let name = glued_name(&endpoint.glued, pair.raw);
-    let link = glued_link(dialect, endpoint, pair);
+    let link = dialect.and_then(|dialect| glued_link(dialect, endpoint, pair));
     let at = [name, link].into_iter().flatten().min();
     let Some((head, behind)) = at.and_then(|at| pair.raw.split_at_checked(at)) else {
         return Cut { head: pair, link: None, tail: None };
@@ -78,12 +74,25 @@ const fn is_escape(byte: u8) -> bool {
 
 /// Where a glued name begins in `raw`, behind something and before an equals sign.
 fn glued_name(names: &[Glued], raw: &[u8]) -> Option<usize> {
-    let begins = |at: &usize| {
-        let rest = raw.get(*at..).unwrap_or_default();
-        names.iter().any(|name| spelled(rest, &name.bytes).is_some_and(|rest| rest.first() == Some(&b'=')))
-    };
-    let places = raw.iter().enumerate().skip(1).filter(|(_, byte)| is_escape(**byte));
-    places.map(|(at, _)| at).find(begins)
+    let mut rest = raw;
+    while let [first, behind @ ..] = rest {
+        let at = raw.len().saturating_sub(rest.len());
+        if is_escape(*first) && at > 0 {
+            // Nearly every escape stands for a blank or a mark, which is decoded once for all names.
+            let letter = query::decode_byte(rest).map(|(letter, _)| letter);
+            let mut likely = names.iter().filter(|name| name.bytes.first().copied() == letter);
+            if likely.any(|name| begins(name, rest)) {
+                return Some(at);
+            }
+        }
+        rest = behind;
+    }
+    None
+}
+
+/// True if `raw` begins with the name and an equals sign.
+fn begins(name: &Glued, raw: &[u8]) -> bool {
+    spelled(raw, &name.bytes).is_some_and(|rest| rest.first() == Some(&b'='))
 }
 
 /// What stands behind `name` (decoded) in `raw` (perhaps percent-encoded); none if another name stands there.
@@ -99,9 +108,6 @@ fn spelled<'r>(raw: &'r [u8], name: &[u8]) -> Option<&'r [u8]> {
 
 /// Where a link of the platform itself begins in the value of `pair`, if that is no URL by itself.
 fn glued_link(dialect: &Dialect, endpoint: &Endpoint, pair: Pair<'_>) -> Option<usize> {
-    if !dialect.splits_glued_links {
-        return None;
-    }
     let value = pair.value?;
     let mark = memchr::memmem::find(value, b"://")?;
     let place = dialect.find_parameter(endpoint, pair.name).map(|(place, _)| place)?;

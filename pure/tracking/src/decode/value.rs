@@ -7,41 +7,43 @@ use super::{Problem, date};
 use crate::dialect::{Fault, Kind, Parameter, PastLimit, RowColumns};
 use crate::event::{Event, Field, Text, Value};
 
-/// A value that was read (none if it is empty), perhaps with something to remark.
-pub(super) type Read = (Option<Value>, Option<Problem>);
+/// A value that was read, none if it is empty; or why it cannot be.
+pub(super) type Read = Result<Option<Value>, Problem>;
 
 /// Ids are bare decimal integers of at most this many digits on both platforms.
 const ID_DIGITS_MAX: usize = 10;
 
+/// Reads `text`. What is to be remarked of a value that was read all the same goes to `problems`.
 pub(super) fn read(
     parameter: &Parameter,
     field: Field,
     text: &str,
     currency: Currency,
-) -> Result<Read, Problem> {
+    problems: &mut Vec<Problem>,
+) -> Read {
     let trimmed = trim(text);
     // Templates write the quotes of their own language around nothing: `name=''`.
     if trimmed.is_empty() || matches!(trimmed, "''" | "\"\"") {
-        return Ok((None, None));
+        return Ok(None);
     }
     match &parameter.kind {
-        Kind::Id => id(parameter, field, trimmed),
-        Kind::Text => written(parameter, field, trimmed),
+        Kind::Id => id(parameter, field, trimmed, problems),
+        Kind::Text => written(parameter, field, trimmed, problems),
         Kind::Money => money(parameter, field, trimmed, currency),
         Kind::Percentage => percentage(parameter, field, trimmed),
         Kind::Currency => currency_code(parameter, trimmed),
         Kind::Flag { yes, no, unknown } => flag(parameter, field, trimmed, (yes, no, unknown)),
         Kind::Choice(words) => choice(parameter, field, trimmed, words),
-        Kind::List(separator) => Ok(list(trimmed, *separator)),
+        Kind::List(separator) => plain(Value::List(list(trimmed, *separator))),
         // Rows go into three fields: see `read_rows`.
-        Kind::Row(_) => Ok((None, None)),
+        Kind::Row(_) => Ok(None),
         Kind::Date => date::read(trimmed)
-            .map(|date| (Some(Value::Text(date.into())), None))
+            .map(|date| Some(Value::Text(date.into())))
             .ok_or_else(|| invalid(parameter, field, "a day, as 12/31/2026 or 2026-12-31", trimmed)),
         Kind::Hex(digits) => hex(parameter, field, trimmed, *digits),
         Kind::Email => plain(Value::Text(hidden(trimmed).into())),
-        Kind::Url => limited(parameter, field, trimmed),
-        Kind::ClickId => click_id(parameter, field, trimmed),
+        Kind::Url => limited(parameter, field, trimmed, problems),
+        Kind::ClickId => click_id(parameter, field, trimmed, problems),
     }
 }
 
@@ -53,8 +55,8 @@ fn trim(text: &str) -> &str {
     }
 }
 
-fn plain(value: Value) -> Result<Read, Problem> {
-    Ok((Some(value), None))
+fn plain(value: Value) -> Read {
+    Ok(Some(value))
 }
 
 fn invalid(parameter: &Parameter, field: Field, wanted: &str, text: &str) -> Problem {
@@ -75,47 +77,52 @@ fn shown(text: &str) -> String {
 
 /// Digits; what is glued behind them and is no letter or digit (quotes, brackets, spaces) is dirt, and other
 /// text as well where the dialect says so.
-fn id(parameter: &Parameter, field: Field, text: &str) -> Result<Read, Problem> {
+fn id(parameter: &Parameter, field: Field, text: &str, problems: &mut Vec<Problem>) -> Read {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, behind) = text.split_at_checked(digits).unwrap_or(("", text));
     let glued = behind.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '+'));
     let readable = digits <= ID_DIGITS_MAX && (parameter.ignores_text || !glued);
     let read = number.parse::<u64>().ok().filter(|_| readable);
     let Some(id) = read else { return Err(invalid(parameter, field, "an id of 1 to 10 digits", text)) };
-    let name = &parameter.name;
-    let dirt = (!behind.is_empty()).then(|| {
-        let message = format!("`{name}` has `{}` behind the id, which is ignored", shown(behind));
-        Problem::new(if glued { "text_behind_id" } else { "dirt_behind_id" }, message)
-    });
-    Ok((Some(Value::Id(id)), dirt))
+    if !behind.is_empty() {
+        let message = format!("`{}` has `{}` behind the id, which is ignored", parameter.name, shown(behind));
+        problems.push(Problem::new(if glued { "text_behind_id" } else { "dirt_behind_id" }, message));
+    }
+    plain(Value::Id(id))
 }
 
 /// Text, within its limit, and without an e-mail address where the dialect hides those.
-fn written(parameter: &Parameter, field: Field, text: &str) -> Result<Read, Problem> {
+fn written(parameter: &Parameter, field: Field, text: &str, problems: &mut Vec<Problem>) -> Read {
     if parameter.hides_email && text.contains('@') && text.split_whitespace().any(is_email) {
         let message = format!("`{}` is an e-mail address: only its hash is kept", parameter.name);
-        let problem = Problem::new(format!("email_in_{}", field.name()), message);
-        return Ok((Some(Value::Text(hidden(text).into())), Some(problem)));
+        problems.push(Problem::new(format!("email_in_{}", field.name()), message));
+        return plain(Value::Text(hidden(text).into()));
     }
-    limited(parameter, field, text)
+    limited(parameter, field, text, problems)
 }
 
-fn limited(parameter: &Parameter, field: Field, text: &str) -> Result<Read, Problem> {
+#[inline(always)]
+fn limited(parameter: &Parameter, field: Field, text: &str, problems: &mut Vec<Problem>) -> Read {
     // No text has more characters than bytes.
     if text.len() <= parameter.limit || text.chars().count() <= parameter.limit {
         return plain(Value::Text(text.into()));
     }
+    too_long(parameter, field, text, problems)
+}
+
+#[cold]
+fn too_long(parameter: &Parameter, field: Field, text: &str, problems: &mut Vec<Problem>) -> Read {
     let (name, limit) = (&parameter.name, parameter.limit);
     let problem = |held: &str, end: &str| {
         let message = format!("`{name}` is longer than {limit} characters and was {end}");
         Problem::new(format!("{held}too_long_{}", field.name()), message)
     };
-    let cut = || Some(Value::Text(shortened(parameter, text).into()));
-    match parameter.past_limit {
-        PastLimit::Cut => Ok((cut(), Some(problem("", "cut there")))),
-        PastLimit::Hold => Ok((cut(), Some(problem("held_", "cut there")))),
-        PastLimit::Reject => Err(problem("", "not taken")),
-    }
+    problems.push(match parameter.past_limit {
+        PastLimit::Cut => problem("", "cut there"),
+        PastLimit::Hold => problem("held_", "cut there"),
+        PastLimit::Reject => return Err(problem("", "not taken")),
+    });
+    plain(Value::Text(shortened(parameter, text).into()))
 }
 
 /// The text up to the parameter's limit.
@@ -139,7 +146,7 @@ fn hidden(text: &str) -> String {
     digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn hex(parameter: &Parameter, field: Field, text: &str, digits: Option<usize>) -> Result<Read, Problem> {
+fn hex(parameter: &Parameter, field: Field, text: &str, digits: Option<usize>) -> Read {
     let all = text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if all && digits.is_none_or(|digits| digits == text.len()) && text.len() <= parameter.limit {
         return plain(Value::Text(text.to_ascii_lowercase().into()));
@@ -150,7 +157,7 @@ fn hex(parameter: &Parameter, field: Field, text: &str, digits: Option<usize>) -
 }
 
 /// A share of a hundred as a decimal text without its sign: `7.25`.
-fn percentage(parameter: &Parameter, field: Field, text: &str) -> Result<Read, Problem> {
+fn percentage(parameter: &Parameter, field: Field, text: &str) -> Read {
     let bare = text.trim_end_matches('%').trim_end();
     let (whole, fraction) = bare.split_once('.').unwrap_or((bare, ""));
     let digits = |part: &str| part.len() <= 6 && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -165,15 +172,15 @@ fn percentage(parameter: &Parameter, field: Field, text: &str) -> Result<Read, P
     }
 }
 
-fn money(parameter: &Parameter, field: Field, text: &str, currency: Currency) -> Result<Read, Problem> {
+fn money(parameter: &Parameter, field: Field, text: &str, currency: Currency) -> Read {
     let money = Money::parse(text, currency);
-    money.map(|money| (Some(Value::Money(money)), None)).map_err(|error| {
+    money.map(|money| Some(Value::Money(money))).map_err(|error| {
         let held = if parameter.invalid == Fault::Hold { "held_" } else { "" };
         Problem::new(format!("{held}invalid_{}", field.name()), format!("`{}`: {error}", parameter.name))
     })
 }
 
-fn currency_code(parameter: &Parameter, text: &str) -> Result<Read, Problem> {
+fn currency_code(parameter: &Parameter, text: &str) -> Read {
     let bare = text.trim_matches(['\'', '"']);
     match Currency::parse(bare) {
         Some(currency) => plain(Value::Text(currency.code().into())),
@@ -186,20 +193,20 @@ fn flag(
     field: Field,
     text: &str,
     (yes, no, unknown): (&[String], &[String], &[String]),
-) -> Result<Read, Problem> {
+) -> Read {
     let is = |word: &str| is_word(text, word);
     if ["1", "true", "yes"].into_iter().chain(yes.iter().map(String::as_str)).any(is) {
         plain(Value::Flag(true))
     } else if ["0", "false", "no"].into_iter().chain(no.iter().map(String::as_str)).any(is) {
         plain(Value::Flag(false))
     } else if unknown.iter().any(|word| is(word)) {
-        Ok((None, None))
+        Ok(None)
     } else {
         Err(invalid(parameter, field, "1 or 0", text))
     }
 }
 
-fn choice(parameter: &Parameter, field: Field, text: &str, words: &[String]) -> Result<Read, Problem> {
+fn choice(parameter: &Parameter, field: Field, text: &str, words: &[String]) -> Read {
     match words.iter().find(|word| is_word(text, word)) {
         Some(word) => plain(Value::Text(word.as_str().into())),
         None => Err(invalid(parameter, field, &format!("one of {}", words.join(", ")), text)),
@@ -212,13 +219,24 @@ fn is_word(text: &str, word: &str) -> bool {
 }
 
 /// The items between separators. A final one begins no further item: shops' loops write one behind each.
-fn list(text: &str, separator: char) -> Read {
+fn list(text: &str, separator: char) -> Vec<Text> {
     let text = text.strip_suffix(separator).unwrap_or(text);
-    let separators = text.bytes().filter(|byte| u32::from(*byte) == u32::from(separator)).count();
-    let mut items = Vec::with_capacity(separators.saturating_add(1));
-    items.extend(text.split(separator).map(|item| Text::from(trim(item))));
-    (Some(Value::List(items)), None)
+    let Some(separator) = u8::try_from(separator).ok().filter(u8::is_ascii) else {
+        return text.split(separator).map(|item| Text::from(trim(item))).collect();
+    };
+    let mut items = Vec::with_capacity(USUAL_ITEMS);
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| byte == separator) {
+        let (item, behind) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        items.push(Text::from(trim(item)));
+        rest = behind.get(1..).unwrap_or_default();
+    }
+    items.push(Text::from(trim(rest)));
+    items
 }
+
+/// As many items as nearly every list has.
+const USUAL_ITEMS: usize = 4;
 
 /// Adds the rows of a basket in `text`, one a line, to the event's three lists. False if the parameter holds no
 /// rows, or none is there.
@@ -242,10 +260,10 @@ fn row_sku(columns: &RowColumns, row: &str) -> Option<Text> {
     named.filter(|name| !name.is_empty()).map(Text::from).next()
 }
 
-fn click_id(parameter: &Parameter, field: Field, text: &str) -> Result<Read, Problem> {
+fn click_id(parameter: &Parameter, field: Field, text: &str, problems: &mut Vec<Problem>) -> Read {
     let allowed = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-' | b'.' | b',');
     if text.bytes().all(allowed) {
-        limited(parameter, field, text)
+        limited(parameter, field, text, problems)
     } else {
         Err(invalid(parameter, field, "a click id of letters, digits and `_`", text))
     }

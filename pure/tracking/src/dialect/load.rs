@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::cookie::{read_cookie, read_cookie_domain};
 use super::interface::{Operation, Variants, read_interface};
-use super::table::{Hosts, Names, Route};
+use super::table::{Hosts, Names, Prefixes, Route};
 use super::{
     AnswerBody, AnswerRule, ClickIdShape, Dialect, Endpoint, Glued, Handling, Kind, Meaning, Parameter,
     Placeholder, Probe, Reading, ReplyKind, Unknown,
@@ -103,7 +103,7 @@ fn read_dialect(file: &str, root: &Section<'_, '_>) -> Dialect {
         postbacks,
         reports,
         exact_names: head.exact_names,
-        strip_prefixes: head.strip_prefixes,
+        strip_prefixes: Prefixes::new(head.strip_prefixes),
         splits_glued_links: head.splits_glued_links,
         placeholders: head.placeholders,
         hosts,

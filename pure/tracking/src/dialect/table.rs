@@ -8,8 +8,10 @@ use super::{Family, Parameter};
 /// Hosts, and the endpoints behind them.
 #[derive(Debug, Default)]
 pub(super) struct Hosts {
-    /// Host names in order, each with its group.
-    names: Vec<(String, usize)>,
+    /// Host names in order.
+    names: Vec<String>,
+    /// The group of each.
+    group_of: Table,
     /// The names of the groups.
     groups: Vec<String>,
     /// By group and hash of a whole path.
@@ -34,16 +36,17 @@ impl Hosts {
         mut prefixes: Vec<Route>,
     ) -> Self {
         names.sort();
+        let group_of = Table::new(names.iter().map(|(name, group)| (name.clone().into_bytes(), *group)));
+        let names = names.into_iter().map(|(name, _)| name).collect();
         prefixes.sort_by_key(|route| core::cmp::Reverse(route.path.len()));
         let key = |route: Route| (hash(route.group, route.path.as_bytes()), route);
         let mut paths: Vec<_> = exact.into_iter().map(key).collect();
         paths.sort_by_key(|(hash, _)| *hash);
-        Self { names, groups, paths, prefixes }
+        Self { names, group_of, groups, paths, prefixes }
     }
 
     fn group(&self, host: &str) -> Option<usize> {
-        let place = self.names.binary_search_by(|(name, _)| name.as_str().cmp(host)).ok()?;
-        self.names.get(place).map(|(_, group)| *group)
+        self.group_of.find(host.as_bytes(), true)
     }
 
     pub(super) fn group_name(&self, host: &str) -> Option<&str> {
@@ -55,7 +58,7 @@ impl Hosts {
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.names.iter().map(|(name, _)| name.as_str())
+        self.names.iter().map(String::as_str)
     }
 
     pub(super) fn endpoint(&self, host: &str, path: &[u8]) -> Option<usize> {
@@ -79,62 +82,103 @@ impl Hosts {
     }
 }
 
-/// The names of an endpoint's parameters, in a table with open addresses that is at most half full.
+/// The names of an endpoint's parameters.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    /// By hash: the hash, the name's bytes, and the place of its parameter.
-    single: Vec<Option<(u64, Vec<u8>, usize)>>,
+    single: Table,
     families: Vec<(Family, usize)>,
 }
 
 impl Names {
     pub(super) fn new(parameters: &[Parameter]) -> Self {
-        let mut names = Self::default();
-        let mut single = Vec::new();
+        let (mut families, mut single) = (Vec::new(), Vec::new());
         for (place, parameter) in parameters.iter().enumerate() {
             match &parameter.family {
-                Some(family) => names.families.push((family.clone(), place)),
+                Some(family) => families.push((family.clone(), place)),
                 None => single.extend(spelled(&parameter.name, place)),
             }
             for name in parameter.spellings.iter().chain(&parameter.glued) {
                 match Family::parse(name) {
-                    Some(family) => names.families.push((family, place)),
+                    Some(family) => families.push((family, place)),
                     None => single.extend(spelled(name, place)),
                 }
             }
         }
-        names.single = vec![None; single.len().saturating_mul(2).next_power_of_two()];
-        single.into_iter().for_each(|entry| names.add(entry));
-        names
-    }
-
-    fn add(&mut self, (name, place): (Vec<u8>, usize)) {
-        let hash = short_hash(&name);
-        let free = self.order(hash).find(|at| self.single.get(*at).is_some_and(Option::is_none));
-        if let Some(slot) = free.and_then(|at| self.single.get_mut(at)) {
-            *slot = Some((hash, name, place));
-        }
-    }
-
-    /// The places in which a name can stand, the likeliest first.
-    fn order(&self, hash: u64) -> impl Iterator<Item = usize> + use<> {
-        let mask = self.single.len().saturating_sub(1);
-        let start = usize::try_from(hash >> 32).unwrap_or(0);
-        (0..=mask).map(move |step| start.wrapping_add(step) & mask)
+        Self { single: Table::new(single), families }
     }
 
     /// The place of the parameter called `name`, and its number if it is one of a family.
+    #[inline]
     pub(super) fn find(&self, name: &[u8], exact: bool) -> Option<(usize, Option<u32>)> {
-        let same = |known: &[u8]| known == name || (!exact && known.eq_ignore_ascii_case(name));
-        let hash = short_hash(name);
-        let there = self.order(hash).map_while(|at| self.single.get(at)?.as_ref());
-        for (of, known, place) in there {
-            if *of == hash && same(known) {
-                return Some((*place, None));
-            }
+        match self.single.find(name, exact) {
+            Some(place) => Some((place, None)),
+            None => self.find_member(name, exact),
         }
+    }
+
+    fn find_member(&self, name: &[u8], exact: bool) -> Option<(usize, Option<u32>)> {
         let member = |(family, place): &(Family, usize)| Some((*place, Some(family.member(name, exact)?)));
         self.families.iter().find_map(member)
+    }
+}
+
+/// Names, each with a place, in a table with open addresses that is at most half full.
+#[derive(Debug, Default)]
+struct Table {
+    slots: Vec<Option<Known>>,
+}
+
+/// A name in a table.
+#[derive(Clone, Debug)]
+struct Known {
+    ends: Ends,
+    name: Vec<u8>,
+    place: usize,
+}
+
+impl Table {
+    fn new(names: impl IntoIterator<Item = (Vec<u8>, usize)>) -> Self {
+        let names: Vec<(Vec<u8>, usize)> = names.into_iter().collect();
+        let mut table = Self { slots: vec![None; names.len().saturating_mul(2).next_power_of_two()] };
+        names.into_iter().for_each(|name| table.add(name));
+        table
+    }
+
+    fn add(&mut self, (name, place): (Vec<u8>, usize)) {
+        let ends = Ends::of(&name);
+        let mut at = self.start(ends);
+        while let Some(Some(_)) = self.slots.get(at) {
+            at = self.behind(at);
+        }
+        if let Some(slot) = self.slots.get_mut(at) {
+            *slot = Some(Known { ends, name, place });
+        }
+    }
+
+    /// The likeliest place of a name with these ends.
+    fn start(&self, ends: Ends) -> usize {
+        usize::try_from(ends.hash() >> 32).unwrap_or(0) & self.slots.len().wrapping_sub(1)
+    }
+
+    /// The place to look at when that one is taken. Half of all are free, so that every search ends.
+    const fn behind(&self, at: usize) -> usize {
+        at.wrapping_add(1) & self.slots.len().wrapping_sub(1)
+    }
+
+    /// The place of `name`, in any letter case unless `exact`.
+    #[inline(always)]
+    fn find(&self, name: &[u8], exact: bool) -> Option<usize> {
+        let ends = Ends::of(name);
+        let mut at = self.start(ends);
+        while let Some(Some(known)) = self.slots.get(at) {
+            if known.ends == ends && (ends.are_all() || known.name == name)
+                || !exact && known.name.eq_ignore_ascii_case(name)
+            {
+                return Some(known.place);
+            }
+            at = self.behind(at);
+        }
+        None
     }
 }
 
@@ -145,17 +189,78 @@ fn spelled(name: &str, place: usize) -> impl Iterator<Item = (Vec<u8>, usize)> +
     [Some(name.as_bytes().to_vec()), latin].into_iter().flatten().map(move |bytes| (bytes, place))
 }
 
-/// A hash of the first letters in any case, the last one and the length. The table holds the dialect's names
-/// alone, so a client can choose no collision; many names differ in their first eight letters.
-fn short_hash(name: &[u8]) -> u64 {
-    let letter = |byte: &u8| u64::from(byte | 0x20);
-    let first = match name.first_chunk::<8>() {
-        Some(eight) => u64::from_be_bytes(*eight) | 0x2020_2020_2020_2020,
-        None => name.iter().fold(0, |hash, byte| (hash << 8) | letter(byte)),
-    };
-    let last = name.last().map_or(0, letter);
-    let length = u64::try_from(name.len()).unwrap_or(0);
-    (first ^ (last << 32) ^ (length << 40)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+/// What may stand before a name and does not belong to it.
+#[derive(Debug, Default)]
+pub(super) struct Prefixes {
+    texts: Vec<String>,
+    /// Their first bytes, each once.
+    starts: Vec<u8>,
+}
+
+impl Prefixes {
+    pub(super) fn new(texts: Vec<String>) -> Self {
+        let mut starts: Vec<u8> = texts.iter().filter_map(|text| text.bytes().next()).collect();
+        starts.sort_unstable();
+        starts.dedup();
+        Self { texts, starts }
+    }
+
+    /// `name` without them.
+    #[inline]
+    pub(super) fn strip<'n>(&self, name: &'n [u8]) -> &'n [u8] {
+        let begins = name.first().is_some_and(|first| self.starts.iter().any(|start| start == first));
+        if begins { self.strip_each(name) } else { name }
+    }
+
+    #[inline(never)]
+    fn strip_each<'n>(&self, name: &'n [u8]) -> &'n [u8] {
+        let mut name = name;
+        for prefix in self.texts.iter().map(String::as_bytes) {
+            // The end is looked at first: more names begin like a prefix than go on like one.
+            if name.get(prefix.len().saturating_sub(1)) == prefix.last() {
+                name = name.strip_prefix(prefix).unwrap_or(name);
+            }
+        }
+        name
+    }
+}
+
+/// A name's first and last eight bytes, which overlap in a short one, and its length: of a name of up to sixteen
+/// bytes, which nearly every one is, that is all there is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Ends {
+    first: u64,
+    last: u64,
+    length: usize,
+}
+
+impl Ends {
+    fn of(name: &[u8]) -> Self {
+        let length = name.len();
+        if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
+            return Self { first: u64::from_le_bytes(*first), last: u64::from_le_bytes(*last), length };
+        }
+        if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
+            let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+            return Self { first: u64::from(first), last: u64::from(last), length };
+        }
+        let bytes = name.iter().fold(0, |bytes, byte| (bytes << 8) | u64::from(*byte));
+        Self { first: bytes, last: bytes, length }
+    }
+
+    /// True if two names with these ends are the same.
+    const fn are_all(self) -> bool {
+        self.length <= 16
+    }
+
+    /// The same in any letter case. The table holds the dialect's names alone, so a client can choose no collision.
+    fn hash(self) -> u64 {
+        const LOWER: u64 = 0x2020_2020_2020_2020;
+        let length = u64::try_from(self.length).unwrap_or(0);
+        let first = (self.first | LOWER).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let last = ((self.last | LOWER).rotate_left(25) ^ length).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        first ^ last
+    }
 }
 
 /// FNV-1a over the group and the bytes in lower case.

@@ -4,7 +4,7 @@ mod json;
 
 use std::borrow::Cow;
 
-use units::{DecimalText, EventIdText, Timestamp};
+use units::{DecimalText, EventId, EventIdText, Timestamp};
 
 use super::{
     Channels, ClickOrder, ConversionOrder, Dispatch, EncodeError, Evidence, Format, JsonKind, Migration,
@@ -22,7 +22,7 @@ const DATE_TIME_CHARS: usize = 19;
 /// Everything that a value can be made from.
 struct Material<'a> {
     event: &'a Event,
-    event_id: EventIdText,
+    event_id: EventId,
     event_seconds: i64,
     advertiser_primary_id: u64,
     publisher_primary_id: Option<u64>,
@@ -31,6 +31,7 @@ struct Material<'a> {
     evidence: &'a Evidence,
     migration: &'a Migration,
     group: Option<&'a CommissionGroup>,
+    amount: Option<DecimalText>,
 }
 
 pub(super) fn click(migration: &Migration, order: &ClickOrder<'_>) -> Result<Outbound, EncodeError> {
@@ -38,7 +39,7 @@ pub(super) fn click(migration: &Migration, order: &ClickOrder<'_>) -> Result<Out
     let send = send.ok_or(EncodeError::NoRule(Class::Click.name()))?;
     let material = Material {
         event: order.event,
-        event_id: order.event_id.text(),
+        event_id: order.event_id,
         event_seconds: order.at.as_seconds(),
         advertiser_primary_id: order.advertiser_primary_id,
         publisher_primary_id: Some(order.publisher_primary_id),
@@ -47,6 +48,7 @@ pub(super) fn click(migration: &Migration, order: &ClickOrder<'_>) -> Result<Out
         evidence: &Evidence::None,
         migration,
         group: None,
+        amount: order.event.money(Field::Amount).map(|amount| amount.decimal_text()),
     };
     let mut request = begin(send, &material);
     write_query(send, &material, &mut request.target);
@@ -88,7 +90,7 @@ pub(super) fn orders(
 fn material<'a>(migration: &'a Migration, order: &ConversionOrder<'a>) -> Material<'a> {
     Material {
         event: order.event,
-        event_id: order.event_id.text(),
+        event_id: order.event_id,
         event_seconds: order.at.as_seconds(),
         advertiser_primary_id: order.advertiser_primary_id,
         publisher_primary_id: order.publisher_primary_id,
@@ -97,6 +99,7 @@ fn material<'a>(migration: &'a Migration, order: &ConversionOrder<'a>) -> Materi
         evidence: order.evidence,
         migration,
         group: migration.group(order.event),
+        amount: order.event.money(Field::Amount).map(|amount| amount.decimal_text()),
     }
 }
 
@@ -182,27 +185,25 @@ fn basket_items<'a>(
     leaves
 }
 
+/// Appends the parameters. Each is written with an ampersand before it, and the first one's becomes the question mark.
 fn write_query(send: &Send, material: &Material<'_>, target: &mut Vec<u8>) {
-    let mut mark = b'?';
-    let mut name = |target: &mut Vec<u8>, parameter: &SendParameter| {
-        target.push(mark);
-        mark = b'&';
-        target.extend_from_slice(&parameter.encoded);
-    };
+    let begin = target.len();
     for parameter in &send.parameters {
-        if let Origin::BasketRows(start) = &parameter.from {
-            for (place, article) in articles(material.event).into_iter().flatten().enumerate() {
-                name(target, parameter);
-                write_row(material, start, place, &article, target);
-            }
-        } else if let Some(value) = value(parameter, material) {
-            name(target, parameter);
-            target.push(b'=');
-            query::encode_into(target, value.as_bytes());
-        } else if parameter.empty {
-            name(target, parameter);
-            target.push(b'=');
+        match &parameter.from {
+            Origin::Constant(_) => target.extend_from_slice(&parameter.assigned),
+            Origin::BasketRows(start) => write_rows(parameter, material, start, target),
+            _ => match value(parameter, material) {
+                Some(value) => {
+                    target.extend_from_slice(&parameter.assigned);
+                    value.encode_into(target);
+                }
+                None if parameter.empty => target.extend_from_slice(&parameter.assigned),
+                None => {}
+            },
         }
+    }
+    if let Some(mark) = target.get_mut(begin) {
+        *mark = b'?';
     }
 }
 
@@ -235,8 +236,25 @@ enum Told<'a> {
     As(&'a str),
     /// Written for this request.
     Made(Text),
+    /// A whole number.
+    Number(Text),
     /// An amount.
     Amount(DecimalText),
+    /// Our own identity of the event.
+    Event(EventIdText),
+}
+
+impl Told<'_> {
+    /// Appends the value, percent-encoded; nothing in a number or in our own identity has to be.
+    fn encode_into(&self, target: &mut Vec<u8>) {
+        match self {
+            Self::As(text) => query::encode_into(target, text.as_bytes()),
+            Self::Made(text) => query::encode_into(target, text.as_bytes()),
+            Self::Number(text) => target.extend_from_slice(text.as_bytes()),
+            Self::Amount(text) => target.extend_from_slice(text.as_bytes()),
+            Self::Event(text) => target.extend_from_slice(text.as_bytes()),
+        }
+    }
 }
 
 impl core::ops::Deref for Told<'_> {
@@ -245,28 +263,40 @@ impl core::ops::Deref for Told<'_> {
     fn deref(&self) -> &str {
         match self {
             Self::As(text) => text,
-            Self::Made(text) => text,
+            Self::Made(text) | Self::Number(text) => text,
             Self::Amount(text) => text,
+            Self::Event(text) => text,
         }
     }
 }
 
-fn number(number: impl compact_str::ToCompactString) -> Text {
-    number.to_compact_string()
+fn number(number: u64) -> Text {
+    compact_str::ToCompactString::to_compact_string(&number)
+}
+
+fn seconds(seconds: i64) -> Text {
+    compact_str::ToCompactString::to_compact_string(&seconds)
 }
 
 /// The value of a parameter as text; none if there is none.
+#[inline(always)]
 fn value<'a>(parameter: &'a SendParameter, material: &'a Material<'_>) -> Option<Told<'a>> {
-    let Material { evidence, event, .. } = material;
     match &parameter.from {
-        Origin::Field(field) => field_value(parameter, event.get(*field)?),
+        Origin::Field(field) => field_value(parameter, material.event.get(*field)?),
+        computed => computed_value(computed, material),
+    }
+}
+
+fn computed_value<'a>(origin: &'a Origin, material: &'a Material<'_>) -> Option<Told<'a>> {
+    let Material { evidence, event, .. } = material;
+    match origin {
         Origin::Constant(text) => Some(Told::As(text)),
-        Origin::AdvertiserPrimaryId => Some(Told::Made(number(material.advertiser_primary_id))),
-        Origin::PublisherPrimaryId => material.publisher_primary_id.map(|id| Told::Made(number(id))),
+        Origin::AdvertiserPrimaryId => Some(Told::Number(number(material.advertiser_primary_id))),
+        Origin::PublisherPrimaryId => material.publisher_primary_id.map(|id| Told::Number(number(id))),
         // Refused: not even our own reference of the click is passed on (I10).
-        Origin::EventId => material.consent.permits().then_some(Told::As(&material.event_id)),
+        Origin::EventId => material.consent.permits().then(|| Told::Event(material.event_id.text())),
         Origin::LandingWithClickId => material.landing.map(Told::As),
-        Origin::OrderReference => Some(Told::As(order_reference(material))),
+        Origin::OrderReference => Some(order_reference(material)),
         Origin::ToldAmount => told_amount(material),
         Origin::GroupCode => material.group.map(|group| Told::As(&group.code)),
         Origin::DefaultParts => default_parts(material),
@@ -282,16 +312,16 @@ fn value<'a>(parameter: &'a SendParameter, material: &'a Material<'_>) -> Option
         },
         Origin::ClickId => click_id(evidence).map(Told::As),
         Origin::ClickTime => match evidence {
-            Evidence::Click(click) => Some(Told::Made(number(click.at.as_seconds()))),
+            Evidence::Click(click) => Some(Told::Number(seconds(click.at.as_seconds()))),
             Evidence::PlatformClickId(_) | Evidence::Voucher(_) | Evidence::None => None,
         },
-        Origin::EventTime => Some(Told::Made(number(material.event_seconds))),
+        Origin::EventTime => Some(Told::Number(seconds(material.event_seconds))),
         Origin::EventDateTime => {
             let at = Timestamp::from_seconds(material.event_seconds).to_string();
             at.get(..DATE_TIME_CHARS).map(|text| Told::Made(text.into()))
         }
-        // The basket is written by the loops of the query and of the JSON body: it is more than one value.
-        Origin::BasketRows(_) | Origin::BasketItems(_) => None,
+        // A field is told as it is, and the basket by the loops of the query and of the JSON body: it is more than one.
+        Origin::Field(_) | Origin::BasketRows(_) | Origin::BasketItems(_) => None,
     }
 }
 
@@ -301,7 +331,8 @@ fn field_value<'a>(parameter: &'a SendParameter, value: &'a Value) -> Option<Tol
         (Value::Flag(flag), None) => return Some(Told::As(if *flag { "1" } else { "0" })),
         (Value::Text(text), _) => Told::As(text),
         (Value::Money(money), _) => Told::Amount(money.decimal_text()),
-        (Value::Id(_) | Value::List(_), _) => Told::Made(value.text()),
+        (Value::Id(id), _) => Told::Number(number(*id)),
+        (Value::List(_), _) => Told::Made(value.text()),
     };
     (!told.is_empty()).then_some(told)
 }
@@ -324,8 +355,9 @@ fn default_parts<'a>(material: &'a Material<'_>) -> Option<Told<'a>> {
 }
 
 /// Where nothing identifies the order the request is booked by itself, under our own identity of it.
-fn order_reference<'a>(material: &'a Material<'_>) -> &'a str {
-    material.event.text(Field::OrderReference).unwrap_or(&material.event_id)
+fn order_reference<'a>(material: &'a Material<'_>) -> Told<'a> {
+    let named = material.event.text(Field::OrderReference);
+    named.map_or_else(|| Told::Event(material.event_id.text()), Told::As)
 }
 
 fn first_voucher<'a>(material: &'a Material<'_>) -> Option<&'a str> {
@@ -349,9 +381,9 @@ fn click_id(evidence: &Evidence) -> Option<&str> {
 
 /// The amount that is told: the group's where it has one, as the number of leads, else the order's own.
 fn told_amount<'a>(material: &'a Material<'_>) -> Option<Told<'a>> {
-    let own = material.event.money(Field::Amount)?;
+    let own = material.amount?;
     let instead = material.group.and_then(|group| group.amount.as_deref());
-    Some(instead.map_or_else(|| Told::Amount(own.decimal_text()), Told::As))
+    Some(instead.map_or(Told::Amount(own), Told::As))
 }
 
 /// Another channel won where the merchant's own rule refuses the order.
@@ -379,32 +411,61 @@ fn articles(event: &Event) -> Option<impl Iterator<Item = Article<'_>>> {
 
 /// A count without the decimals that say nothing: shops tell it as they keep it, `2.0000`.
 fn whole(quantity: &str) -> &str {
+    if quantity.bytes().all(|byte| byte != b'.') {
+        return quantity;
+    }
     match quantity.split_once('.') {
         Some((whole, decimals)) if !whole.is_empty() && decimals.bytes().all(|byte| byte == b'0') => whole,
         _ => quantity,
     }
 }
 
-/// Appends the rest of a row's name, and the row of ten fields. The legacy lists name articles by their SKU alone,
-/// so it stands for the product's id and name as well (inferred). Columns are separated by bars, so none may hold one.
-fn write_row(
-    material: &Material<'_>,
-    start: &str,
-    place: usize,
-    article: &Article<'_>,
-    target: &mut Vec<u8>,
-) {
-    target.extend_from_slice(b"%5B");
-    target.extend_from_slice(number(place).as_bytes());
-    target.extend_from_slice(b"%5D=");
-    let Article { sku, price, quantity } = *article;
-    let (price, quantity) = (json::plain_number(price), json::plain_number(quantity));
-    let advertiser = number(material.advertiser_primary_id);
-    let group = material.group.map_or("", |group| group.code.as_str());
-    let reference = order_reference(material);
-    query::encode_into(target, start.as_bytes());
-    for column in [&advertiser, reference, sku, sku, &price, &quantity, sku, group, ""] {
-        target.extend_from_slice(b"%7C");
-        query::encode_without_into(target, column.as_bytes(), b'|');
+/// Appends the basket, a row of ten fields for each article. The legacy lists name articles by their SKU alone, so it
+/// stands for the product's id and name as well (inferred). Columns are separated by bars, so none may hold one.
+fn write_rows(parameter: &SendParameter, material: &Material<'_>, start: &str, target: &mut Vec<u8>) {
+    let Some(articles) = articles(material.event) else { return };
+    // What every row begins with, once it is written.
+    let mut beginning = None;
+    for (place, Article { sku, price, quantity }) in articles.enumerate() {
+        target.extend_from_slice(&parameter.named);
+        target.extend_from_slice(b"%5B");
+        match u8::try_from(place) {
+            Ok(digit @ 0..=9) => target.push(b'0' | digit),
+            _ => target.extend_from_slice(place.to_string().as_bytes()),
+        }
+        target.extend_from_slice(b"%5D=");
+        match beginning.clone() {
+            Some(written) => target.extend_from_within(written),
+            None => {
+                let from = target.len();
+                query::encode_into(target, start.as_bytes());
+                write_column(target, &number(material.advertiser_primary_id));
+                write_column(target, &order_reference(material));
+                beginning = Some(from..target.len());
+            }
+        }
+        let from = target.len();
+        write_column(target, sku);
+        let written = from..target.len();
+        target.extend_from_within(written.clone());
+        write_number(target, price);
+        write_number(target, quantity);
+        target.extend_from_within(written);
+        write_column(target, material.group.map_or("", |group| group.code.as_str()));
+        target.extend_from_slice(BAR);
     }
+}
+
+/// What stands between the columns of a row.
+const BAR: &[u8] = b"%7C";
+
+/// Writes a number, in which nothing has to be escaped.
+fn write_number(target: &mut Vec<u8>, text: &str) {
+    target.extend_from_slice(BAR);
+    target.extend_from_slice(json::plain_number(text).as_bytes());
+}
+
+fn write_column(target: &mut Vec<u8>, text: &str) {
+    target.extend_from_slice(BAR);
+    query::encode_without_into(target, text.as_bytes(), b'|');
 }

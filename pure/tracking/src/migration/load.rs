@@ -153,11 +153,16 @@ fn read_parameter(section: &Section<'_, '_>) -> SendParameter {
         _ => None,
     });
     let name = section.required_text("name");
-    let mut encoded = Vec::new();
-    query::encode_into(&mut encoded, name.as_bytes());
+    let mut named = b"&".to_vec();
+    query::encode_into(&mut named, name.as_bytes());
+    let mut assigned = [&named[..], b"="].concat();
+    if let Origin::Constant(value) = &from {
+        query::encode_into(&mut assigned, value.as_bytes());
+    }
     SendParameter {
         name,
-        encoded,
+        named,
+        assigned,
         from,
         flag_words: section.text("yes").zip(section.text("no")),
         json: json.unwrap_or(JsonKind::Text),

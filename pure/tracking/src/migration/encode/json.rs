@@ -3,7 +3,8 @@
 //! Numbers are written exactly as their decimal text, so that an amount never passes through a binary
 //! fraction.
 
-use crate::event::Text;
+use std::borrow::Cow;
+
 use crate::migration::JsonKind;
 
 enum Node<'a> {
@@ -106,19 +107,14 @@ fn write_leaf(leaf: &Leaf<'_>, text: &mut String) {
 }
 
 /// A decimal number as JSON wants it, or the text itself if it is none.
-pub(super) fn plain_number(text: &str) -> Text {
+pub(super) fn plain_number(text: &str) -> Cow<'_, str> {
     if is_plain_number(text.as_bytes()) {
-        return Text::from(text);
+        return Cow::Borrowed(text);
     }
     match number(text) {
-        Some((whole, "")) => Text::from(whole),
-        Some((whole, fraction)) => {
-            let mut plain = Text::from(whole);
-            plain.push('.');
-            plain.push_str(fraction);
-            plain
-        }
-        None => Text::from(text),
+        Some((whole, "")) => Cow::Borrowed(whole),
+        Some((whole, fraction)) => Cow::Owned(format!("{whole}.{fraction}")),
+        None => Cow::Borrowed(text),
     }
 }
 
