@@ -54,6 +54,7 @@ pub struct Telemetry {
     replies: Counters<{ CLASSES * MODES.len() }>,
     reply_seconds: Histograms<{ MODES.len() }>,
     appended: Counters<1>,
+    handed_over: Counters<1>,
     append_failed: Coded,
     destination_refused: Coded,
     unmapped: Counters<{ Table::ALL.len() }>,
@@ -103,6 +104,7 @@ impl Telemetry {
             ),
             reply_seconds: Histograms::register(r, Metric::ReplySeconds, singles(&modes)),
             appended: Counters::register(r, Metric::Appended, [&[]]),
+            handed_over: Counters::register(r, Metric::HandedOver, [&[]]),
             append_failed: Coded::register(r, Metric::AppendFailed),
             destination_refused: Coded::register(r, Metric::DestinationRefused),
             unmapped: Counters::register(r, Metric::Unmapped, singles(&Table::ALL.map(Table::label))),
@@ -146,6 +148,7 @@ impl Telemetry {
         match fact {
             Fact::Recognised { class, .. } => self.recognised.add(*class as usize, 1),
             Fact::Appended { .. } => self.appended.add(0, 1),
+            Fact::HandedOver { .. } => self.handed_over.add(0, 1),
             Fact::AppendFailed { reason, .. } => self.append_failed.add(reason),
             Fact::Replied { class, mode, took, .. } => {
                 self.replies.add(*class as usize * MODES.len() + *mode as usize, 1);

@@ -6,7 +6,7 @@ use relay::envelope::Batch;
 use relay::signature::Keys;
 use relay::step::{Entry, Happened, Served};
 use serde::Deserialize;
-use tracking::SendFailure;
+use tracking::{Answer, SendFailure};
 use upstream::{Call, Peer, Request};
 
 use crate::clock;
@@ -14,6 +14,9 @@ use crate::settings::ProcessorSettings;
 
 /// Where calls are posted.
 const PATH: &[u8] = b"/v1/calls";
+
+/// Where batches are posted.
+const HAND_OVER_PATH: &[u8] = b"/v1/batches";
 
 /// What asks.
 #[derive(Debug)]
@@ -51,7 +54,7 @@ impl Asker {
 
     /// Asks, once. What is no answer is logged with its reason, which may be an operator's to mend.
     pub(crate) async fn ask(&self, entry: Entry, within: Duration) -> Happened {
-        match self.post(entry, within).await {
+        match self.answered(entry, within).await {
             Ok(Answered { reply: Some(said), .. }) => Happened::Served(Served::Reply {
                 status: said.status,
                 content_type: said.content_type,
@@ -66,20 +69,35 @@ impl Asker {
         }
     }
 
-    async fn post(&self, entry: Entry, within: Duration) -> Result<Answered, String> {
-        let body = Batch { lane: self.lane.clone(), entries: vec![entry.bytes] }.encode();
-        let signature = self.keys.sign(&body, clock::now());
-        let signed = signature.headers().map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
-        let mut headers = vec![("content-type".to_owned(), b"application/x-protobuf".to_vec())];
-        headers.extend(signed);
-        let request =
-            Request { method: "POST", host: &self.address, target: PATH, headers: &headers, body: &body };
-        match self.processor.call(&request, Call::once(within)).await {
+    /// Has the processor take an entry, as a batch of its own.
+    ///
+    /// # Errors
+    /// Ambiguous unless it is certain that the processor has read nothing: it alone may say that it holds the entry.
+    pub(crate) async fn hand_over(&self, entry: Entry, within: Duration) -> Result<(), SendFailure> {
+        match self.post(HAND_OVER_PATH, entry, within).await? {
+            answer if answer.status == 200 => Ok(()),
+            answer => Err(SendFailure::Ambiguous(format!("it answered {}", answer.status))),
+        }
+    }
+
+    async fn answered(&self, entry: Entry, within: Duration) -> Result<Answered, String> {
+        match self.post(PATH, entry, within).await {
             Ok(answer) if answer.status == 200 => {
                 serde_json::from_slice(&answer.body).map_err(|error| error.to_string())
             }
             Ok(answer) => Err(format!("it answered {}", answer.status)),
             Err(SendFailure::NothingSent(reason) | SendFailure::Ambiguous(reason)) => Err(reason),
         }
+    }
+
+    async fn post(&self, path: &'static [u8], entry: Entry, within: Duration) -> Result<Answer, SendFailure> {
+        let body = Batch { lane: self.lane.clone(), entries: vec![entry.bytes] }.encode();
+        let signature = self.keys.sign(&body, clock::now());
+        let signed = signature.headers().map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+        let mut headers = vec![("content-type".to_owned(), b"application/x-protobuf".to_vec())];
+        headers.extend(signed);
+        let request =
+            Request { method: "POST", host: &self.address, target: path, headers: &headers, body: &body };
+        self.processor.call(&request, Call::once(within)).await
     }
 }

@@ -7,12 +7,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use relay::step::{Happened, Step};
+use relay::step::{Entry, Happened, Step};
 use relay::tally::{Misses, Shapes};
 use relay::{Exchange, Fact, Reply};
 use requestlog::{Entry, Log};
 use telemetry::Telemetry;
-use tracking::{Home, Outbound};
+use tracking::{Home, Outbound, SendFailure};
 use units::Timestamp;
 use upstream::{Call, Upstream};
 
@@ -90,6 +90,7 @@ impl Hands {
                 Some(asker) => asker.ask(entry, within).await,
                 None => Happened::NotServed,
             }),
+            Step::HandOver { entry, within } => Done::Happened(self.hand_over(entry, within).await),
             Step::WaitUntil(time) => {
                 tokio::time::sleep(time.since(clock::now())).await;
                 Done::Happened(Happened::TimePassed)
@@ -133,6 +134,7 @@ impl Hands {
             Step::Append(_)
             | Step::Send { .. }
             | Step::Ask { .. }
+            | Step::HandOver { .. }
             | Step::Find { .. }
             | Step::Reply(_)
             | Step::WaitUntil(_) => {
@@ -140,6 +142,16 @@ impl Hands {
             }
         }
         None
+    }
+
+    async fn hand_over(&self, entry: Entry, within: Duration) -> Happened {
+        let Some(asker) = &self.asker else {
+            return Happened::NotHandedOver(SendFailure::NothingSent("no processor is set".to_owned()));
+        };
+        match asker.hand_over(entry, within).await {
+            Ok(()) => Happened::HandedOver,
+            Err(failure) => Happened::NotHandedOver(failure),
+        }
     }
 
     async fn send(&self, request: &Outbound, call: Call) -> Happened {

@@ -66,7 +66,9 @@ pub struct Exchange {
 enum State {
     /// The entry's durability; then the reply goes out.
     Append(Box<conversion::Pending>),
-    /// A platform's answer to a conversion that the outbox could not take.
+    /// The processor's word that it holds what the outbox could not take.
+    HandOver(Box<conversion::Pending>),
+    /// A platform's answer to a conversion that neither outbox nor processor could take.
     Direct(Box<conversion::Pending>),
     /// A platform's answer that is to be passed on.
     Proxy(Box<proxy::Pending>),
@@ -130,6 +132,10 @@ impl Exchange {
             (State::Append(pending), Happened::Appended) => self.appended(*pending, now),
             (State::Append(pending), Happened::AppendFailed(failure)) => {
                 self.append_failed(*pending, failure, now);
+            }
+            (State::HandOver(pending), Happened::HandedOver) => self.handed_over(*pending, now),
+            (State::HandOver(pending), Happened::NotHandedOver(failure)) => {
+                self.not_handed_over(*pending, &failure, now);
             }
             (State::Direct(pending), Happened::Answered { home, answer }) => {
                 self.direct_answered(*pending, home, &answer, now);

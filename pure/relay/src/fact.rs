@@ -35,6 +35,11 @@ pub enum Fact {
         /// The reason's name.
         reason: &'static str,
     },
+    /// The processor holds an entry that the outbox could not take.
+    HandedOver {
+        /// The event's identity.
+        event_id: EventId,
+    },
     /// A reply was given.
     Replied {
         /// The event's identity.

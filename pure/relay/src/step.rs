@@ -17,6 +17,14 @@ use crate::shelf::Kept;
 pub enum Step {
     /// Make the entry durable and say how it went ([`Happened::Appended`] or [`Happened::AppendFailed`]).
     Append(Entry),
+    /// Have the processor take an entry that the outbox could not take, and say how it went
+    /// ([`Happened::HandedOver`] or [`Happened::NotHandedOver`]).
+    HandOver {
+        /// The entry.
+        entry: Entry,
+        /// The total deadline.
+        within: Duration,
+    },
     /// Hand the entry to the outbox without waiting: losing it loses a record, never money.
     Record(Entry),
     /// Hand the entry to the outbox as soon as it takes it again, and keep it until then: it tells of money that
@@ -89,6 +97,10 @@ pub enum Happened {
     Appended,
     /// The entry is not on stable storage, and it may not be acknowledged.
     AppendFailed(AppendFailure),
+    /// The processor holds the entry, on stable storage.
+    HandedOver,
+    /// The processor has not said that it holds the entry; the failure says whether it may.
+    NotHandedOver(SendFailure),
     /// A platform answered.
     Answered {
         /// Which one.

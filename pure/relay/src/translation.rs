@@ -327,6 +327,7 @@ fn rehearse(inbound: &Inbound, snapshot: &Arc<Snapshot>, seed: Seed, now: Timest
                 served = true;
                 exchange.handle(Happened::NotServed, now);
             }
+            Step::HandOver { .. } => exchange.handle(Happened::HandedOver, now),
             Step::Reply(reply) if served => return (Mode::Serve, reply),
             Step::Reply(reply) => return (if asked { Mode::Proxy } else { reply.mode }, reply),
             Step::Find { .. } => exchange.handle(Happened::Found { kept: None, claimed: true }, now),

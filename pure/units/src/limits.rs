@@ -96,6 +96,10 @@ pub const BATCH_ENTRIES_MAX: usize = 512;
 /// Most bytes in one batch from the outbox to the processor.
 pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// How long the processor may take to take one conversion that the outbox could not take, while its client waits:
+/// a commit of the ledger and one network between two machines, with much room.
+pub const HAND_OVER_WITHIN: core::time::Duration = core::time::Duration::from_secs(2);
+
 /// Most conversions that an edge has sent by itself and keeps until its outbox takes them: about 4 MB. Beyond it
 /// a later copy of the same order may be sent a second time.
 pub const REMEMBERED_MAX: usize = 4096;

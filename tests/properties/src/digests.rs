@@ -54,6 +54,10 @@ fn steps(inbound: &Inbound, snapshot: &Arc<Snapshot>, seed: Seed, appended: Happ
                 let failure = tracking::SendFailure::NothingSent(String::new());
                 exchange.handle(Happened::Unanswered { home: request.home, failure }, world::NOW);
             }
+            Step::HandOver { .. } => {
+                let failure = tracking::SendFailure::NothingSent(String::new());
+                exchange.handle(Happened::NotHandedOver(failure), world::NOW);
+            }
             _ => {}
         }
     }

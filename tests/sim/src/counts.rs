@@ -27,6 +27,7 @@ macro_rules! counts {
 counts! {
     requests "requests",
     durable "sales acknowledged as durable",
+    at_once "sales that the processor took at once",
     by_platform "sales acknowledged on a platform's word",
     refused "sales refused",
     cut_off "sales without a reply",

@@ -9,8 +9,9 @@ use crate::model::{Violation, violation};
 /// Something that is known not to hold.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Gap {
-    /// I2: an edge whose outbox cannot write sends a sale itself, and tells the processor once it can. The same
-    /// order, told again before that or after the edge has crashed, is sent a second time.
+    /// I2: an edge whose outbox cannot write, and which finds no processor, sends a sale itself and tells the
+    /// processor once it can. The same order, told again before that or after the edge has crashed, is sent a second
+    /// time. It takes two faults at once and a copy of the order; to refuse the sale would lose it for certain.
     DoubledByEdge,
     /// I2: an attempt that was never answered was booked; the platform refused the same bytes later, and the
     /// sale stands as rejected instead of unknown.

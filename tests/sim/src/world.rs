@@ -109,7 +109,7 @@ impl World {
         edge: usize,
         mut exchange: Exchange,
         (number, meaning): (u64, Meaning),
-        stage: Stage,
+        mut stage: Stage,
     ) -> Result<(), Violation> {
         let is_sale = matches!(meaning, Meaning::Sale { .. });
         while let Some(step) = exchange.poll() {
@@ -127,6 +127,16 @@ impl World {
                     }
                     self.edges[edge].waiting.push(Waiting { exchange, entry, number });
                     return Ok(());
+                }
+                Step::HandOver { .. } if stage != Stage::Refused => {
+                    return violation("I5", format!("sale {number} does not wait for its outbox"));
+                }
+                Step::HandOver { entry, .. } => {
+                    let happened = self.take_at_once(edge, &entry)?;
+                    if happened == Happened::HandedOver {
+                        stage = Stage::Durable;
+                    }
+                    exchange.handle(happened, self.now);
                 }
                 Step::Record(entry) => self.edges[edge].record(entry),
                 Step::Remember(entry) => self.edges[edge].remember(entry),

@@ -34,12 +34,16 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use tracking::source::Mistake;
 
+use crate::log::Lines;
+
 /// Log lines go to standard error, so that standard output stays for programs. `TURNOUT_LOG` chooses what is
 /// told, as `info` or `edge=debug`; `usual` stands where it says nothing.
 fn log(usual: &str, json: bool) {
     let filter = std::env::var("TURNOUT_LOG").unwrap_or_else(|_| usual.to_owned());
     let filter = EnvFilter::try_new(&filter).unwrap_or_else(|_| EnvFilter::new(usual));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Without a thread for it there is no log, and everything else goes on.
+    let Ok(writer) = Lines::to_standard_error() else { return };
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     // It fails only if a log is set up already, which then stays.
     drop(if json { lines.json().try_init() } else { lines.try_init() });
 }
@@ -47,6 +51,13 @@ fn log(usual: &str, json: bool) {
 /// The runtime of roles that serve.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+/// A file that may not grow any more is an error to the one who writes it, not the end of the process.
+fn survive_file_limits() -> std::io::Result<()> {
+    let exceeded = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+    // Whether anybody listens is the same: with a handler in place the write fails instead.
+    signal(exceeded).map(drop)
 }
 
 /// Waits for ctrl-c, for a polite kill, or for the time to be over.

@@ -9,6 +9,7 @@ use tracking::event::{Click, Event};
 use tracking::migration::{ConversionOrder, Evidence};
 use tracking::{Answer, Field, Home, Inbound, Outbound, SendFailure, Verdict};
 use units::Timestamp;
+use units::limits::HAND_OVER_WITHIN;
 
 use super::reading::Reading;
 use super::{Exchange, State, codes, headers, local};
@@ -164,10 +165,31 @@ impl Exchange {
         self.reply(pending.reply, now);
     }
 
-    /// The outbox cannot take it: a browser's pixel goes to its owner at once, a server's call is refused.
-    pub(super) fn append_failed(&mut self, mut pending: Pending, failure: AppendFailure, now: Timestamp) {
+    /// The outbox cannot take it: the processor is asked to, whose disk is another one and who knows every order.
+    pub(super) fn append_failed(&mut self, pending: Pending, failure: AppendFailure, now: Timestamp) {
         let reason = failure.name();
         self.steps.push_back(Step::Report(Fact::AppendFailed { event_id: self.event_id, reason }));
+        let Some(envelope) = self.told_again() else {
+            return self.reply(local::not_durable(pending.kind), now);
+        };
+        let entry = self.entry(envelope.encode());
+        self.state = State::HandOver(Box::new(pending));
+        self.steps.push_back(Step::HandOver { entry, within: HAND_OVER_WITHIN });
+    }
+
+    pub(super) fn handed_over(&mut self, pending: Pending, now: Timestamp) {
+        self.steps.push_back(Step::Report(Fact::HandedOver { event_id: self.event_id }));
+        self.reply(pending.reply, now);
+    }
+
+    /// Neither outbox nor processor: a browser's pixel goes to its owner at once, a server's call is refused. What
+    /// the processor may hold goes nowhere else: it would be told twice (I2).
+    pub(super) fn not_handed_over(&mut self, mut pending: Pending, failure: &SendFailure, now: Timestamp) {
+        if let SendFailure::Ambiguous(_) = failure {
+            let entry = self.told_again().map(|envelope| self.entry(envelope.encode()));
+            self.steps.extend(entry.map(Step::Remember));
+            return self.reply(local::not_durable(pending.kind), now);
+        }
         pending.direct = self.direct();
         let Some(request) = pending.direct.as_ref().map(|direct| direct.request.clone()) else {
             return self.reply(local::not_durable(pending.kind), now);
@@ -197,14 +219,17 @@ impl Exchange {
 
     /// The processor is told as soon as that is possible: what has left, or may have, is not sent again.
     fn remember(&mut self, sent: Sent) {
+        let envelope = self.told_again().map(|told| Envelope { sent: Some(sent), ..told });
+        let entry = envelope.map(|envelope| self.entry(envelope.encode()));
+        self.steps.extend(entry.map(Step::Remember));
+    }
+
+    /// The envelope once more, the same to the byte: nobody keeps it while the outbox works.
+    fn told_again(&self) -> Option<Envelope> {
         let (snapshot, inbound) = (Arc::clone(&self.snapshot), Arc::clone(&self.inbound));
-        let Some(endpoint) = snapshot.migration.legacy.recognise(&inbound.host, inbound.path()) else {
-            return;
-        };
+        let endpoint = snapshot.migration.legacy.recognise(&inbound.host, inbound.path())?;
         let reading = super::read(&snapshot, endpoint, &inbound, self.event_id, self.opened_at);
-        let envelope = Envelope { sent: Some(sent), ..self.told(&snapshot, &reading) };
-        let entry = self.entry(envelope.encode());
-        self.steps.push_back(Step::Remember(entry));
+        Some(self.told(&snapshot, &reading))
     }
 
     pub(super) fn direct_unanswered(

@@ -22,9 +22,13 @@ enum World {
     Well,
     /// The outbox takes everything and no platform answers.
     PlatformsDead,
-    /// The outbox takes nothing and the platforms answer with an image.
+    /// The outbox takes nothing, the processor does, and the platforms answer with an image.
+    ProcessorTakes,
+    /// The outbox takes nothing, the processor does not answer, and the platforms would answer with an image.
+    ProcessorSilent,
+    /// The outbox takes nothing, no processor is there, and the platforms answer with an image.
     OutboxFull,
-    /// The outbox takes nothing and no platform answers.
+    /// The outbox takes nothing, no processor is there, and no platform answers.
     AllDead,
     /// The platforms answer 500.
     PlatformsFail,
@@ -53,14 +57,20 @@ fn run_whole(snapshot: Arc<Snapshot>, inbound: Inbound, world: World, health: He
     let mut steps = Vec::new();
     while let Some(step) = exchange.poll() {
         match (&step, world) {
-            (Step::Append(_), World::OutboxFull | World::AllDead) => {
+            (
+                Step::Append(_),
+                World::OutboxFull | World::AllDead | World::ProcessorTakes | World::ProcessorSilent,
+            ) => {
                 exchange.handle(Happened::AppendFailed(AppendFailure::Full), NOW);
             }
             (Step::Append(_), _) => {
                 assert_eq!(exchange.poll(), None, "I1: nothing is said before the entry is durable");
                 exchange.handle(Happened::Appended, NOW);
             }
-            (Step::Send { request, .. }, World::Well | World::OutboxFull) => {
+            (
+                Step::Send { request, .. },
+                World::Well | World::OutboxFull | World::ProcessorTakes | World::ProcessorSilent,
+            ) => {
                 exchange.handle(Happened::Answered { home: request.home, answer: image(200) }, NOW);
             }
             (Step::Send { request, .. }, World::PlatformsFail) => {
@@ -70,6 +80,15 @@ fn run_whole(snapshot: Arc<Snapshot>, inbound: Inbound, world: World, health: He
                 let failure = SendFailure::Ambiguous("silence".to_owned());
                 exchange.handle(Happened::Unanswered { home: request.home, failure }, NOW);
             }
+            (Step::HandOver { .. }, World::OutboxFull | World::AllDead) => {
+                let failure = SendFailure::NothingSent("nobody is there".to_owned());
+                exchange.handle(Happened::NotHandedOver(failure), NOW);
+            }
+            (Step::HandOver { .. }, World::ProcessorSilent) => {
+                let failure = SendFailure::Ambiguous("silence".to_owned());
+                exchange.handle(Happened::NotHandedOver(failure), NOW);
+            }
+            (Step::HandOver { .. }, _) => exchange.handle(Happened::HandedOver, NOW),
             (Step::Ask { .. }, _) => {
                 let (content_type, body) = ("text/plain".to_owned(), "yes".to_owned());
                 let answer = crate::step::Served::Reply { status: 200, content_type, body };
@@ -95,6 +114,7 @@ fn short(steps: &[Step]) -> String {
         Step::Find { .. } => "find".to_owned(),
         Step::Keep { .. } => "keep".to_owned(),
         Step::Ask { .. } => "ask".to_owned(),
+        Step::HandOver { .. } => "hand-over".to_owned(),
         Step::Tally(shape) => format!("tally:{shape}"),
         Step::Miss { table, key } => format!("miss:{} {key}", table.name()),
         Step::Report(_) => "report".to_owned(),
@@ -192,18 +212,24 @@ fn i1_i5_a_conversion_is_durable_and_waits_for_no_platform() {
 #[test]
 fn i1_never_a_false_yes() {
     let sale = "/buy?shop=1&sum=10.00&order=A-1";
-    check(sale, &[], World::OutboxFull, WELL, "append reply:refuse:503");
-    check(sale, BROWSER, World::OutboxFull, WELL, "append send:primary remember reply:proxy:200");
-    check(sale, BROWSER, World::AllDead, WELL, "append send:primary remember reply:refuse:503");
+    check(sale, &[], World::OutboxFull, WELL, "append hand-over reply:refuse:503");
+    check(sale, BROWSER, World::OutboxFull, WELL, "append hand-over send:primary remember reply:proxy:200");
+    check(sale, BROWSER, World::AllDead, WELL, "append hand-over send:primary remember reply:refuse:503");
     let observed = "/buy?shop=3&sum=10.00&order=A-1";
-    check(observed, BROWSER, World::OutboxFull, WELL, "append send:legacy remember reply:proxy:200");
-    check(observed, BROWSER, World::AllDead, WELL, "append send:legacy remember reply:refuse:503");
+    check(
+        observed,
+        BROWSER,
+        World::OutboxFull,
+        WELL,
+        "append hand-over send:legacy remember reply:proxy:200",
+    );
+    check(observed, BROWSER, World::AllDead, WELL, "append hand-over send:legacy remember reply:refuse:503");
     check(
         "/buy?shop=9&sum=1&order=1",
         BROWSER,
         World::OutboxFull,
         WELL,
-        "miss:advertisers 9 append reply:refuse:503",
+        "miss:advertisers 9 append hand-over reply:refuse:503",
     );
 }
 
@@ -221,6 +247,25 @@ fn i2_what_an_edge_sends_itself_is_told_afterwards_as_the_same_event() {
         assert_eq!((sent.home, sent.verdict.name()), (Home::Primary, verdict));
         assert_eq!(Envelope { sent: None, ..told }, asked, "everything else is the same");
     }
+}
+
+#[test]
+fn i1_i2_what_the_outbox_cannot_take_the_processor_takes_and_nothing_goes_to_a_platform() {
+    let sale = "/buy?shop=1&sum=10.00&order=A-1";
+    for client in [&[][..], BROWSER] {
+        check(sale, client, World::ProcessorTakes, WELL, "append hand-over reply:accept:200");
+        check(sale, client, World::ProcessorSilent, WELL, "append hand-over remember reply:refuse:503");
+    }
+    let steps = run(get(sale, BROWSER), World::ProcessorSilent, WELL);
+    let entries: Vec<&Entry> = steps
+        .iter()
+        .filter_map(|step| match step {
+            Step::Append(entry) | Step::Remember(entry) | Step::HandOver { entry, .. } => Some(entry),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(entries.len(), 3);
+    assert!(entries.windows(2).all(|pair| pair[0] == pair[1]), "one event, the same to the byte");
 }
 
 #[test]

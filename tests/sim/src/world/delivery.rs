@@ -2,7 +2,8 @@
 
 use relay::Envelope;
 use relay::envelope::Batch;
-use tracking::Home;
+use relay::step::{Entry, Happened};
+use tracking::{Home, SendFailure};
 use units::{EventId, Seed};
 
 use super::World;
@@ -58,6 +59,34 @@ impl World {
         let surplus = self.bodies.len().saturating_sub(BODIES_KEPT);
         self.bodies.drain(..surplus);
         Ok(())
+    }
+
+    /// An edge whose outbox cannot write asks the processor to take one entry while its client waits.
+    pub(crate) fn take_at_once(&mut self, edge: usize, entry: &Entry) -> Result<Happened, Violation> {
+        let entries = vec![self.label(&entry.bytes)];
+        let body = Batch { lane: format!("edge-{edge}"), entries }.encode();
+        let passage = match self.chance.below(10) {
+            0 | 1 => {
+                let nobody = SendFailure::NothingSent("nobody is there".to_owned());
+                return Ok(Happened::NotHandedOver(nobody));
+            }
+            2 => Passage::Lost,
+            3 => Passage::AnswerLost,
+            4 => Passage::CrashAfter,
+            _ => Passage::Arrives,
+        };
+        self.trace.note(format!("edge {edge} hands over one sale at once: {passage:?}"));
+        if passage != Passage::Lost {
+            self.receive(&body)?;
+        }
+        if passage == Passage::CrashAfter {
+            self.crash_processor()?;
+        }
+        if passage == Passage::Arrives {
+            self.counts.at_once += 1;
+            return Ok(Happened::HandedOver);
+        }
+        Ok(Happened::NotHandedOver(SendFailure::Ambiguous("no answer".to_owned())))
     }
 
     /// The entry as it travels: as it is, unless identities are to be forgotten on purpose.

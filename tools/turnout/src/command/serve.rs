@@ -58,6 +58,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 }
 
 async fn serve(arguments: &Arguments, settings: Settings) -> Outcome {
+    super::survive_file_limits()?;
     let data = DataDir::open(&settings.data)?;
     let keys = data.keys()?;
     let role = arguments.role.name();

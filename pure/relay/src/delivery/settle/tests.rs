@@ -63,6 +63,13 @@ fn what_was_once_ambiguous_never_dies() {
 }
 
 #[test]
+fn i4_a_refusal_after_a_doubt_settles_nothing() {
+    let doubted = Tried { deduplicates: true, counted: 1, ambiguous: true, probe: false };
+    assert_eq!(state(doubted, &judged(Verdict::Rejected)), State::Unknown);
+    assert_eq!(state(Tried { ambiguous: false, ..doubted }, &judged(Verdict::Rejected)), State::Rejected);
+}
+
+#[test]
 fn a_long_outage_makes_no_dead_letters() {
     let mut tried = Tried { counted: 2, probe: true, ..FIRST };
     for _ in 0..1000 {

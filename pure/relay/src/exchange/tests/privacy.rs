@@ -18,9 +18,24 @@ const WAYS: [(&str, World, Health, &str); 17] = [
     ("/go?shop=9&site=7", World::PlatformsDead, WELL, "miss:advertisers 9 send:legacy reply:local:404"),
     ("/buy?shop=1&sum=1.00&order=A", World::Well, WELL, "append reply:accept:200"),
     ("/buy?shop=3&sum=1.00&order=A", World::Well, WELL, "append reply:accept:200"),
-    ("/buy?shop=1&sum=1.00&order=A", World::OutboxFull, WELL, "append send:primary remember reply:proxy:200"),
-    ("/buy?shop=3&sum=1.00&order=A", World::OutboxFull, WELL, "append send:legacy remember reply:proxy:200"),
-    ("/buy?shop=3&sum=1.00&order=A", World::AllDead, WELL, "append send:legacy remember reply:refuse:503"),
+    (
+        "/buy?shop=1&sum=1.00&order=A",
+        World::OutboxFull,
+        WELL,
+        "append hand-over send:primary remember reply:proxy:200",
+    ),
+    (
+        "/buy?shop=3&sum=1.00&order=A",
+        World::OutboxFull,
+        WELL,
+        "append hand-over send:legacy remember reply:proxy:200",
+    ),
+    (
+        "/buy?shop=3&sum=1.00&order=A",
+        World::AllDead,
+        WELL,
+        "append hand-over send:legacy remember reply:refuse:503",
+    ),
     ("/copy?x=1", World::Well, WELL, "record reply:accept:200"),
     ("/hop?shop=1&site=7", World::Well, WELL, "record reply:redirect:200"),
     ("/hop?shop=1&site=7", World::Well, PRIMARY_DOWN, "record reply:direct:200"),
@@ -51,7 +66,9 @@ fn header<'a>(steps: &'a [Step], wanted: &'a str) -> impl Iterator<Item = &'a st
 fn everything(steps: &[Step]) -> String {
     let part = |step: &Step| match step {
         Step::Append(entry) | Step::Record(entry) | Step::Remember(entry) => opened(entry),
-        Step::Ask { entry, within } => format!("{} {within:?}", opened(entry)),
+        Step::Ask { entry, within } | Step::HandOver { entry, within } => {
+            format!("{} {within:?}", opened(entry))
+        }
         Step::Send { request, within, repeatable } => {
             let headers = as_text(&request.headers);
             format!("{} {headers} {} {within:?} {repeatable}", request.url(), text(&request.body))
@@ -118,6 +135,7 @@ fn i10_a_refusal_holds_in_every_way_that_a_reply_comes_about() {
                 let (Step::Append(entry)
                 | Step::Record(entry)
                 | Step::Remember(entry)
+                | Step::HandOver { entry, .. }
                 | Step::Ask { entry, .. }) = step
                 else {
                     continue;

@@ -69,6 +69,7 @@ impl Files {
                 Step::Reply(reply) => replied = Some(reply),
                 Step::Log(_) | Step::Report(_) => {}
                 Step::Ask { .. }
+                | Step::HandOver { .. }
                 | Step::Tally(_)
                 | Step::Miss { .. }
                 | Step::Append(_)

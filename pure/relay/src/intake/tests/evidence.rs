@@ -142,6 +142,8 @@ fn a_voucher_counts_only_while_it_is_bound() {
         (at(SECOND + 60), None, "not_bound_then"),
         (None, at(SECOND - 60), "not_bound_then"),
         (at(SECOND - 60), at(SECOND + 60), "used"),
+        (Some(envelope.received_at), None, "used"),
+        (None, Some(envelope.received_at), "not_bound_then"),
     ] {
         let bound =
             BoundVoucher { advertiser_id: 789, code: "X".to_owned(), publisher_id: 456, starts_at, ends_at };
@@ -189,6 +191,9 @@ fn a_record_that_comes_after_the_sale_makes_it_better() {
         None,
         "nothing is known now"
     );
+    // What a person has let pass once is not doubted again.
+    let doubtful = Known { collides_with: Some("other".to_owned()), ..known };
+    assert_eq!(reconsider(&ground, &envelope, &doubtful, NOW).map(|better| better.in_time), Some(true));
 }
 
 #[test]
