@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use relay::step::{Entry, Happened, Step};
+use relay::step::{self, Happened, Step};
 use relay::tally::{Misses, Shapes};
 use relay::{Exchange, Fact, Reply};
 use requestlog::{Entry, Log};
@@ -144,7 +144,7 @@ impl Hands {
         None
     }
 
-    async fn hand_over(&self, entry: Entry, within: Duration) -> Happened {
+    async fn hand_over(&self, entry: step::Entry, within: Duration) -> Happened {
         let Some(asker) = &self.asker else {
             return Happened::NotHandedOver(SendFailure::NothingSent("no processor is set".to_owned()));
         };
