@@ -12,7 +12,7 @@ use tracking::dialect::interface::Operation;
 use tracking::{Field, Home};
 use units::{EventId, Timestamp};
 
-pub use deliver::{AdjustmentFinished, DueAdjustment};
+pub use deliver::{AdjustmentFinished, DueAdjustment, WantedChanges};
 pub use lists::AdjustmentRow;
 
 use crate::intake::in_force;

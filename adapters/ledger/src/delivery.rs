@@ -3,6 +3,7 @@
 //! An attempt is on stable storage before its first byte goes out. After a crash a row that stands `in_flight`
 //! is therefore exactly one that may have been sent, and every other row certainly was not.
 
+mod fair;
 mod waiting;
 
 use relay::delivery::{Settled, State};
@@ -10,6 +11,9 @@ use tracking::Home;
 use tracking::migration::Evidence;
 use units::{EventId, Money, Timestamp};
 
+#[cfg(test)]
+pub(crate) use fair::queries as fair_queries;
+pub use fair::{Backlog, Wanted};
 #[cfg(test)]
 pub(crate) use waiting::queries as waiting_queries;
 pub use waiting::{Lane, Together, Which};

@@ -36,6 +36,7 @@ const CHANGES: &[Change] = &changes![
     "0006_dead",
     "0007_transactions",
     "0008_taken",
+    "0009_merchants",
 ];
 
 /// How many changes there are.

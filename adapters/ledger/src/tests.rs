@@ -1,6 +1,7 @@
 mod clicks;
 mod dead;
 mod deliveries;
+mod fair;
 mod files;
 mod links;
 mod model;

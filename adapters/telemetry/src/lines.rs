@@ -38,6 +38,17 @@ impl Lines {
             Fact::InvariantBroken { invariant } => tracing::error!(invariant, "an invariant does not hold"),
             Fact::BreakerChanged { home, open: true } => tracing::warn!(%home, "the platform counts as down"),
             Fact::BreakerChanged { home, open: false } => tracing::info!(%home, "the platform is back"),
+            Fact::DestinationChanged { home, endpoint, condition, .. } => {
+                let up = *condition == "up";
+                if up {
+                    tracing::info!(%home, %endpoint, "the destination takes conversions again");
+                } else {
+                    tracing::warn!(%home, %endpoint, condition, "the destination takes no conversions");
+                }
+            }
+            Fact::ClockSetBack { by } => {
+                tracing::warn!(seconds = by.as_secs(), "the clock was set back; the schedule is pulled in");
+            }
             Fact::AppendFailed { event_id, reason } => {
                 if let Some(count) = self.append_failed.take() {
                     tracing::error!(%event_id, reason, count, "an entry could not be made durable");

@@ -3,7 +3,7 @@
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use relay::Fact;
-use relay::delivery::State;
+use relay::delivery::{State, Why};
 use relay::reply::Mode;
 use tracking::directory::Table;
 use tracking::{Class, Home, Verdict};
@@ -41,6 +41,9 @@ const BOOKS: [Metric; 7] = [
     Metric::AuditSeconds,
     Metric::RepeatAlarms,
 ];
+/// What a destination may be: up, down, or paused for a reason.
+const CONDITIONS: [&str; 5] =
+    ["up", "down", Why::Credentials.name(), Why::Language.name(), Why::Rejections.name()];
 const CLASSES: usize = Class::ALL.len();
 const HOMES: usize = Home::ALL.len();
 const TRUTHS: [&str; 2] = ["false", "true"];
@@ -61,6 +64,9 @@ pub struct Telemetry {
     asked: Counters<{ HOMES * 2 }>,
     breaker_open: Gauges<HOMES>,
     breaker_changes: Counters<{ HOMES * 2 }>,
+    destination_changes: Counters<{ HOMES * CONDITIONS.len() }>,
+    destinations_impaired: Gauges<HOMES>,
+    clock_set_back: Counters<1>,
     booked: Counters<2>,
     moved: Coded,
     conversions: Gauges<{ State::ALL.len() }>,
@@ -119,6 +125,13 @@ impl Telemetry {
                 Metric::BreakerChanges,
                 pairs(&homes, &TRUTHS).each_ref().map(<[_; 2]>::as_slice),
             ),
+            destination_changes: Counters::register(
+                r,
+                Metric::DestinationChanges,
+                pairs(&homes, &CONDITIONS).each_ref().map(<[_; 2]>::as_slice),
+            ),
+            destinations_impaired: Gauges::register(r, Metric::DestinationsImpaired, singles(&homes)),
+            clock_set_back: Counters::register(r, Metric::ClockSetBack, [&[]]),
             booked: Counters::register(r, Metric::Booked, singles(&TRUTHS)),
             moved: Coded::register(r, Metric::Moved),
             conversions: Gauges::register(r, Metric::Conversions, singles(&State::ALL.map(State::name))),
@@ -163,6 +176,12 @@ impl Telemetry {
                 self.breaker_changes.add(*home as usize * 2 + usize::from(*open), 1);
                 self.breaker_open.set(*home as usize, u64::from(*open));
             }
+            Fact::DestinationChanged { home, condition, impaired, .. } => {
+                let place = CONDITIONS.iter().position(|known| known == condition).unwrap_or(0);
+                self.destination_changes.add(*home as usize * CONDITIONS.len() + place, 1);
+                self.destinations_impaired.set(*home as usize, *impaired);
+            }
+            Fact::ClockSetBack { .. } => self.clock_set_back.add(0, 1),
             Fact::Booked { attributed, .. } => self.booked.add(usize::from(*attributed), 1),
             Fact::Moved { state, .. } => self.moved.add(state),
             Fact::Attempted { home, verdict, took, .. } => {

@@ -6,6 +6,9 @@ use tracking::Answer;
 /// Longest head of an answer, in bytes. Twice what common servers allow themselves.
 pub(crate) const HEAD_BYTES_MAX: usize = 64 * 1024;
 
+/// Most interim answers before the one that counts. Servers send one or two.
+pub(crate) const INTERIM_MAX: usize = 8;
+
 /// Most header lines of an answer.
 const HEADERS_MAX: usize = 128;
 

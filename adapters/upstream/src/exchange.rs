@@ -101,6 +101,7 @@ async fn talk(
 ) -> Result<(Answer, bool), Trouble> {
     transport.write_all(request).await?;
     transport.flush().await?;
+    let mut interim = 0_usize;
     let AnswerHead { mut answer, body, keep_alive } = loop {
         let end = read_head_bytes(transport, received).await?;
         let head = received.get(..end).unwrap_or_default();
@@ -109,7 +110,12 @@ async fn talk(
         received.drain(..end);
         match head.answer.status {
             // An interim answer says nothing; the one that counts follows.
-            100 | 102..200 => {}
+            100 | 102..200 => {
+                interim += 1;
+                if interim > answer::INTERIM_MAX {
+                    return Err(Trouble::Garbage("interim answers came without an end".to_owned()));
+                }
+            }
             101 => {
                 return Err(Trouble::Garbage(
                     "the server switched protocols, which nobody asked for".to_owned(),

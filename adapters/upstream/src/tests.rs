@@ -298,3 +298,61 @@ async fn hosts_lead_to_their_own_origins() {
     let failure = platform.send(&nowhere, PATIENCE).await.unwrap_err();
     assert!(matches!(failure, SendFailure::NothingSent(message) if message.contains("no origin of legacy")));
 }
+
+/// Faults 43 to 46 and 51 to 53: whatever the platform does with a request that moves money, it is written once, on
+/// one connection. A second server stands ready that would answer well.
+#[tokio::test]
+async fn a_request_that_moves_money_is_written_once_whatever_the_platform_does() {
+    const READY: &[Do] = &[Do::Read, Do::Say(EMPTY)];
+    let scripts: [&'static [&'static [Do]]; 9] = [
+        &[&[Do::Read], READY],
+        &[&[Do::Read, Do::Reset], READY],
+        &[&[Do::Read, Do::Hang], READY],
+        &[&[Do::Read, Do::Say("HTTP/1.1 200 OK\r\n")], READY],
+        &[&[Do::Read, Do::Drip("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n")], READY],
+        &[&[Do::Read, Do::Say("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc")], READY],
+        &[&[Do::Read, Do::Say("HTTP/1.1 503 Busy\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n")], READY],
+        &[&[Do::Read, Do::Say("HTTP/1.1 307 Moved\r\nlocation: /y\r\ncontent-length: 0\r\n\r\n")], READY],
+        &[&[Do::Read, Do::Say("HTTP/1.1 425 Early\r\ncontent-length: 0\r\n\r\n")], READY],
+    ];
+    for script in scripts {
+        let server = server(script).await;
+        let platform = platform(server.address, |_| {});
+        drop(platform.send(&get(b"/order"), SHORT * 2).await);
+        // A repetition would be on its way by the time that another call has been answered.
+        let after = platform.send(&get(b"/after"), PATIENCE).await;
+        assert_eq!(after.unwrap().status, 200, "{script:?}");
+        let requests = server.requests.lock().unwrap();
+        let orders = requests.iter().filter(|request| request.starts_with(b"GET /order "));
+        assert_eq!(orders.count(), 1, "{script:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_answer_may_cost_is_bounded_and_nothing_is_unpacked() {
+    const HINTS: &str = "HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n";
+    let (hints, long) = (HINTS.repeat(9), format!("HTTP/1.1 200 OK\r\nx: {}", "y".repeat(70_000)));
+    let lines = format!("HTTP/1.1 200 OK\r\n{}\r\n", "x: y\r\n".repeat(200));
+    let endless = format!("HTTP/1.1 200 OK\r\n\r\n{}", "z".repeat(300 * 1024));
+    for (text, reason) in
+        [(hints, "without an end"), (long, "too long"), (lines, "no HTTP"), (endless, "longer than")]
+    {
+        let text: &'static str = text.leak();
+        let script: &'static [Do] = vec![Do::Read, Do::Say(text), Do::Hang].leak();
+        match once(vec![script].leak(), PATIENCE).await {
+            Err(SendFailure::Ambiguous(message)) => assert!(message.contains(reason), "{message}"),
+            other => panic!("{reason}: {other:?}"),
+        }
+    }
+    // A bomb stays the few bytes that it is on the wire, and what it would unpack to is nobody's yes.
+    const BOMB: &str =
+        "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 10\r\n\r\n\x1f\x0b\x08\0\0\0\0\0\0\x03";
+    let answer = once(&[&[Do::Read, Do::Say(BOMB)]], PATIENCE).await.unwrap();
+    assert_eq!((answer.status, answer.body.len()), (200, 10));
+    // Trailers end with the answer, and the connection serves on.
+    const TRAILED: &str =
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nx-sum: 1\r\n\r\n";
+    let scripts: &'static [&'static [Do]] = &[&[Do::Read, Do::Say(TRAILED), Do::Read, Do::Say(EMPTY)]];
+    let (second, connections) = twice(scripts, Call::once(PATIENCE), |_| {}).await;
+    assert_eq!((second, connections), (Ok(200), 1));
+}

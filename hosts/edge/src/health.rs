@@ -42,7 +42,7 @@ impl Platforms {
         let platform = || Platform {
             open: AtomicBool::new(false),
             judged: Mutex::new(Judged {
-                breaker: Breaker::new(policy.failures_to_open, policy.open_for),
+                breaker: policy.breaker(),
                 processor_says_open_until: Timestamp::from_millis(0),
             }),
         };
@@ -112,6 +112,7 @@ mod tests {
             open_for: Duration::from_secs(5),
             probe_every: Duration::from_secs(1),
             probe_deadline: Duration::from_secs(1),
+            ..BreakerPolicy::USUAL
         })
     }
 

@@ -141,12 +141,11 @@ fn turn(processor: &mut crate::Processor, told: Vec<Over>, stopping: bool) -> Re
 }
 
 fn send(under_way: &mut JoinSet<Over>, upstream: &Upstream, delivery: Delivery) {
-    let Delivery { ids, endpoint: _, request, within } = delivery;
-    let home = request.home;
+    let Delivery { ids, destination, endpoint: _, request, within } = delivery;
     let upstream = Arc::clone(upstream);
     under_way.spawn(async move {
         let result = outcome(upstream(request, within), within).await;
-        Over::Delivery(Ended { ids, home, result })
+        Over::Delivery(Ended { ids, destination, result })
     });
 }
 

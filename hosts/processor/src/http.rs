@@ -3,6 +3,7 @@
 //! An error is JSON with a code and a message that says what to do. `POST /v1/batches` answers only after the
 //! batch is durable.
 
+pub(crate) mod delivering;
 mod evidence;
 mod operator;
 mod reconcile;
@@ -23,6 +24,7 @@ use relay::signature::{KEY_HEADER, SIGNATURE_HEADER, Signature, TIME_HEADER};
 use relay::step::Served;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
+use tracking::Home;
 use units::limits::BATCH_BYTES_MAX;
 
 use crate::conservation::{self, Watched};
@@ -37,6 +39,7 @@ pub(crate) struct Hall {
     pub(crate) news: Arc<Notify>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) watched: Watched,
+    pub(crate) counted: delivering::Counted,
 }
 
 pub(crate) fn router(hall: Hall) -> Router {
@@ -92,10 +95,12 @@ async fn signed(hall: &Hall, request: Request) -> Result<Bytes, Refusal> {
 
 async fn batches(State(hall): State<Hall>, request: Request) -> Result<Json<Value>, Refusal> {
     let body = signed(&hall, request).await?;
-    let received =
-        hall.desk.ask(move |processor| (processor.receive(&body, now()), processor.gates())).await?;
-    let (received, gates) = match received {
-        (Ok(received), gates) => (received, gates),
+    let received = hall.desk.ask(move |processor| {
+        let down = Home::ALL.map(|home| (home, processor.is_down(home)));
+        (processor.receive(&body, now()), down)
+    });
+    let (received, down) = match received.await? {
+        (Ok(received), down) => (received, down),
         (Err(error @ ReceiveError::Batch(_)), _) => {
             return Err(Refusal::new(StatusCode::BAD_REQUEST, "batch", error.to_string()));
         }
@@ -105,7 +110,7 @@ async fn batches(State(hall): State<Hall>, request: Request) -> Result<Json<Valu
     Ok(Json(json!({
         "accepted": received.accepted,
         "duplicates": received.duplicates,
-        "breakers": shapes::breakers(&gates),
+        "breakers": shapes::breakers(down),
     })))
 }
 

@@ -19,9 +19,9 @@ mod serve;
 pub use desk::{Desk, DeskClosed};
 pub use drive::{Elsewhere, Senders, Sending, Upstream};
 pub use processor::{
-    Called, Children, Confirmed, Delivery, DeliveryId, Ended, Imported, ImportedClick, ImportedPostback,
-    ImportedVoucher, Judgement, Postback, Processor, ProcessorError, Proven, ProvenLine, ReceiveError,
-    Received, Redrive, Released, RootSigner, Sign, Status, confirm_proven, import_clicks, import_postbacks,
-    import_vouchers, journal_import, show_click,
+    Called, Children, Confirmed, Delivery, DeliveryId, Draining, Ended, Imported, ImportedClick,
+    ImportedPostback, ImportedVoucher, Judgement, OwnerOrder, PlatformStatus, Postback, Processor,
+    ProcessorError, Proven, ProvenLine, ReceiveError, Received, Redrive, Released, RootSigner, Sign, Status,
+    confirm_proven, import_clicks, import_postbacks, import_vouchers, journal_import, show_click,
 };
 pub use serve::{FactSink, Running, Settings, serve};

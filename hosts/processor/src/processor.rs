@@ -6,7 +6,9 @@ mod change;
 mod clicks;
 mod deliver;
 mod lane;
+mod owner;
 mod people;
+mod pick;
 mod postback;
 mod receive;
 mod reconcile;
@@ -14,6 +16,7 @@ mod release;
 mod request;
 mod settle;
 mod status;
+mod time;
 mod transactions;
 
 use std::collections::BTreeMap;
@@ -22,7 +25,7 @@ use std::sync::Arc;
 use ledger::{Ledger, LedgerError, PostbackId};
 use relay::Fact;
 use relay::call::Callers;
-use relay::delivery::{Gate, Tried, recover};
+use relay::delivery::{Destination, Gate, Rank, Tried, recover};
 use relay::policy::Snapshot;
 use tracking::Home;
 use units::{EventId, Seed, Timestamp};
@@ -31,6 +34,7 @@ pub use clicks::{
     Imported, ImportedClick, ImportedVoucher, import_clicks, import_vouchers, journal_import, show_click,
 };
 pub use deliver::{Delivery, DeliveryId};
+pub use owner::OwnerOrder;
 pub use people::Redrive;
 pub(crate) use postback::shown as shown_postback;
 pub use postback::{Called, ImportedPostback, Postback, import_postbacks};
@@ -38,12 +42,13 @@ pub use receive::{ReceiveError, Received};
 pub use reconcile::{Confirmed, Proven, ProvenLine, confirm_proven};
 pub use release::Released;
 pub use settle::Ended;
-pub use status::Status;
+pub use status::{Draining, PlatformStatus, Status};
 pub use transactions::{Children, Judgement, RootSigner, Sign};
 
 use change::Telling;
 use deliver::{Flying, tried};
 use lane::{Lane, Pace};
+use time::Times;
 
 /// Rows recovered in one transaction after a crash.
 const RECOVERED_AT_ONCE: usize = 500;
@@ -61,10 +66,17 @@ pub enum ProcessorError {
 pub struct Processor {
     ledger: Ledger,
     snapshot: Arc<Snapshot>,
-    legacy: Gate,
-    primary: Gate,
+    /// One for each destination that was ever called; there are as many as endpoints.
+    gates: BTreeMap<Destination, Gate>,
     lanes: Arc<[Lane]>,
     pace: Pace,
+    /// The merchant that was looked at last, where they are gone through one after another.
+    rings: BTreeMap<(Destination, Rank), u64>,
+    /// Which end of a backlog comes next.
+    newest_first: bool,
+    /// Which platforms were last told to be down.
+    told_down: [bool; 2],
+    times: Times,
     flying: BTreeMap<DeliveryId, Flying>,
     /// Changes of transactions that are being told.
     telling: BTreeMap<DeliveryId, Telling>,
@@ -72,8 +84,8 @@ pub struct Processor {
     change_at: Timestamp,
     /// Who may call.
     callers: Callers,
-    /// Platforms of which a probe is under way.
-    probing: Vec<Home>,
+    /// Destinations of which a probe is under way.
+    probing: Vec<Destination>,
     /// Outcomes that are not in the ledger yet, with the time they came: a failed commit must not lose what a
     /// platform said.
     unsettled: Vec<(Ended, Timestamp)>,
@@ -106,16 +118,17 @@ impl Processor {
         seed: Seed,
         now: Timestamp,
     ) -> Result<Self, ProcessorError> {
-        let (legacy, primary) =
-            (Gate::new(Home::Legacy, &snapshot.policy), Gate::new(Home::Primary, &snapshot.policy));
         let lanes = Lane::all(&snapshot.migration).into();
         let mut processor = Self {
             ledger,
             snapshot,
-            legacy,
-            primary,
+            gates: BTreeMap::new(),
             lanes,
             pace: Pace::new(now),
+            rings: BTreeMap::new(),
+            newest_first: false,
+            told_down: [false; 2],
+            times: Times::new(now),
             flying: BTreeMap::new(),
             telling: BTreeMap::new(),
             change_at: now,
@@ -133,6 +146,7 @@ impl Processor {
             signer: None,
         };
         processor.ledger.set_lock(processor.snapshot.policy.lock);
+        processor.open_gates();
         processor.ledger.recover_adjustments(now)?;
         processor.ledger.recover_postbacks(now)?;
         processor.recover(now)?;
@@ -180,6 +194,19 @@ impl Processor {
         self.lanes = Lane::all(&snapshot.migration).into();
         self.ledger.set_lock(snapshot.policy.lock);
         self.snapshot = snapshot;
+        self.open_gates();
+    }
+
+    /// A gate for each destination that the migration has.
+    fn open_gates(&mut self) {
+        let lanes = Arc::clone(&self.lanes);
+        for lane in lanes.iter() {
+            self.gate(&lane.destination);
+        }
+        let snapshot = Arc::clone(&self.snapshot);
+        for send in snapshot.migration.sends.iter().filter(|send| send.change.is_some()) {
+            self.gate(&Destination::new(Home::Primary, &send.endpoint));
+        }
     }
 
     /// These may call from now on.
@@ -202,11 +229,11 @@ impl Processor {
         self.ledger
     }
 
-    const fn gate(&mut self, home: Home) -> &mut Gate {
-        match home {
-            Home::Legacy => &mut self.legacy,
-            Home::Primary => &mut self.primary,
-        }
+    /// The gate of a destination, opened now if there was none.
+    fn gate(&mut self, destination: &Destination) -> &mut Gate {
+        let (policy, now) = (&self.snapshot.policy, self.times.latest);
+        let new = || Gate::new(destination.clone(), policy, now);
+        self.gates.entry(destination.clone()).or_insert_with(new)
     }
 
     /// True if the conversion's owner is known to deduplicate. The old platform is never trusted to.

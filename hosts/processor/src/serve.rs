@@ -15,6 +15,7 @@ use units::Timestamp;
 
 use crate::conservation::{self, Watched};
 use crate::drive::{Senders, drive};
+use crate::http::delivering::Counted;
 use crate::http::{Hall, router};
 use crate::{Desk, Processor};
 
@@ -97,6 +98,7 @@ pub async fn serve(
         news: Arc::clone(&news),
         settings: Arc::new(settings),
         watched: watched.clone(),
+        counted: Counted::default(),
     };
     let mut closing = stopped.clone();
     let listening = tokio::spawn(async move {

@@ -4,6 +4,7 @@
 //! that a client chose (I9).
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use tracking::directory::Table;
 use tracking::{Class, Home, Verdict};
@@ -82,6 +83,22 @@ pub enum Fact {
         home: Home,
         /// True if it now refuses calls.
         open: bool,
+    },
+    /// A destination, which is an endpoint of a platform, came into another condition.
+    DestinationChanged {
+        /// Which platform.
+        home: Home,
+        /// The endpoint's name in its dialect.
+        endpoint: Arc<str>,
+        /// Its condition: `up`, `down`, or why it is paused.
+        condition: &'static str,
+        /// How many destinations of the platform are down or paused now.
+        impaired: u64,
+    },
+    /// The clock was set back: what had been scheduled by it was pulled in.
+    ClockSetBack {
+        /// By how much.
+        by: Duration,
     },
     /// A conversion was booked by the processor.
     Booked {

@@ -4,9 +4,12 @@ mod consent;
 mod cookies;
 mod load;
 mod lock;
+mod paces;
 
 use core::time::Duration;
 
+use resilience::breaker::Wait;
+use resilience::{Breaker, Evidence};
 use tracking::Home;
 use tracking::cookie::Lives;
 use tracking::directory::{Advertiser, Directory};
@@ -88,21 +91,90 @@ pub struct DeliveryPolicy {
     pub attempts_max: u32,
     /// Retries that may be made for every hundred fresh attempts.
     pub retry_budget_percent: u32,
-    /// Most deliveries in flight to one platform.
+    /// Most deliveries in flight to one destination: an endpoint of a platform.
     pub in_flight_max: usize,
+    /// The share of those places, in percent, that one merchant may hold.
+    pub merchant_share_percent: u32,
+    /// How long a conversion counts as fresh once it is due. What is older is backlog.
+    pub fresh_for: Duration,
+    /// First attempts of a backlog that go to one destination in a second.
+    pub drain_per_second: u32,
+    /// How long it takes after an outage until the backlog goes at that rate.
+    pub drain_ramp: Duration,
+}
+
+impl DeliveryPolicy {
+    /// What is shipped.
+    pub const USUAL: Self = Self {
+        evidence_wait: Duration::from_secs(60),
+        attempt_deadline: Duration::from_secs(10),
+        backoff_first: Duration::from_secs(1),
+        backoff_max: Duration::from_secs(15 * 60),
+        attempts_max: 24,
+        retry_budget_percent: 10,
+        in_flight_max: 32,
+        merchant_share_percent: 25,
+        fresh_for: Duration::from_secs(30),
+        drain_per_second: 200,
+        drain_ramp: Duration::from_secs(30),
+    };
+
+    /// Places in flight that one merchant may hold: at least one.
+    pub fn merchant_share(&self) -> usize {
+        let share = usize::try_from(self.merchant_share_percent).unwrap_or(100).min(100);
+        self.in_flight_max.saturating_mul(share).div_euclid(100).max(1)
+    }
 }
 
 /// When a platform counts as down.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BreakerPolicy {
-    /// Failures in a row that open the breaker.
+    /// Failures in a row that open the breaker where there are few calls; more of them where there are many.
     pub failures_to_open: u32,
+    /// How long a call counts.
+    pub window: Duration,
+    /// Calls in that time from which their share of failures is judged. No more failures in a row than that are
+    /// needed in any traffic.
+    pub calls_min: u32,
+    /// The share of failures, in percent, that opens it.
+    pub failure_percent: u32,
     /// How long it stays open before one probe may pass.
     pub open_for: Duration,
+    /// How long at most, for a platform that comes and goes.
+    pub open_for_max: Duration,
     /// How often an edge probes the primary.
     pub probe_every: Duration,
     /// The deadline of a probe.
     pub probe_deadline: Duration,
+}
+
+impl BreakerPolicy {
+    /// What is shipped.
+    pub const USUAL: Self = Self {
+        failures_to_open: 3,
+        window: Duration::from_secs(10),
+        calls_min: 20,
+        failure_percent: 50,
+        open_for: Duration::from_secs(2),
+        open_for_max: Duration::from_secs(60),
+        probe_every: Duration::from_millis(200),
+        probe_deadline: Duration::from_secs(1),
+    };
+
+    /// A closed breaker by this policy.
+    pub const fn breaker(&self) -> Breaker {
+        Breaker::new(self.evidence(), Wait { first: self.open_for, max: self.open_for_max })
+    }
+
+    /// What is enough evidence of failure.
+    pub const fn evidence(&self) -> Evidence {
+        Evidence {
+            window: self.window,
+            calls_min: self.calls_min,
+            failure_percent: self.failure_percent,
+            in_a_row: self.failures_to_open,
+        }
+    }
 }
 
 /// Everything an operator decides.

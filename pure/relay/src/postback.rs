@@ -84,6 +84,7 @@ pub fn judge(answer: &Answer) -> Judged {
         verdict,
         reason: format!("answered {}", answer.status),
         retry_after: retry_after.map(Duration::from_secs),
+        understood: true,
     }
 }
 

@@ -1,16 +1,23 @@
 //! Whether a platform may be called at all.
 //!
-//! Closed, calls pass and failures in a row are counted. At the limit the breaker opens: calls are refused
-//! at once, so that nobody waits for a platform that is down and no attempt of a schedule is burnt on it.
-//! After a while it is half open: one probe may pass, and its outcome closes or opens the breaker again.
+//! Closed, calls pass and are counted in a [`Window`]. With enough evidence of failure the breaker opens: calls
+//! are refused at once, so that nobody waits for a platform that is down and no attempt of a schedule is burnt on
+//! it. After a while it is half open: one probe may pass, and its outcome closes or opens the breaker again.
 //!
 //! Calls that were under way when the breaker opened report late. Their failures do not prolong the wait and
 //! their successes do not end it: only a probe decides, as it alone was sent knowing that the platform was in
 //! doubt.
+//!
+//! A platform that comes and goes is given more time with each return: one that fails again soon after it was
+//! found well waits twice as long as the time before, up to a maximum. It is believed again, and the wait is
+//! short again, once it has stayed well for that maximum. A failed probe prolongs nothing: it is cheap, and how
+//! long an outage lasts says nothing about how often there is one.
 
 use core::time::Duration;
 
 use units::Timestamp;
+
+use crate::window::{Evidence, Window};
 
 /// What a breaker lets pass.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -45,25 +52,43 @@ pub enum Permit {
     Refused(Timestamp),
 }
 
+/// How long a breaker stays open before a probe may pass.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Wait {
+    /// At first.
+    pub first: Duration,
+    /// At most, for a platform that comes and goes; also how long it must stay well to be believed again.
+    pub max: Duration,
+}
+
 /// A circuit breaker for one platform.
 #[derive(Clone, Debug)]
 pub struct Breaker {
-    failures_to_open: u32,
-    open_for: Duration,
+    window: Window,
+    wait: Wait,
     state: State,
-    failures: u32,
     /// When the present state began.
     since: Timestamp,
     /// When the platform last went from good to bad; survives probes that fail.
     opened_at: Option<Timestamp>,
+    /// When it was last found well again.
+    closed_at: Option<Timestamp>,
+    /// How often it failed again soon after it was found well.
+    relapses: u32,
 }
 
 impl Breaker {
-    /// A closed breaker that opens after `failures_to_open` failures in a row (at least one) and asks again
-    /// after `open_for`.
-    pub const fn new(failures_to_open: u32, open_for: Duration) -> Self {
-        let since = Timestamp::from_millis(0);
-        Self { failures_to_open, open_for, state: State::Closed, failures: 0, since, opened_at: None }
+    /// A closed breaker that opens on this evidence and waits so long.
+    pub const fn new(evidence: Evidence, wait: Wait) -> Self {
+        Self {
+            window: Window::new(evidence),
+            wait,
+            state: State::Closed,
+            since: Timestamp::from_millis(0),
+            opened_at: None,
+            closed_at: None,
+            relapses: 0,
+        }
     }
 
     /// Asks to call. A [`Permit::Probe`] is given once for each time the wait has passed; if its outcome is
@@ -72,9 +97,8 @@ impl Breaker {
         if self.state == State::Closed {
             return Permit::Pass;
         }
-        let until = self.since.plus(self.open_for);
-        if now < until {
-            return Permit::Refused(until);
+        if !self.wait_is_over(now) {
+            return Permit::Refused(self.since.plus(self.open_for()));
         }
         self.state = State::HalfOpen;
         self.since = now;
@@ -88,19 +112,29 @@ impl Breaker {
 
     /// What [`Breaker::permit`] would say, without taking the probe.
     pub fn would_allow(&self, now: Timestamp) -> bool {
-        self.state == State::Closed || now >= self.since.plus(self.open_for)
+        self.state == State::Closed || self.wait_is_over(now)
+    }
+
+    /// A clock that was set back by more than the wait counts as the wait's end: one probe too early does no
+    /// harm, and one that waits for the old time to come again may wait for days.
+    fn wait_is_over(&self, now: Timestamp) -> bool {
+        let wait = self.open_for();
+        now >= self.since.plus(wait) || now < self.since.minus(wait)
+    }
+
+    /// How long it stays open this time.
+    pub fn open_for(&self) -> Duration {
+        let factor = 1_u32.checked_shl(self.relapses).unwrap_or(u32::MAX);
+        let max = self.wait.max.max(self.wait.first);
+        self.wait.first.checked_mul(factor).unwrap_or(max).min(max)
     }
 
     /// Records how a call went. Returns the new state if it changed.
     pub fn record(&mut self, ok: bool, now: Timestamp) -> Option<State> {
         match (self.state, ok) {
-            (State::Closed, true) => {
-                self.failures = 0;
-                None
-            }
-            (State::Closed, false) => {
-                self.failures = self.failures.saturating_add(1);
-                (self.failures >= self.failures_to_open.max(1)).then(|| self.enter(State::Open, now))
+            (State::Closed, _) => {
+                let enough = self.window.record(ok, now);
+                enough.then(|| self.enter(State::Open, now))
             }
             (State::Open, _) => None,
             (State::HalfOpen, true) => Some(self.enter(State::Closed, now)),
@@ -126,17 +160,25 @@ impl Breaker {
 
     /// When the next probe may pass; none while the breaker is closed.
     pub fn probe_at(&self) -> Option<Timestamp> {
-        (self.state != State::Closed).then(|| self.since.plus(self.open_for))
+        (self.state != State::Closed).then(|| self.since.plus(self.open_for()))
     }
 
     fn enter(&mut self, state: State, now: Timestamp) -> State {
         match state {
-            State::Closed => self.opened_at = None,
-            State::Open | State::HalfOpen => self.opened_at = self.opened_at.or(Some(now)),
+            State::Closed => {
+                self.opened_at = None;
+                self.closed_at = Some(now);
+            }
+            State::Open if self.state == State::Closed => {
+                let soon = self.closed_at.is_some_and(|closed| now.since(closed) < self.wait.max);
+                self.relapses = if soon { self.relapses.saturating_add(1) } else { 0 };
+                self.opened_at = Some(now);
+            }
+            State::Open | State::HalfOpen => {}
         }
         self.state = state;
         self.since = now;
-        self.failures = 0;
+        self.window.clear();
         state
     }
 }
@@ -151,8 +193,14 @@ mod tests {
         Timestamp::from_seconds(seconds)
     }
 
+    fn new() -> Breaker {
+        let evidence =
+            Evidence { window: Duration::from_secs(10), calls_min: 20, failure_percent: 50, in_a_row: 3 };
+        Breaker::new(evidence, Wait { first: Duration::from_secs(5), max: Duration::from_secs(60) })
+    }
+
     fn open_at_ten() -> Breaker {
-        let mut breaker = Breaker::new(3, Duration::from_secs(5));
+        let mut breaker = new();
         let changes = [1, 2, 3].map(|_| breaker.record(false, at(10)));
         assert_eq!(changes, [None, None, Some(State::Open)]);
         breaker
@@ -160,7 +208,7 @@ mod tests {
 
     #[test]
     fn failures_in_a_row_open_it_and_a_success_between_does_not_count() {
-        let mut breaker = Breaker::new(3, Duration::from_secs(5));
+        let mut breaker = new();
         for ok in [false, false, true, false, false] {
             assert_eq!(breaker.record(ok, at(1)), None);
         }
@@ -197,18 +245,60 @@ mod tests {
         assert_eq!(breaker.permit(at(15)), Permit::Probe);
     }
 
+    /// Some five seconds up, five seconds down, for an hour, asked every 100 ms.
+    #[test]
+    fn a_platform_that_comes_and_goes_is_given_more_time_with_each_return() {
+        let mut breaker = new();
+        let (mut failed, mut opened) = (0, 0);
+        for tenth in 0..36_000_i64 {
+            let (now, up) = (Timestamp::from_millis(tenth * 100), tenth.rem_euclid(107) < 50);
+            if breaker.allows(now) {
+                failed += i32::from(!up);
+                opened += i32::from(breaker.record(up, now) == Some(State::Open));
+            }
+        }
+        assert!(failed < 1_800 && opened < 80, "{failed} calls failed, opened {opened} times");
+        assert!(breaker.open_for() > Duration::from_secs(20), "{:?}", breaker.open_for());
+    }
+
+    #[test]
+    fn it_is_believed_again_after_it_stayed_well() {
+        let mut breaker = open_at_ten();
+        assert!(breaker.allows(at(15)));
+        breaker.record(true, at(15));
+        breaker.trip(at(20));
+        assert_eq!(breaker.open_for(), Duration::from_secs(10), "it failed again soon");
+        assert!(!breaker.would_allow(at(29)) && breaker.allows(at(30)));
+        breaker.record(true, at(30));
+        breaker.trip(at(90));
+        assert_eq!(breaker.open_for(), Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_two_days_holds_nothing_up() {
+        let mut breaker = open_at_ten();
+        let before = at(10 - 2 * 86_400);
+        assert!(breaker.would_allow(before));
+        assert_eq!(breaker.permit(before), Permit::Probe);
+        assert_eq!(breaker.permit(before), Permit::Refused(before.plus(Duration::from_secs(5))));
+        assert_eq!(breaker.record(true, before), Some(State::Closed));
+    }
+
     proptest! {
         #[test]
-        fn it_always_recovers(steps in prop::collection::vec((any::<bool>(), 0_i64..20), 0..200)) {
-            let mut breaker = Breaker::new(3, Duration::from_secs(5));
+        fn it_always_recovers(steps in prop::collection::vec((any::<bool>(), -5_i64..20), 0..200)) {
+            let mut breaker = new();
             let mut now = 0;
             for (ok, pause) in steps {
                 now += pause;
                 if breaker.allows(at(now)) { breaker.record(ok, at(now)); }
                 prop_assert_eq!(breaker.state() == State::Closed, breaker.down_since().is_none());
             }
-            prop_assert!(breaker.allows(at(now + 5)));
-            breaker.record(true, at(now + 5));
+            // The clock may have gone back by less than a wait.
+            let later = [60, 120, 180].map(|wait| at(now + wait));
+            let allowed = later.into_iter().find(|later| breaker.allows(*later));
+            prop_assert!(allowed.is_some());
+            breaker.record(true, allowed.unwrap());
             prop_assert_eq!(breaker.state(), State::Closed);
         }
     }

@@ -53,13 +53,24 @@ impl Budget {
         self.earn(RETRY.saturating_add(u64::from(self.percent)));
     }
 
-    /// How many retries could be spent right now.
+    /// How many retries could be spent at `now`.
+    pub fn available(&mut self, now: Timestamp) -> u64 {
+        self.earn_from_time(now);
+        self.left()
+    }
+
+    /// How many retries could be spent when it was last asked.
     pub fn left(&self) -> u64 {
         self.credit.div_euclid(RETRY)
     }
 
     fn earn_from_time(&mut self, now: Timestamp) {
         let last = *self.earned_until.get_or_insert(now);
+        // A clock that was set back earns from there on, and nothing for the time that comes again.
+        if now < last {
+            self.earned_until = Some(now);
+            return;
+        }
         let millis = u64::try_from(now.since(last).as_millis()).unwrap_or(u64::MAX);
         let per_second = u64::from(self.floor_per_second).saturating_mul(RETRY);
         let earned = millis.saturating_mul(per_second).div_euclid(1000);
@@ -102,6 +113,16 @@ mod tests {
         assert!(budget.retry(at(200)), "a fifth of a second earns one of five");
         let later = (0..100).filter(|_| budget.retry(at(60_000))).count();
         assert_eq!(later, 20, "never more than is saved");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_goes_on_earning() {
+        let mut budget = Budget::new(0, 10, 10);
+        let now = 1_000_000_000_000;
+        while budget.retry(at(now)) {}
+        let before = now - 2 * 86_400_000;
+        assert!(!budget.retry(at(before)));
+        assert!(budget.retry(at(before + 100)));
     }
 
     #[test]

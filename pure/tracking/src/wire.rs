@@ -282,4 +282,7 @@ pub struct Judged {
     pub reason: String,
     /// How long the platform asks us to wait.
     pub retry_after: Option<Duration>,
+    /// False if a whole answer came, not of a failing server, and no rule of the dialect knows it: the platform
+    /// speaks another language than it did.
+    pub understood: bool,
 }

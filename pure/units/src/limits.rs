@@ -110,9 +110,38 @@ pub const COPIES_WAITING_MAX: usize = 4096;
 /// Most connections of one edge process. Beyond it a new connection waits in the kernel's queue.
 pub const CONNECTIONS_MAX: usize = 16_384;
 
-/// Most deliveries in flight to one platform from one processor, so that a slow platform cannot take all
-/// sockets and memory.
+/// Most deliveries in flight to one destination (an endpoint of a platform) from one processor, so that a slow one
+/// cannot take all sockets and memory.
 pub const DELIVERIES_IN_FLIGHT_MAX: usize = 64;
+
+/// The longest wait that a platform may ask for: an interface's quota is a minute's or an hour's, and a longer one
+/// is a mistake of the platform's that must not hold money up for a day.
+pub const RETRY_AFTER_MAX: core::time::Duration = core::time::Duration::from_secs(3600);
+
+/// The first and the longest wait before a destination that refuses our credentials is tried by one conversion. The
+/// trial costs nothing, and a key that was renewed on their side should not wait long.
+pub const CREDENTIALS_WAIT: [core::time::Duration; 2] =
+    [core::time::Duration::from_secs(30), core::time::Duration::from_secs(15 * 60)];
+
+/// The first and the longest wait before a destination whose answers are not understood is tried by one conversion.
+/// Each trial may leave an unknown, and only a new rule or the platform's repentance ends it.
+pub const LANGUAGE_WAIT: [core::time::Duration; 2] =
+    [core::time::Duration::from_secs(5 * 60), core::time::Duration::from_secs(3600)];
+
+/// Most merchants that a destination remembers as failing or throttled. Each takes some fifty bytes; beyond it a
+/// merchant is tried as one of which nothing is known.
+pub const MERCHANTS_REMEMBERED_MAX: usize = 10_000;
+
+/// Most merchants that are looked at in one turn when the longest waiting rows are of merchants that may not go.
+/// Each look is a seek along an index; the next turn goes on behind the last one.
+pub const MERCHANTS_LOOKED_AT_MAX: usize = 64;
+
+/// Longest time that anything is scheduled ahead by its own schedule. What is due later was scheduled by a clock
+/// that has been set back since, and is pulled in.
+pub const SCHEDULED_AHEAD_MAX: core::time::Duration = core::time::Duration::from_secs(2 * 3600);
+
+/// Rows that are pulled in by one statement after a clock was set back.
+pub const PULLED_IN_AT_ONCE: usize = 500;
 
 /// Most idle connections kept to one platform.
 pub const IDLE_CONNECTIONS_MAX: usize = 64;
@@ -230,6 +259,8 @@ pub const LEDGER_STATEMENTS_MAX: usize = 256;
 // The relations that the code relies on.
 const _: () = assert!(TARGET_BYTES_MAX < HEAD_BYTES_MAX);
 const _: () = assert!(BODY_BYTES_MAX + HEAD_BYTES_MAX < BATCH_BYTES_MAX, "one entry fits into a batch");
+const _: () =
+    assert!(RETRY_AFTER_MAX.as_secs() * 2 <= SCHEDULED_AHEAD_MAX.as_secs(), "it is no mistake of a clock");
 const _: () = assert!(KEPT_BYTES_MAX <= PROXIED_BYTES_MAX && KEPT_BYTES_MAX * 8 <= SHELF_BYTES_MAX);
 const _: () = assert!(EXCERPT_BYTES_MAX < ANSWER_BYTES_MAX);
 const _: () =

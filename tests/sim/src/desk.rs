@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ledger::{ConversionRow, Ledger, Page};
 use processor::{Delivery, DeliveryId, Ended, Processor};
+use relay::delivery::Destination;
 use relay::policy::Snapshot;
 use tracking::{Answer, Home, SendFailure};
 use units::{Chance, EventId, Seed, Timestamp};
@@ -19,6 +20,7 @@ struct Flight {
     result: Result<Answer, SendFailure>,
     told: Told,
     home: Home,
+    destination: Destination,
     place: Option<usize>,
 }
 
@@ -123,8 +125,8 @@ impl Desk {
             (reaction.after, reaction.result, reaction.told)
         };
         self.sent += 1;
-        let flight =
-            Flight { ids: delivery.ids.clone(), result, told, home: platform.home, place: reaction.place };
+        let (ids, destination) = (delivery.ids.clone(), delivery.destination.clone());
+        let flight = Flight { ids, result, told, home: platform.home, destination, place: reaction.place };
         self.flights.insert((now.plus(after), self.sent), flight);
     }
 
@@ -157,7 +159,7 @@ impl Desk {
                 Err(SendFailure::Ambiguous(why)) if self.forgets_doubt => Err(SendFailure::NothingSent(why)),
                 result => result,
             };
-            ended.push(Ended { ids: flight.ids, home: flight.home, result });
+            ended.push(Ended { ids: flight.ids, destination: flight.destination, result });
         }
         let count = ended.len();
         self.touched |= count > 0;

@@ -41,16 +41,18 @@ pub(crate) enum Part {
     Census,
     Outbox,
     Directory,
+    Backlog,
     Edge,
 }
 
 impl Part {
-    const ALL: [(&'static str, Self); 6] = [
+    const ALL: [(&'static str, Self); 7] = [
         ("translate", Self::Translate),
         ("lines", Self::Lines),
         ("census", Self::Census),
         ("outbox", Self::Outbox),
         ("directory", Self::Directory),
+        ("backlog", Self::Backlog),
         ("edge", Self::Edge),
     ];
 
@@ -66,6 +68,7 @@ impl Part {
             Self::Census => commands::census(repository),
             Self::Outbox => examples::outbox(repository),
             Self::Directory => examples::directory(repository),
+            Self::Backlog => examples::backlog(repository),
             Self::Edge => edge::measure(repository, options),
         }
     }

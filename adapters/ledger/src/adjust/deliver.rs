@@ -4,6 +4,7 @@
 
 use relay::delivery::{Settled, State};
 use tracking::dialect::interface::Operation;
+use units::limits::SCHEDULED_AHEAD_MAX;
 use units::{EventId, Money, Timestamp};
 
 use super::operation;
@@ -43,6 +44,17 @@ pub struct DueAdjustment {
     pub open: Vec<u8>,
 }
 
+/// Which changes are asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WantedChanges<'a> {
+    /// Of transactions that were told before.
+    pub told_before: Timestamp,
+    /// Of this kind.
+    pub operation: Operation,
+    /// Not of these advertisers, who may not send for now.
+    pub except: &'a [u64],
+}
+
 /// An attempt to tell of a change that ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct AdjustmentFinished<'a> {
@@ -61,10 +73,10 @@ pub struct AdjustmentFinished<'a> {
 }
 
 /// Changes that may go: the transaction is where it can be changed, it was told long enough ago, and every change
-/// before is told.
+/// before is told. A delivery that lies ahead was told under a clock that has been set back since.
 const READY: &str = "a.active = 1 AND a.state = 'queued' AND a.operation = :operation AND a.due_at <= :now
     AND (c.state IN ('taken', 'confirmed') OR (c.state = 'dropped' AND c.ambiguous = 1))
-    AND c.changed_at <= :told_before
+    AND (c.changed_at <= :told_before OR c.changed_at > :ahead)
     AND NOT EXISTS (SELECT 1 FROM adjustments b WHERE b.conversion = a.conversion AND b.number < a.number
         AND b.state NOT IN ('taken', 'confirmed', 'merged', 'dropped'))";
 
@@ -76,22 +88,27 @@ const COLUMNS: &str = "SELECT a.adjustment_id, a.conversion, a.operation, a.adve
     CROSS JOIN envelopes e ON e.event_id = c.source";
 
 impl Ledger {
-    /// Changes of this kind that are due, the longest due first: all of the advertiser of the first. Only
-    /// transactions that were told before `told_before` count.
+    /// Changes that are wanted and due, the longest due first: all of the advertiser of the first.
     ///
     /// # Errors
     /// If the store fails, or holds what cannot be.
     pub fn due_adjustments(
         &self,
         now: Timestamp,
-        told_before: Timestamp,
-        operation: Operation,
+        wanted: &WantedChanges<'_>,
         limit: usize,
     ) -> Result<Vec<DueAdjustment>, LedgerError> {
-        let query = format!("{COLUMNS} WHERE {READY} ORDER BY a.due_at, a.adjustment_id LIMIT :limit");
+        let WantedChanges { told_before, operation, except } = *wanted;
+        let except: Vec<String> = except.iter().map(|id| sql::int(*id).to_string()).collect();
+        let others = match except.as_slice() {
+            [] => String::new(),
+            ids => format!(" AND a.advertiser_id NOT IN ({})", ids.join(", ")),
+        };
+        let query =
+            format!("{COLUMNS} WHERE {READY}{others} ORDER BY a.due_at, a.adjustment_id LIMIT :limit");
         let params = named_params! {
             ":operation": operation.name(), ":now": now.as_millis(), ":told_before": told_before.as_millis(),
-            ":limit": sql::limit(limit),
+            ":ahead": now.plus(SCHEDULED_AHEAD_MAX).as_millis(), ":limit": sql::limit(limit),
         };
         let rows = sql::all(&self.connection, &query, params, |row| Ok(due(row)))?;
         let mut rows: Vec<DueAdjustment> = rows.into_iter().collect::<Result<_, _>>()?;

@@ -37,7 +37,8 @@ pub struct Together<'a> {
     pub lane: Lane<'a>,
 }
 
-const COLUMNS: &str = "c.event_id, c.advertiser_id, c.owner, c.tries, c.counted, c.ambiguous, c.evidence,
+pub(super) const COLUMNS: &str =
+    "c.event_id, c.advertiser_id, c.owner, c.tries, c.counted, c.ambiguous, c.evidence,
     c.evidence_value, c.publisher_id, c.creative_id, c.click_id, c.click_at, c.advertiser_primary_id,
     c.publisher_primary_id, c.source, e.open, e.sealed,
     (SELECT a.request FROM attempts a WHERE c.ambiguous = 1 AND a.event_id = c.event_id AND a.request IS NOT NULL
@@ -46,14 +47,17 @@ const COLUMNS: &str = "c.event_id, c.advertiser_id, c.owner, c.tries, c.counted,
     (SELECT currency FROM adjustments d WHERE d.conversion = c.event_id ORDER BY d.number DESC LIMIT 1)
     FROM conversions c JOIN envelopes e ON e.event_id = c.source";
 
-const OF_WHICH: &str = "fresh = :fresh";
+const OF_WHICH: &[&str] = &["fresh = :fresh"];
 
-const OF_ADVERTISER: &str = "ambiguous = 0 AND advertiser_id = :advertiser";
+const OF_ADVERTISER: &[&str] = &[
+    "advertiser_id = :advertiser AND fresh = 1 AND ambiguous = 0",
+    "advertiser_id = :advertiser AND fresh = 0 AND ambiguous = 0",
+];
 
-/// The rows that `condition` chooses in addition to a kind of evidence, the longest due first. Each kind is a
+/// The rows that one of `conditions` chooses in addition to a kind of evidence, the longest due first. Each is a
 /// walk along an index and the walks are merged, so that no more rows are read than are wanted.
-fn longest_due(connection: &Connection, kinds: &[EvidenceKind], condition: &str) -> String {
-    let walk = |kind: &EvidenceKind| {
+fn longest_due(connection: &Connection, kinds: &[EvidenceKind], conditions: &[&str]) -> String {
+    let walk = |kind: &EvidenceKind, condition: &str| {
         let walk = format!(
             "SELECT event_id, due_at FROM conversions WHERE active = 1 AND state = 'queued' AND owner = :owner
              AND evidence = '{}' AND {condition} AND due_at <= :now",
@@ -67,7 +71,8 @@ fn longest_due(connection: &Connection, kinds: &[EvidenceKind], condition: &str)
             }
         }
     };
-    let walks: Vec<String> = kinds.iter().map(walk).collect();
+    let walks: Vec<String> =
+        kinds.iter().flat_map(|kind| conditions.iter().map(move |condition| walk(kind, condition))).collect();
     format!(
         "SELECT {COLUMNS} WHERE c.event_id IN
          (SELECT event_id FROM ({} ORDER BY due_at, event_id LIMIT :limit) AS longest) ORDER BY c.due_at, c.event_id",
@@ -148,7 +153,7 @@ impl Ledger {
     }
 }
 
-fn due(row: &Row<'_>) -> Result<Due, LedgerError> {
+pub(super) fn due(row: &Row<'_>) -> Result<Due, LedgerError> {
     let get = |error| LedgerError::Store { doing: "read what is due", source: error };
     let advertiser_id = sql::uint(row.get(1).map_err(get)?);
     let text = |place| row.get::<Option<String>>(place).map_err(get);
@@ -203,5 +208,5 @@ fn evidence(kind: &str, value: Option<String>, click: Option<Click>) -> Result<E
 /// The queries, for a look at how the store answers them.
 #[cfg(test)]
 pub(crate) fn queries(connection: &Connection) -> [String; 2] {
-    [OF_WHICH, OF_ADVERTISER].map(|condition| longest_due(connection, &EvidenceKind::ALL, condition))
+    [OF_WHICH, OF_ADVERTISER].map(|conditions| longest_due(connection, &EvidenceKind::ALL, conditions))
 }

@@ -10,7 +10,7 @@ use super::value::Value;
 use super::{Enough, Params, Purpose, Row, StoreError};
 
 /// Compiled statements kept; there are fewer than this many.
-const STATEMENTS_KEPT: usize = 160;
+const STATEMENTS_KEPT: usize = 224;
 
 /// How long a reader waits for a writer that is changing the file's shape.
 const READER_WAIT_MAX: Duration = Duration::from_secs(5);

@@ -49,12 +49,14 @@ pub(super) fn policy() -> Policy {
             attempts_max: 3,
             retry_budget_percent: 10,
             in_flight_max: 64,
+            ..DeliveryPolicy::USUAL
         },
         breaker: BreakerPolicy {
             failures_to_open: 3,
             open_for: second,
             probe_every: second,
             probe_deadline: second,
+            ..BreakerPolicy::USUAL
         },
         proxy_deadline: second,
         legacy_lives: true,

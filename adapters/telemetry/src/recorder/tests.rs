@@ -75,6 +75,22 @@ fn each_combination_of_labels_has_its_own_place() {
 }
 
 #[test]
+fn every_condition_of_a_destination_is_counted() {
+    let telemetry = Telemetry::new();
+    for home in Home::ALL {
+        for condition in CONDITIONS {
+            let endpoint = "orders".into();
+            telemetry.record(&Fact::DestinationChanged { home, endpoint, condition, impaired: 2 });
+            let series =
+                format!("turnout_destination_changes_total{{home=\"{home}\",condition=\"{condition}\"}}");
+            assert_eq!(value(&telemetry, &series), "1");
+        }
+        assert_eq!(value(&telemetry, &format!("turnout_destinations_impaired{{home=\"{home}\"}}")), "2");
+    }
+    assert!(Why::ALL.iter().all(|why| CONDITIONS.contains(&why.name())));
+}
+
+#[test]
 fn host_facts_and_gauges_are_counted() {
     let telemetry = Telemetry::new();
     telemetry.observe(&HostFact::Refused { code: "host_missing" });

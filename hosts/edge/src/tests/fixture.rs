@@ -176,12 +176,14 @@ pub(super) fn snapshot() -> Snapshot {
                 attempts_max: 3,
                 retry_budget_percent: 20,
                 in_flight_max: 4,
+                ..DeliveryPolicy::USUAL
             },
             breaker: BreakerPolicy {
                 failures_to_open: 2,
                 open_for: short,
                 probe_every: short,
                 probe_deadline: second,
+                ..BreakerPolicy::USUAL
             },
             proxy_deadline: second * 5,
             legacy_lives: true,

@@ -38,6 +38,7 @@ pub(super) fn router(hall: &Hall) -> Router<Hall> {
         .route("/conversions/{event_id}", get(conversion))
         .route("/unmapped", get(unmapped))
         .route("/audit", get(audit))
+        .merge(super::delivering::router())
         .merge(super::evidence::router())
         .merge(super::transactions::router())
         .merge(super::reconcile::router())
@@ -101,9 +102,10 @@ async fn ask(
 }
 
 async fn status(State(hall): State<Hall>) -> Result<Json<Value>, Refusal> {
+    let draining = super::delivering::draining(&hall).await?;
     let health = hall.watched.read();
     ask(&hall, move |processor| {
-        let mut status = shapes::status(&processor.status()?, now());
+        let mut status = shapes::status(&processor.status()?, draining, now());
         if let Some(status) = status.as_object_mut() {
             status.insert("conservation".to_owned(), shapes::health(&health, now()));
         }
@@ -159,17 +161,25 @@ struct Order {
 
 impl Order {
     fn checked(self) -> Result<Self, Refusal> {
-        if self.actor.trim().is_empty() {
-            return Err(Refusal::bad_request(
-                "`actor` is empty: the journal needs to know who orders it".to_owned(),
-            ));
-        }
-        if self.events.is_empty() || self.events.len() > ORDERED_MAX {
-            let message = format!("`events` has {}; one order takes 1 to {ORDERED_MAX}", self.events.len());
-            return Err(Refusal::bad_request(message));
-        }
+        checked(&self.actor, &self.events)?;
         Ok(self)
     }
+}
+
+/// Checks who orders something, and of how many conversions.
+pub(super) fn checked(actor: &str, events: &[EventId]) -> Result<(), Refusal> {
+    if actor.trim().is_empty() {
+        return Err(nobody());
+    }
+    if events.is_empty() || events.len() > ORDERED_MAX {
+        let message = format!("`events` has {}; one order takes 1 to {ORDERED_MAX}", events.len());
+        return Err(Refusal::bad_request(message));
+    }
+    Ok(())
+}
+
+pub(super) fn nobody() -> Refusal {
+    Refusal::bad_request("`actor` is empty: the journal needs to know who orders it".to_owned())
 }
 
 async fn redrive(State(hall): State<Hall>, Json(order): Json<Order>) -> Result<Json<Value>, Refusal> {

@@ -7,15 +7,17 @@ use ledger::{
 };
 use reconciliation::Repeats;
 use relay::Envelope;
-use relay::delivery::{GateStatus, State};
+use relay::delivery::State;
 use relay::intake::{BoundVoucher, Considered, KeptClick};
+use resilience::breaker::State as BreakerState;
 use serde_json::{Map, Value, json};
+use tracking::Home;
 use units::{EventId, Money, Timestamp};
 
-use crate::Status;
 use crate::conservation::Health;
+use crate::{PlatformStatus, Status};
 
-fn time(at: Option<Timestamp>) -> Value {
+pub(super) fn time(at: Option<Timestamp>) -> Value {
     at.map_or(Value::Null, |at| Value::String(at.to_string()))
 }
 
@@ -31,24 +33,26 @@ fn states(counts: &[u64; 11]) -> Value {
     Value::Object(pairs.collect::<Map<String, Value>>())
 }
 
-pub(super) fn breakers(gates: &[GateStatus; 2]) -> Value {
-    let pairs = gates.iter().map(|gate| (gate.home.name().to_owned(), json!(gate.breaker.name())));
-    Value::Object(pairs.collect::<Map<String, Value>>())
+/// What edges are told: which platforms count as down.
+pub(super) fn breakers(down: [(Home, bool); 2]) -> Value {
+    let name = |down| if down { BreakerState::Open } else { BreakerState::Closed };
+    let pairs = down.map(|(home, down)| (home.name().to_owned(), json!(name(down).name())));
+    Value::Object(pairs.into_iter().collect::<Map<String, Value>>())
 }
 
-fn gate(gate: &GateStatus) -> Value {
+fn platform(status: &PlatformStatus) -> Value {
     json!({
-        "platform": gate.home.name(),
-        "breaker": gate.breaker.name(),
-        "down_since": time(gate.down_since),
-        "next_try_at": time(gate.probe_at),
-        "in_flight": gate.in_flight,
-        "retries_left": gate.retries_left,
-        "refuses_credentials": gate.refuses_credentials,
+        "platform": status.home.name(),
+        "breaker": status.breaker.name(),
+        "down_since": time(status.down_since),
+        "next_try_at": time(status.probe_at),
+        "in_flight": status.in_flight,
+        "retries_left": status.retries_left,
+        "refuses_credentials": status.refuses_credentials,
     })
 }
 
-pub(super) fn status(status: &Status, now: Timestamp) -> Value {
+pub(super) fn status(status: &Status, draining: Value, now: Timestamp) -> Value {
     let waiting = status.queue.oldest.map(|at| now.since(at).as_secs());
     json!({
         "version": status.version,
@@ -57,7 +61,11 @@ pub(super) fn status(status: &Status, now: Timestamp) -> Value {
         "oldest_waiting_at": time(status.queue.oldest),
         "oldest_waiting_seconds": waiting,
         "corrected_late": status.queue.corrected_late,
-        "platforms": status.gates.iter().map(gate).collect::<Vec<_>>(),
+        "oldest_unknown_at": time(status.oldest_unknown),
+        "oldest_unknown_seconds": status.oldest_unknown.map(|at| now.since(at).as_secs()),
+        "platforms": status.gates.iter().map(platform).collect::<Vec<_>>(),
+        "destinations": status.destinations.iter().map(super::delivering::destination).collect::<Vec<_>>(),
+        "backlog": draining,
         "at_risk": status.at_risk.iter().map(at_risk).collect::<Vec<_>>(),
         "changes": states(&status.changes),
         "changes_at_risk": status.changes_at_risk.iter().map(change).collect::<Vec<_>>(),

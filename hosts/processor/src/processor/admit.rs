@@ -1,12 +1,13 @@
 //! Which conversions go now, and in which requests.
 
-use ledger::{Due, Together, Which};
-use relay::delivery::{Admission, Went, dispatch_to_bytes};
+use std::collections::{BTreeSet, VecDeque};
+
+use ledger::{Due, Together, Wanted};
+use relay::delivery::{Admission, Destination, Rank, Went, dispatch_to_bytes};
 use relay::envelope::seal_bytes;
-use tracking::Home;
 use tracking::migration::Dispatch;
-use units::Timestamp;
 use units::limits::ANSWER_BYTES_MAX;
+use units::{EventId, Timestamp};
 
 use super::lane::{Lane, Limit};
 use super::request::{self, Obstacle, Written};
@@ -18,7 +19,7 @@ const TOGETHER_BYTES_MAX: usize = ANSWER_BYTES_MAX / 2;
 
 /// A call that was admitted by its gate.
 pub(super) struct Admitted {
-    pub(super) home: Home,
+    pub(super) destination: Destination,
     pub(super) went: Went,
     pub(super) items: Vec<Item>,
     /// The one request for all; none where the only item's own is sent.
@@ -34,86 +35,93 @@ pub(super) struct Item {
 }
 
 impl Processor {
-    /// Everything that may go to a platform now. What was admitted before a failure is in `admitted` too.
+    /// Everything of a lane that may go now. What was admitted before a failure is in `admitted` too.
     pub(super) fn admit(
         &mut self,
-        home: Home,
+        lane: &Lane,
         now: Timestamp,
         admitted: &mut Vec<Admitted>,
     ) -> Result<(), ProcessorError> {
-        if self.asks_first(home) {
+        if self.asks_first(&lane.destination) || self.gate(&lane.destination).room(now) == 0 {
             return Ok(());
         }
-        let lanes = std::sync::Arc::clone(&self.lanes);
-        for lane in lanes.iter().filter(|lane| lane.home == home) {
-            match &lane.limit {
-                Some(limit) => admitted.extend(self.admit_together(lane, limit, now)?),
-                None => self.admit_singly(lane, now, admitted)?,
-            }
+        match &lane.limit {
+            Some(limit) => admitted.extend(self.admit_together(lane, limit, now)?),
+            None => self.admit_singly(lane, now, admitted)?,
         }
         Ok(())
     }
 
-    /// What is due in a lane and may go. First attempts have the larger part of the room, so that fresh sales
-    /// do not wait behind the retries of an outage.
+    /// What is due in a lane and may go, each for itself. Fresh sales have most of the places, so that they do not
+    /// wait behind the backlog and the retries of an outage.
     fn admit_singly(
         &mut self,
         lane: &Lane,
         now: Timestamp,
         admitted: &mut Vec<Admitted>,
     ) -> Result<(), ProcessorError> {
-        let room = self.gate(lane.home).room(now);
-        if room == 0 {
-            return Ok(());
+        let gate = self.gate(&lane.destination);
+        let room = gate.room(now);
+        let (mut backlog, mut retries) = (gate.backlog_room(now), gate.retry_room(now));
+        if gate.in_doubt() {
+            (backlog, retries) = (1, 1);
         }
-        let mut due = self.ledger.due(now, lane.rows(), Which::Fresh, room)?;
-        let for_retries = (room - due.len()).max(room.div_ceil(4));
-        let retries = self.ledger.due(now, lane.rows(), Which::Retries, for_retries)?;
-        due.truncate(room - retries.len().min(room));
-        // A budget without credit leaves its places to first attempts the next time round.
-        for due in retries.into_iter().chain(due) {
-            let retry = due.tries > 0;
-            if let Admission::Go { probe } = self.gate(lane.home).admit(retry, now) {
+        let mut waiting = [
+            VecDeque::from(self.pick(lane, Rank::Fresh, room, now)?),
+            VecDeque::from(self.pick(lane, Rank::Backlog, backlog.min(room), now)?),
+            VecDeque::from(self.pick(lane, Rank::Retry, retries.min(room), now)?),
+        ];
+        let counts = waiting.each_ref().map(VecDeque::len);
+        for rank in self.gate(&lane.destination).share(room, counts) {
+            let next = waiting.get_mut(rank as usize).and_then(VecDeque::pop_front);
+            let Some(due) = next else { continue };
+            let merchant = due.advertiser_id;
+            if let Admission::Go { probe } = self.gate(&lane.destination).admit(rank, merchant, now) {
+                let went = Went { merchant, retry: due.tries > 0, probe };
                 let items = vec![self.item(due)];
-                admitted.push(Admitted {
-                    home: lane.home,
-                    went: Went { retry, probe },
-                    items,
-                    together: None,
-                });
+                let destination = lane.destination.clone();
+                admitted.push(Admitted { destination, went, items, together: None });
             }
         }
         Ok(())
     }
 
-    /// One call of a lane with limits, if it may go: as many conversions of the advertiser whose conversion is
-    /// due the longest as are due, however few. What may have been processed goes by itself, in its own bytes.
+    /// One call of a lane with limits, if it may go: as many conversions of one merchant as are due, however few.
+    /// Fresh sales have most of the calls; the others go to the merchants by turns. What may have been processed
+    /// goes by itself, in its own bytes.
     fn admit_together(
         &mut self,
         lane: &Lane,
         limit: &Limit,
         now: Timestamp,
     ) -> Result<Option<Admitted>, ProcessorError> {
-        let home = lane.home;
-        if now < self.pace.opens_at(limit) || self.gate(home).room(now) == 0 {
+        if now < self.pace.opens_at(limit) {
             return Ok(None);
         }
-        for which in self.pace.turns(limit) {
-            let Some(first) = self.ledger.due(now, lane.rows(), which, 1)?.pop() else { continue };
-            let retry = first.tries > 0;
-            let alone = first.ambiguous || self.gate(home).in_doubt();
+        for rank in self.gate(&lane.destination).turn() {
+            let first = match rank {
+                Rank::Fresh => self.pick(lane, rank, 1, now)?.pop(),
+                Rank::Backlog | Rank::Retry => self.pick_in_turn(lane, rank, now)?,
+            };
+            let Some(first) = first else { continue };
+            let (merchant, retry) = (first.advertiser_id, first.tries > 0);
+            let alone = first.ambiguous || self.gate(&lane.destination).in_doubt();
             let rows = if alone { vec![first] } else { self.together_with(first, lane, limit, now)? };
-            if let Admission::Go { probe } = self.gate(home).admit(retry, now) {
+            let gate = self.gate(&lane.destination);
+            if let Admission::Go { probe } = gate.admit(rank, merchant, now) {
+                gate.took_turn();
                 let (items, together) = self.write_together(rows);
                 if items.iter().any(|item| item.written.is_ok()) {
-                    self.pace.called(limit, which, now);
+                    self.pace.called(limit, now);
                 }
-                return Ok(Some(Admitted { home, went: Went { retry, probe }, items, together }));
+                let (destination, went) = (lane.destination.clone(), Went { merchant, retry, probe });
+                return Ok(Some(Admitted { destination, went, items, together }));
             }
         }
         Ok(None)
     }
 
+    /// What goes in one request with `first`: the merchant's fresh sales, and what has waited the longest.
     fn together_with(
         &self,
         first: Due,
@@ -122,18 +130,24 @@ impl Processor {
         now: Timestamp,
     ) -> Result<Vec<Due>, ProcessorError> {
         let kinds = lane.kinds_like(&first.evidence);
-        let together = Together {
-            advertiser_id: first.advertiser_id,
-            lane: ledger::Lane { home: lane.home, kinds: &kinds },
-        };
-        let mut rows = self.ledger.due_together(now, together, limit.batch_max)?;
+        let rows = ledger::Lane { home: lane.destination.home, kinds: &kinds };
+        let (merchant, most) = (first.advertiser_id, limit.batch_max);
         // One request has one address. What was booked before the advertiser was mapped anew goes next time.
-        let address = rows.first().map_or(first.advertiser_primary_id, |row| row.advertiser_primary_id);
-        rows.retain(|row| row.advertiser_primary_id == address);
-        if rows.is_empty() {
-            rows.push(first);
-        }
-        Ok(rows)
+        let address = first.advertiser_primary_id;
+        let mut company = vec![first];
+        let ask = Wanted { lane: rows, ..self.ask(lane, Rank::Fresh, now) };
+        let fresh = self.ledger.waiting_of(merchant, &ask, most)?;
+        let rest = if fresh.len() < most {
+            let together = Together { advertiser_id: merchant, lane: rows };
+            self.ledger.due_together(now, together, most)?
+        } else {
+            Vec::new()
+        };
+        let mut seen: BTreeSet<EventId> = company.iter().map(|row| row.event_id).collect();
+        let good = fresh.into_iter().chain(rest).filter(|row| row.advertiser_primary_id == address);
+        company.extend(good.filter(|row| seen.insert(row.event_id)));
+        company.truncate(most);
+        Ok(company)
     }
 
     /// Writes each conversion's own request, and the one for all of them, in which each stands in the same

@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use ledger::{AdjustmentFinished, Begun, DueAdjustment};
-use relay::delivery::{Admission, Outcome, Settled, State, Tried, Went, settle};
+use ledger::{AdjustmentFinished, Begun, DueAdjustment, WantedChanges};
+use relay::delivery::{Admission, Destination, Outcome, Rank, Settled, State, Tried, Went, settle};
 use relay::intake::EvidenceKind;
 use relay::{Envelope, Fact};
 use tracking::consent::Consent;
@@ -20,12 +20,16 @@ use super::deliver::{Delivery, DeliveryId};
 use super::settle::{Ended, excerpt};
 use super::{Processor, ProcessorError, request};
 
+/// Most merchants that are passed over for one request, because they may not send for now.
+const MERCHANTS_PASSED_OVER_MAX: usize = 16;
+
 /// Most changes in one request of ours.
 const TOGETHER_MAX: usize = 1000;
 
 /// What must be remembered of a change while it is under way.
 #[derive(Debug)]
 pub(super) struct Telling {
+    destination: Destination,
     endpoint: String,
     event: Event,
     tried: Tried,
@@ -52,25 +56,60 @@ impl Processor {
     ) -> Result<Option<Delivery>, ProcessorError> {
         let snapshot = std::sync::Arc::clone(&self.snapshot);
         let Some(send) = snapshot.migration.change(operation) else { return Ok(None) };
-        if now < self.change_at || self.asks_first(Home::Primary) || self.gate(Home::Primary).room(now) == 0 {
+        let destination = Destination::new(Home::Primary, &send.endpoint);
+        if now < self.change_at || self.asks_first(&destination) || self.gate(&destination).room(now) == 0 {
             return Ok(None);
         }
         let (told_before, limit) = (now.minus(send.settle), send.batch_max.min(TOGETHER_MAX));
-        let mut rows = self.ledger.due_adjustments(now, told_before, operation, limit)?;
-        if self.gate(Home::Primary).in_doubt() {
+        let mut rows = self.changes_of_one(&destination, (told_before, operation), limit, now)?;
+        if self.gate(&destination).in_doubt() {
             rows.truncate(1);
         }
         let written: Vec<(DueAdjustment, Event)> = rows.into_iter().filter_map(event).collect();
         let Some(dispatch) = write(&written, operation, &snapshot.migration) else { return Ok(None) };
-        let retry = written.first().is_some_and(|(row, _)| row.tries > 0);
-        let Admission::Go { probe } = self.gate(Home::Primary).admit(retry, now) else { return Ok(None) };
-        let went = Went { retry, probe };
+        let Some((first, _)) = written.first() else { return Ok(None) };
+        let (merchant, retry) = (first.advertiser_id, first.tries > 0);
+        let rank = if retry { Rank::Retry } else { Rank::Fresh };
+        let Admission::Go { probe } = self.gate(&destination).admit(rank, merchant, now) else {
+            return Ok(None);
+        };
+        let went = Went { merchant, retry, probe };
         if let Err(error) = self.begin_changes(&written, &dispatch, went, now) {
-            self.gate(Home::Primary).withdrawn();
+            self.gate(&destination).withdrawn(merchant);
             return Err(error);
         }
         self.change_at = now.plus(send.pace);
         Ok(Some(self.depart_changes(written, dispatch, went, now)))
+    }
+
+    /// Changes of the merchant whose change is due the longest, of those that may send.
+    fn changes_of_one(
+        &mut self,
+        destination: &Destination,
+        (told_before, operation): (Timestamp, Operation),
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<DueAdjustment>, ProcessorError> {
+        let mut shut_out = Vec::new();
+        for _ in 0..MERCHANTS_PASSED_OVER_MAX {
+            let wanted = WantedChanges { told_before, operation, except: &shut_out };
+            let rows = self.ledger.due_adjustments(now, &wanted, limit)?;
+            let Some(first) = rows.first() else { break };
+            if self.gate(destination).merchant_room(first.advertiser_id, now) > 0 {
+                return Ok(rows);
+            }
+            shut_out.push(first.advertiser_id);
+        }
+        Ok(Vec::new())
+    }
+
+    /// True if a change could be told now, should one be due.
+    pub(super) fn changes_have_room(&self, now: Timestamp) -> bool {
+        let mut sends = self.snapshot.migration.sends.iter().filter(|send| send.change.is_some());
+        sends.any(|send| {
+            let gate = self.gates.get(&Destination::new(Home::Primary, &send.endpoint));
+            gate.is_none_or(|gate| gate.room(now) > 0)
+        })
     }
 
     fn begin_changes(
@@ -105,6 +144,7 @@ impl Processor {
         went: Went,
         now: Timestamp,
     ) -> Delivery {
+        let destination = Destination::new(Home::Primary, &dispatch.endpoint);
         let company = written.len();
         let ids: Vec<DeliveryId> = written.iter().map(|(row, _)| id(row)).collect();
         for (row, event) in written {
@@ -112,11 +152,13 @@ impl Processor {
             let tried =
                 Tried { deduplicates: true, counted: row.counted, ambiguous: false, probe: went.probe };
             let endpoint = dispatch.endpoint.clone();
-            let telling = Telling { endpoint: endpoint.into(), event, tried, went, company, began_at: now };
+            let (destination, endpoint) = (destination.clone(), endpoint.into());
+            let telling = Telling { destination, endpoint, event, tried, went, company, began_at: now };
             self.telling.insert(id(&row), telling);
         }
         let within: Duration = self.snapshot.policy.delivery.attempt_deadline;
-        Delivery { ids, endpoint: dispatch.endpoint.to_string(), request: dispatch.request, within }
+        let endpoint = dispatch.endpoint.to_string();
+        Delivery { ids, destination, endpoint, request: dispatch.request, within }
     }
 
     /// True if the ended request told of changes.
@@ -156,11 +198,11 @@ impl Processor {
             let took = now.since(telling.began_at);
             let (event_id, home, verdict) = (id.event_id, Home::Primary, made.verdict);
             self.facts.push(Fact::Attempted { event_id, home, verdict, took });
-            call = call.or(Some((telling.went, made.health)));
+            call = call.or(Some((telling.destination, telling.went, made.health)));
         }
-        if let Some((went, health)) = call {
-            let changed = self.gate(Home::Primary).ended(health, went, now);
-            self.breaker_changed(Home::Primary, changed);
+        if let Some((destination, went, health)) = call {
+            let changes = self.gate(&destination).ended(health, went, now);
+            self.changed(&destination, changes);
         }
         Ok(())
     }

@@ -11,8 +11,8 @@
 use std::time::Duration;
 
 use ledger::{Begun, Due, Which};
-use relay::delivery::{Tried, Went};
-use tracking::{Event, Home, Outbound};
+use relay::delivery::{Destination, Tried, Went};
+use tracking::{Class, Event, Home, Outbound};
 use units::{EventId, Timestamp};
 
 use super::admit::Admitted;
@@ -33,6 +33,8 @@ pub struct Delivery {
     /// The attempts that it is; its outcome is told by them. None of them is a probe, which carries no
     /// conversion and only shows whether the platform answers.
     pub ids: Vec<DeliveryId>,
+    /// Where it goes to, which its outcome speaks of.
+    pub destination: Destination,
     /// The endpoint's name in the platform's dialect.
     pub endpoint: String,
     /// The request.
@@ -44,7 +46,7 @@ pub struct Delivery {
 /// What must be remembered of an attempt while it is under way.
 #[derive(Debug)]
 pub(super) struct Flying {
-    pub(super) home: Home,
+    pub(super) destination: Destination,
     pub(super) endpoint: String,
     pub(super) event: Event,
     pub(super) tried: Tried,
@@ -67,48 +69,66 @@ impl Processor {
     /// # Errors
     /// If the ledger fails; then nothing has begun.
     pub fn next_deliveries(&mut self, now: Timestamp) -> Result<Vec<Delivery>, ProcessorError> {
+        self.keep_time(now)?;
+        let lanes = std::sync::Arc::clone(&self.lanes);
         let mut admitted = Vec::new();
-        let mut begun = Home::ALL.into_iter().try_for_each(|home| self.admit(home, now, &mut admitted));
+        let mut begun = lanes.iter().try_for_each(|lane| self.admit(lane, now, &mut admitted));
         if begun.is_ok() && !admitted.is_empty() {
             begun = self.begin(&admitted, now);
         }
         if begun.is_err() {
-            admitted.iter().for_each(|each| self.gate(each.home).withdrawn());
+            admitted.iter().for_each(|each| self.gate(&each.destination).withdrawn(each.went.merchant));
         }
         begun?;
         let mut deliveries: Vec<Delivery> =
             admitted.into_iter().filter_map(|each| self.depart(each, now)).collect();
-        deliveries.extend(Home::ALL.into_iter().filter_map(|home| self.probe(home, now)));
+        deliveries.extend(self.probes(now));
         // What was begun above is in flight whatever happens to the changes, which are asked for again.
         deliveries.extend(self.next_changes(now).unwrap_or_default());
         Ok(deliveries)
     }
 
-    /// True if a platform is in doubt and has a request that moves no money: no sale is risked on it then.
-    pub(super) fn asks_first(&self, home: Home) -> bool {
-        let gate = match home {
-            Home::Legacy => &self.legacy,
-            Home::Primary => &self.primary,
-        };
-        gate.needs_probe() && self.snapshot.migration.probe(home).is_some()
+    /// True if a destination counts as down and has a request that moves no money: no sale is risked on it then.
+    pub(super) fn asks_first(&self, destination: &Destination) -> bool {
+        let down = self.gates.get(destination).is_some_and(relay::delivery::Gate::asks_first);
+        down && self.snapshot.migration.probe(destination.home).is_some()
     }
 
-    fn probe(&mut self, home: Home, now: Timestamp) -> Option<Delivery> {
-        if self.probing.contains(&home) || !self.asks_first(home) {
+    /// The probes that go now, one for each destination that is in doubt.
+    fn probes(&mut self, now: Timestamp) -> Vec<Delivery> {
+        let doubtful = self.gates.iter().filter(|(_, gate)| gate.needs_probe());
+        let doubtful: Vec<Destination> = doubtful.map(|(destination, _)| destination.clone()).collect();
+        doubtful.into_iter().filter_map(|destination| self.probe(destination, now)).collect()
+    }
+
+    fn probe(&mut self, destination: Destination, now: Timestamp) -> Option<Delivery> {
+        if self.probing.contains(&destination) {
             return None;
         }
-        let dispatch = self.snapshot.migration.probe(home)?;
-        if !self.gate(home).probe(now) {
+        let mut dispatch = self.snapshot.migration.probe(destination.home)?;
+        if !self.gate(&destination).probe(now) {
             return None;
         }
-        self.probing.push(home);
+        // Another server of the platform says nothing about this one.
+        if let Some(host) = self.host(&destination) {
+            dispatch.request.host = host;
+        }
+        self.probing.push(destination.clone());
         let within = self.snapshot.policy.breaker.probe_deadline;
         Some(Delivery {
             ids: Vec::new(),
+            destination,
             endpoint: dispatch.endpoint.to_string(),
             request: dispatch.request,
             within,
         })
+    }
+
+    /// The host that serves a destination; none where the clients' own requests say it.
+    pub(super) fn host(&self, destination: &Destination) -> Option<tracking::Text> {
+        let sends = self.snapshot.migration.sends.iter().filter(|send| send.class != Class::Click);
+        let mut of_destination = sends.filter(|send| send.endpoint.as_str() == &*destination.endpoint);
+        of_destination.find(|_| destination.home == Home::Primary).map(|send| send.host.clone())
     }
 
     fn begin(&mut self, admitted: &[Admitted], now: Timestamp) -> Result<(), ProcessorError> {
@@ -120,7 +140,7 @@ impl Processor {
                     Ok(written) => transaction.begin(&Begun {
                         event_id,
                         number,
-                        home: each.home,
+                        home: each.destination.home,
                         endpoint: &written.dispatch.endpoint,
                         line: &request::line(&written.dispatch),
                         probe: each.went.probe,
@@ -136,7 +156,7 @@ impl Processor {
 
     /// The delivery of an admitted call; none if everything in it is held.
     fn depart(&mut self, admitted: Admitted, now: Timestamp) -> Option<Delivery> {
-        let Admitted { home, went, items, mut together } = admitted;
+        let Admitted { destination, went, items, mut together } = admitted;
         let mut ids = Vec::with_capacity(items.len());
         for item in items {
             let (id, due) = (id(&item.due), item.due);
@@ -147,17 +167,18 @@ impl Processor {
             let tried = tried(&due, self.deduplicates(&due), went.probe);
             let endpoint = written.dispatch.endpoint.clone();
             let event = written.envelope.event;
-            self.flying
-                .insert(id, Flying { home, endpoint: endpoint.into(), event, tried, went, began_at: now });
+            let (destination, endpoint) = (destination.clone(), endpoint.into());
+            self.flying.insert(id, Flying { destination, endpoint, event, tried, went, began_at: now });
             together.get_or_insert(written.dispatch);
             ids.push(id);
         }
         let Some(dispatch) = together else {
-            self.gate(home).withdrawn();
+            self.gate(&destination).withdrawn(went.merchant);
             return None;
         };
-        let within = self.snapshot.policy.delivery.attempt_deadline;
-        Some(Delivery { ids, endpoint: dispatch.endpoint.to_string(), request: dispatch.request, within })
+        let (within, endpoint) =
+            (self.snapshot.policy.delivery.attempt_deadline, dispatch.endpoint.to_string());
+        Some(Delivery { ids, destination, endpoint, request: dispatch.request, within })
     }
 
     /// When [`Processor::next_deliveries`] may have something that it has not now; none if only a new batch or
@@ -172,27 +193,27 @@ impl Processor {
             let at = if at <= now { now.plus(BUDGET_WAIT) } else { at };
             wake = Some(wake.map_or(at, |wake| wake.min(at)));
         };
-        for (home, gate) in [(Home::Legacy, &self.legacy), (Home::Primary, &self.primary)] {
-            if self.asks_first(home) {
-                let probe_at = gate.opens_at().filter(|_| !self.probing.contains(&home));
-                probe_at.into_iter().for_each(&mut at);
-                continue;
-            }
+        for (destination, gate) in self.gates.iter().filter(|(_, gate)| gate.needs_probe()) {
+            let probes = self.snapshot.migration.probe(destination.home).is_some();
+            let idle = probes && !self.probing.contains(destination);
+            gate.opens_at(now).or(Some(now)).filter(|_| idle).into_iter().for_each(&mut at);
+        }
+        for lane in self.lanes.iter() {
+            let Some(gate) = self.gates.get(&lane.destination) else { continue };
+            let opens = gate.opens_at(now);
             // Every place is taken: an outcome frees one.
-            if gate.opens_at().is_none() && gate.room(now) == 0 {
+            if self.asks_first(&lane.destination) || opens.is_none() && gate.room(now) == 0 {
                 continue;
             }
-            for lane in self.lanes.iter().filter(|lane| lane.home == home) {
-                let paced = lane.limit.as_ref().map(|limit| self.pace.opens_at(limit));
-                for which in [Which::Fresh, Which::Retries] {
-                    let due = self.ledger.next_due(lane.rows(), which)?;
-                    due.into_iter().for_each(|due| {
-                        at(gate.opens_at().into_iter().chain(paced).fold(due, Timestamp::max));
-                    });
-                }
+            let paced = lane.limit.as_ref().map(|limit| self.pace.opens_at(limit));
+            for which in [Which::Fresh, Which::Retries] {
+                let due = self.ledger.next_due(lane.rows(), which)?;
+                due.into_iter().for_each(|due| {
+                    at(opens.into_iter().chain(paced).fold(due, Timestamp::max));
+                });
             }
         }
-        let changes = self.ledger.next_adjustment()?.filter(|_| self.primary.room(now) > 0);
+        let changes = self.ledger.next_adjustment()?.filter(|_| self.changes_have_room(now));
         changes.into_iter().for_each(|due| at(due.plus(self.shortest_settling()).max(self.change_at)));
         self.next_postback()?.into_iter().for_each(&mut at);
         self.has_more_to_lock().then_some(now).into_iter().for_each(&mut at);

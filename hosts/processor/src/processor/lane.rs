@@ -1,21 +1,20 @@
-//! Lanes: conversions of one platform that go the same way, and how often they may go.
+//! Lanes: conversions that go to one destination, and how often they may go.
 //!
-//! An endpoint that takes several conversions at once, or only so many calls a minute, has a lane of its own:
-//! its backlog stands in nobody's way, and nobody's in its.
+//! Each endpoint has a lane of its own: its backlog stands in nobody's way, and nobody's in its.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ledger::Which;
+use relay::delivery::Destination;
 use relay::intake::EvidenceKind;
 use tracking::migration::{Evidence, Migration};
 use tracking::{Class, Home};
 use units::Timestamp;
 
-/// Conversions of one platform that go the same way.
+/// Conversions that go to one destination.
 #[derive(Debug)]
 pub(super) struct Lane {
-    pub(super) home: Home,
+    pub(super) destination: Destination,
     /// The kinds of evidence that send a conversion this way.
     pub(super) kinds: Vec<EvidenceKind>,
     /// None where each conversion is a call of its own, as soon as there is a place for it.
@@ -29,42 +28,50 @@ pub(super) struct Limit {
     /// Most conversions of one advertiser in one call.
     pub(super) batch_max: usize,
     /// The shortest time between two calls, over all advertisers.
-    pace: Duration,
+    pub(super) pace: Duration,
 }
 
 impl Lane {
-    /// Every lane; those with limits first, because they are seldom free and then want one place.
+    /// Every lane, the old platform's last.
     pub(super) fn all(migration: &Migration) -> Vec<Self> {
-        let mut limited: Vec<Self> = Vec::new();
-        let mut plain = Vec::new();
+        let mut lanes: Vec<Self> = Vec::new();
         for kind in EvidenceKind::ALL {
             let send = migration.send(Class::Conversion, kind.rule());
-            let Some(send) = send.filter(|send| send.batch_max > 1 || send.pace > Duration::ZERO) else {
-                plain.push(kind);
-                continue;
-            };
-            let of_endpoint =
-                |lane: &&mut Self| lane.limit.as_ref().is_some_and(|limit| limit.endpoint == send.endpoint);
-            if let Some(lane) = limited.iter_mut().find(of_endpoint) {
-                lane.kinds.push(kind);
-                if let Some(limit) = &mut lane.limit {
-                    limit.batch_max = limit.batch_max.min(send.batch_max);
-                    limit.pace = limit.pace.max(send.pace);
-                }
-            } else {
-                let (endpoint, batch_max, pace) = (send.endpoint.clone(), send.batch_max, send.pace);
-                let limit = Some(Limit { endpoint: endpoint.into(), batch_max, pace });
-                limited.push(Self { home: Home::Primary, kinds: vec![kind], limit });
+            // What no rule sends is held when its turn comes, with the reason.
+            let endpoint = send.map_or("", |send| send.endpoint.as_str());
+            let limit = send.filter(|send| send.batch_max > 1 || send.pace > Duration::ZERO);
+            let limit = limit.map(|send| Limit {
+                endpoint: endpoint.to_owned(),
+                batch_max: send.batch_max,
+                pace: send.pace,
+            });
+            let destination = Destination::new(Home::Primary, endpoint);
+            match lanes.iter_mut().find(|lane| lane.destination == destination) {
+                Some(lane) => lane.join(kind, limit),
+                None => lanes.push(Self { destination, kinds: vec![kind], limit }),
             }
         }
-        limited.push(Self { home: Home::Primary, kinds: plain, limit: None });
-        limited.push(Self { home: Home::Legacy, kinds: EvidenceKind::ALL.to_vec(), limit: None });
-        limited
+        let legacy = Destination::new(Home::Legacy, "");
+        lanes.push(Self { destination: legacy, kinds: EvidenceKind::ALL.to_vec(), limit: None });
+        lanes
+    }
+
+    /// Another rule for the same endpoint: the narrower limit holds for both.
+    fn join(&mut self, kind: EvidenceKind, limit: Option<Limit>) {
+        self.kinds.push(kind);
+        match (&mut self.limit, limit) {
+            (Some(own), Some(other)) => {
+                own.batch_max = own.batch_max.min(other.batch_max);
+                own.pace = own.pace.max(other.pace);
+            }
+            (own @ None, other) => *own = other,
+            (Some(_), None) => {}
+        }
     }
 
     /// The lane as the ledger is asked for it.
     pub(super) fn rows(&self) -> ledger::Lane<'_> {
-        ledger::Lane { home: self.home, kinds: &self.kinds }
+        ledger::Lane { home: self.destination.home, kinds: &self.kinds }
     }
 
     /// The kinds of evidence that are written by the same rule as `evidence`: one request has one rule.
@@ -76,8 +83,8 @@ impl Lane {
 /// When the endpoints with limits may be called next.
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// By endpoint: when the next call may go, and whose turn it is.
-    next: BTreeMap<String, (Timestamp, Which)>,
+    /// By endpoint: when the next call may go.
+    next: BTreeMap<String, Timestamp>,
     /// Nothing goes before: a process that ended may have called a moment ago.
     from: Timestamp,
 }
@@ -95,24 +102,17 @@ impl Pace {
 
     /// When the endpoint may be called.
     pub(super) fn opens_at(&self, limit: &Limit) -> Timestamp {
-        self.next.get(&limit.endpoint).map_or(self.from, |(at, _)| self.from.max(*at))
+        self.next.get(&limit.endpoint).map_or(self.from, |at| self.from.max(*at))
     }
 
-    /// Whose turn it is. Fresh conversions and repeated ones take turns, so that an outage's backlog of calls
-    /// that must go one by one delays no fresh sale by more than one call.
-    pub(super) fn turns(&self, limit: &Limit) -> [Which; 2] {
-        match self.next.get(&limit.endpoint) {
-            Some((_, Which::Retries)) => [Which::Retries, Which::Fresh],
-            Some((_, Which::Fresh)) | None => [Which::Fresh, Which::Retries],
-        }
+    /// A call goes now.
+    pub(super) fn called(&mut self, limit: &Limit, now: Timestamp) {
+        self.next.insert(limit.endpoint.clone(), now.plus(limit.pace));
     }
 
-    /// A call goes now, for `which`.
-    pub(super) fn called(&mut self, limit: &Limit, which: Which, now: Timestamp) {
-        let turn = match which {
-            Which::Fresh => Which::Retries,
-            Which::Retries => Which::Fresh,
-        };
-        self.next.insert(limit.endpoint.clone(), (now.plus(limit.pace), turn));
+    /// The clock was set back: every wait begins anew.
+    pub(super) fn begin_anew(&mut self, lanes: &[Lane], now: Timestamp) {
+        (self.from, self.next) = (now, BTreeMap::new());
+        self.called_by_another(lanes, now);
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use ledger::Finished;
 use relay::Fact;
-use relay::delivery::{Health, Outcome, Settled, settle};
+use relay::delivery::{Changes, Destination, Outcome, Settled, settle};
 use resilience::breaker::State as BreakerState;
 use tracking::{Answer, Home, SendFailure};
 use units::Timestamp;
@@ -21,8 +21,8 @@ use super::{Processor, ProcessorError};
 pub struct Ended {
     /// Which attempts it was; none if it was a probe.
     pub ids: Vec<DeliveryId>,
-    /// The platform that it was sent to.
-    pub home: Home,
+    /// Where it was sent to.
+    pub destination: Destination,
     /// What came back.
     pub result: Result<Answer, SendFailure>,
 }
@@ -82,7 +82,12 @@ impl Processor {
         let outcome = match result {
             Ok(answer) => {
                 let migration = &self.snapshot.migration;
-                Outcome::Judged(migration.judge(flying.home, &flying.endpoint, &flying.event, answer))
+                Outcome::Judged(migration.judge(
+                    flying.destination.home,
+                    &flying.endpoint,
+                    &flying.event,
+                    answer,
+                ))
             }
             Err(failure) => Outcome::Failed(failure.clone()),
         };
@@ -116,41 +121,68 @@ impl Processor {
             let (Some((_, settled)), Some(flying)) = (verdicts.remove(id), self.flying.remove(id)) else {
                 continue;
             };
-            let (home, took) = (flying.home, now.since(flying.began_at));
+            let (home, took) = (flying.destination.home, now.since(flying.began_at));
             self.facts.push(Fact::Attempted { event_id: id.event_id, home, verdict: settled.verdict, took });
             self.moved(id.event_id, settled.state.name());
-            let health = call.map_or(settled.health, |(_, _, before)| better(before, settled.health));
-            call = Some((home, flying.went, health));
+            // It answers to one call: what it said of any of them, it said.
+            let health = call.map_or(settled.health, |(_, _, before)| settled.health.better(before));
+            call = Some((flying.destination, flying.went, health));
         }
-        if let Some((home, went, health)) = call {
-            let changed = self.gate(home).ended(health, went, now);
-            self.breaker_changed(home, changed);
+        if let Some((destination, went, health)) = call {
+            let changes = self.gate(&destination).ended(health, went, now);
+            self.changed(&destination, changes);
         }
     }
 
-    /// A probe says something about the platform, and nothing about any conversion.
+    /// A probe says something about the destination, and nothing about any conversion.
     fn probed(&mut self, ended: &Ended, now: Timestamp) {
-        let home = ended.home;
-        let Some(place) = self.probing.iter().position(|probed| *probed == home) else { return };
+        let destination = &ended.destination;
+        let Some(place) = self.probing.iter().position(|probed| probed == destination) else { return };
         self.probing.swap_remove(place);
-        let answer = ended.result.as_ref().ok();
-        let well = answer.is_some_and(|answer| self.snapshot.migration.probe_is_well(home, answer));
-        let changed = self.gate(home).probed(well, now);
-        self.breaker_changed(home, changed);
+        let well = ended.result.as_ref().is_ok_and(|answer| self.answers_well(destination, answer));
+        let breaker = self.gate(destination).probed(well, now);
+        self.changed(destination, Changes { breaker, ..Changes::default() });
     }
 
-    pub(super) fn breaker_changed(&mut self, home: Home, changed: Option<BreakerState>) {
-        let fact = changed.map(|state| Fact::BreakerChanged { home, open: state == BreakerState::Open });
-        self.facts.extend(fact);
+    /// True if an answer to a probe says that the destination is up. What another of the platform's servers says to
+    /// the path is not in the dialect: that it answers, and does not fail, is enough.
+    fn answers_well(&self, destination: &Destination, answer: &Answer) -> bool {
+        let migration = &self.snapshot.migration;
+        if migration.probe_is_well(destination.home, answer) {
+            return true;
+        }
+        let own = migration.probe(destination.home).map(|probe| probe.request.host);
+        let elsewhere = self.host(destination).is_some_and(|host| Some(host) != own);
+        elsewhere && answer.status < 500 && answer.status != 429
     }
-}
 
-/// What an answer to several says about the platform: it answers if it took a stand on any of them.
-const fn better(one: Health, other: Health) -> Health {
-    match (one, other) {
-        (Health::Well, _) | (_, Health::Well) => Health::Well,
-        (Health::Refuses, _) | (_, Health::Refuses) => Health::Refuses,
-        (Health::Failed, Health::Failed) => Health::Failed,
+    /// Tells what an outcome changed at a gate.
+    pub(super) fn changed(&mut self, destination: &Destination, changes: Changes) {
+        let breaker = changes.breaker.filter(|state| *state != BreakerState::HalfOpen);
+        let breaker = breaker.map(|state| if state == BreakerState::Open { "down" } else { "up" });
+        let resumed = changes.resumed.map(|_| "up");
+        let paused = changes.paused.map(relay::delivery::Why::name);
+        for condition in breaker.into_iter().chain(resumed).chain(paused) {
+            let home = destination.home;
+            let gates = self.gates.iter().filter(|(of, _)| of.home == home);
+            let impaired = gates.filter(|(_, gate)| gate.asks_first() || gate.is_paused()).count();
+            let endpoint = std::sync::Arc::clone(&destination.endpoint);
+            let impaired = u64::try_from(impaired).unwrap_or(u64::MAX);
+            self.facts.push(Fact::DestinationChanged { home, endpoint, condition, impaired });
+        }
+        self.tell_down(destination.home);
+    }
+
+    /// Tells whether a platform counts as down, if that has changed.
+    fn tell_down(&mut self, home: Home) {
+        let open = self.is_down(home);
+        let told = match home {
+            Home::Legacy => &mut self.told_down[0],
+            Home::Primary => &mut self.told_down[1],
+        };
+        if std::mem::replace(told, open) != open {
+            self.facts.push(Fact::BreakerChanged { home, open });
+        }
     }
 }
 

@@ -2,6 +2,7 @@ mod calling;
 mod clicks;
 mod delivering;
 mod histories;
+mod isolating;
 mod postbacks;
 mod receiving;
 mod sent;

@@ -1,18 +1,23 @@
-//! Whether a platform may be called: its breaker, its retry budget and its places in flight, as one.
+//! Whether a destination may be called: its breaker, its pauses, its retry budget, the pace of its backlog, its
+//! places in flight and the merchants who hold them, as one.
 //!
-//! A platform that was down is first asked by a request that moves no money, where its dialect has one
+//! A destination that was down is first asked by a request that moves no money, where its dialect has one
 //! ([`Gate::probe`]): a sale that it swallows would stand as `unknown`. That it answers is not yet that it
-//! books, so one conversion goes ahead of the others, and fails for all of them if it fails. A platform that
-//! refused our credentials is asked by a conversion from the start: nothing else shows whether it takes them.
+//! books, so one conversion goes ahead of the others, and fails for all of them if it fails. A destination that
+//! is paused is tried by a conversion from the start: nothing else shows whether it takes them.
+//!
+//! A failure speaks of the destination where it could not be reached, and where the merchant's call before had not
+//! failed. What else fails of the same merchant speaks of this merchant, who is shut out for a while; then a probe
+//! asks whether it was the destination after all.
 
 use core::time::Duration;
 
 use resilience::breaker::State as BreakerState;
-use resilience::{Breaker, Budget, Permit};
-use tracking::Home;
+use resilience::{Breaker, Budget, Evidence, Pacer, Permit, Window};
 use units::Timestamp;
 
-use super::Health;
+use super::merchants::{Merchants, Rules};
+use super::{Destination, Health, Pause, Rank, Turns, Why};
 use crate::policy::Policy;
 
 /// Retries per second that time alone earns, so that a backlog of retries drains when nothing fresh comes.
@@ -26,7 +31,7 @@ const RETRIES_SAVED_MAX: u32 = 128;
 pub enum Admission {
     /// Send; `probe` if its outcome decides whether others may follow.
     Go {
-        /// True for the one attempt that goes while the platform is in doubt.
+        /// True for the one attempt that goes while the destination is in doubt.
         probe: bool,
     },
     /// Not now.
@@ -36,24 +41,45 @@ pub enum Admission {
 /// What an attempt was admitted as.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Went {
+    /// The merchant, by the legacy id; 0 for none.
+    pub merchant: u64,
     /// True if it is not the conversion's first.
     pub retry: bool,
-    /// True if it went while the platform was in doubt.
+    /// True if it went while the destination was in doubt.
     pub probe: bool,
 }
 
-/// The gate before one platform.
+/// What an outcome changed at a gate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Changes {
+    /// The breaker's new state.
+    pub breaker: Option<BreakerState>,
+    /// The pause that began.
+    pub paused: Option<Why>,
+    /// The pause that ended.
+    pub resumed: Option<Why>,
+}
+
+/// The gate before one destination.
 #[derive(Clone, Debug)]
 pub struct Gate {
-    home: Home,
+    destination: Destination,
     breaker: Breaker,
     budget: Budget,
+    pacer: Pacer,
+    turns: Turns,
+    merchants: Merchants,
     in_flight: usize,
     in_flight_max: usize,
-    /// It refuses our credentials, as far as is known.
-    refused: bool,
-    /// The breaker is open because it refused them.
-    tripped: bool,
+    pause: Option<Pause>,
+    throttled_until: Option<Timestamp>,
+    /// Answers that were not understood.
+    language: Window,
+    /// Rejections for good, and whose was the last: one merchant's own mistakes are no evidence.
+    rejections: Window,
+    last_rejected: Option<u64>,
+    /// A merchant was shut out, and nothing has shown yet that it is not the destination.
+    suspect: bool,
     trial: Trial,
     /// How long the outcome of a trial is waited for, before another is made.
     trial_wait: Duration,
@@ -71,10 +97,10 @@ enum Trial {
 }
 
 /// A gate's state, for people.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GateStatus {
-    /// Which platform.
-    pub home: Home,
+    /// Which destination.
+    pub destination: Destination,
     /// Its breaker.
     pub breaker: BreakerState,
     /// Since when it counts as down.
@@ -85,84 +111,149 @@ pub struct GateStatus {
     pub in_flight: usize,
     /// Retries that may be made right now.
     pub retries_left: u64,
-    /// True if it refuses our credentials.
-    pub refuses_credentials: bool,
+    /// Its pause, if it is paused.
+    pub pause: Option<Pause>,
+    /// Nothing goes before, because it asked for time.
+    pub throttled_until: Option<Timestamp>,
+    /// Merchants who may not send for now, because their own calls fail or are throttled.
+    pub merchants_waiting: usize,
 }
 
 impl Gate {
-    /// The open gate of a platform.
-    pub fn new(home: Home, policy: &Policy) -> Self {
+    /// The open gate of a destination.
+    pub fn new(destination: Destination, policy: &Policy, now: Timestamp) -> Self {
+        let (delivery, breaker) = (&policy.delivery, &policy.breaker);
+        let evidence = breaker.evidence();
+        let many = Evidence { in_a_row: evidence.calls_min, failure_percent: 100, ..evidence };
+        let rules = Rules {
+            share: delivery.merchant_share(),
+            failures_max: breaker.failures_to_open,
+            wait: [breaker.open_for, breaker.open_for_max],
+        };
         Self {
-            home,
-            breaker: Breaker::new(policy.breaker.failures_to_open, policy.breaker.open_for),
-            budget: Budget::new(policy.delivery.retry_budget_percent, RETRIES_PER_SECOND, RETRIES_SAVED_MAX),
+            destination,
+            breaker: breaker.breaker(),
+            budget: Budget::new(delivery.retry_budget_percent, RETRIES_PER_SECOND, RETRIES_SAVED_MAX),
+            pacer: Pacer::new(delivery.drain_per_second, delivery.drain_ramp, now),
+            turns: Turns::default(),
+            merchants: Merchants::new(rules),
             in_flight: 0,
-            in_flight_max: policy.delivery.in_flight_max,
-            refused: false,
-            tripped: false,
+            in_flight_max: delivery.in_flight_max,
+            pause: None,
+            throttled_until: None,
+            language: Window::new(evidence),
+            rejections: Window::new(many),
+            last_rejected: None,
+            suspect: false,
             trial: Trial::Over,
-            trial_wait: policy.delivery.attempt_deadline.saturating_mul(2),
+            trial_wait: delivery.attempt_deadline.saturating_mul(2),
         }
     }
 
-    /// True if the platform is to be asked by its [`Gate::probe`] and no conversion may go.
+    /// True if no conversion may go before a probe has shown that the destination answers.
+    pub fn asks_first(&self) -> bool {
+        self.breaker.state() != BreakerState::Closed
+    }
+
+    /// True if a probe would show something: the destination counts as down, or is suspected to be.
     pub fn needs_probe(&self) -> bool {
-        self.breaker.state() != BreakerState::Closed && !self.tripped
+        self.asks_first() || self.suspect
     }
 
     /// Asks to send a probe, which counts as in flight until [`Gate::probed`].
     pub fn probe(&mut self, now: Timestamp) -> bool {
-        let goes = self.needs_probe() && self.room(now) > 0 && self.breaker.permit(now) == Permit::Probe;
-        self.in_flight = self.in_flight.saturating_add(usize::from(goes));
+        let free = self.in_flight < self.in_flight_max;
+        let goes = free
+            && match self.breaker.state() {
+                BreakerState::Closed => self.suspect,
+                BreakerState::Open | BreakerState::HalfOpen => self.breaker.permit(now) == Permit::Probe,
+            };
+        if goes {
+            self.suspect = false;
+            self.in_flight = self.in_flight.saturating_add(1);
+        }
         goes
     }
 
     /// A probe has ended. Returns the breaker's new state if it changed.
     pub fn probed(&mut self, well: bool, now: Timestamp) -> Option<BreakerState> {
         self.in_flight = self.in_flight.saturating_sub(1);
+        if self.breaker.state() == BreakerState::Closed {
+            return if well { None } else { self.breaker.trip(now) };
+        }
         let changed = self.breaker.record(well, now);
         if changed == Some(BreakerState::Closed) {
             self.trial = Trial::Wanted;
+            self.came_back(now);
         }
         changed
     }
 
     /// True if a conversion may go only by itself: whatever happens to it happens to one.
     pub fn in_doubt(&self) -> bool {
-        self.breaker.state() != BreakerState::Closed || self.trial != Trial::Over
+        self.asks_first() || self.trial != Trial::Over || self.pause.is_some()
     }
 
     /// How many deliveries could be admitted now: how many rows are worth loading.
     pub fn room(&self, now: Timestamp) -> usize {
+        if self.throttled(now).is_some() || self.pause.is_some_and(|pause| !pause.may_be_tried(now)) {
+            return 0;
+        }
         let free = self.in_flight_max.saturating_sub(self.in_flight);
-        match self.breaker.state() {
-            BreakerState::Closed => match self.trial {
-                Trial::Over => free,
-                Trial::Wanted => free.min(1),
-                Trial::UnderWay(since) => free.min(usize::from(now >= since.plus(self.trial_wait))),
-            },
-            BreakerState::Open | BreakerState::HalfOpen => {
+        let free = if self.pause.is_some() { free.min(1) } else { free };
+        match (self.breaker.state(), self.trial) {
+            (BreakerState::Closed, Trial::Over) => free,
+            (BreakerState::Closed, Trial::Wanted) => free.min(1),
+            (BreakerState::Closed, Trial::UnderWay(since)) => {
+                free.min(usize::from(now >= since.plus(self.trial_wait) || now < since))
+            }
+            (BreakerState::Open | BreakerState::HalfOpen, _) => {
                 free.min(usize::from(self.breaker.would_allow(now)))
             }
         }
     }
 
-    /// How many retries could be admitted now.
-    pub fn retries(&self) -> usize {
-        usize::try_from(self.budget.left()).unwrap_or(usize::MAX)
+    /// How many more calls of this merchant could be admitted now.
+    pub fn merchant_room(&self, merchant: u64, now: Timestamp) -> usize {
+        self.merchants.room(merchant, now)
     }
 
-    /// Asks to send one delivery; a `retry` spends from the budget. A delivery that may go counts as in
-    /// flight until [`Gate::ended`].
-    pub fn admit(&mut self, retry: bool, now: Timestamp) -> Admission {
-        if self.room(now) == 0 {
+    /// How many first attempts of a backlog could be admitted now.
+    pub fn backlog_room(&mut self, now: Timestamp) -> usize {
+        self.pacer.left(now)
+    }
+
+    /// How many retries could be admitted now.
+    pub fn retry_room(&mut self, now: Timestamp) -> usize {
+        usize::try_from(self.budget.available(now)).unwrap_or(usize::MAX)
+    }
+
+    /// Shares `places` among what waits of each rank, in the order of [`Rank::ALL`].
+    pub fn share(&mut self, places: usize, waiting: [usize; 3]) -> Vec<Rank> {
+        self.turns.share(places, waiting)
+    }
+
+    /// The ranks in the order in which they are asked for the next place.
+    pub fn turn(&self) -> [Rank; 3] {
+        self.turns.order()
+    }
+
+    /// A turn was taken.
+    pub const fn took_turn(&mut self) {
+        self.turns.given();
+    }
+
+    /// Asks to send one delivery of this rank and merchant. A retry spends from the budget, one of the backlog
+    /// from its pace. A delivery that may go counts as in flight until [`Gate::ended`].
+    pub fn admit(&mut self, rank: Rank, merchant: u64, now: Timestamp) -> Admission {
+        if self.room(now) == 0 || self.merchants.room(merchant, now) == 0 {
             return Admission::Wait;
         }
         // A probe is one call in a long while and must not depend on a budget that an outage has emptied.
-        if !self.in_doubt() && retry && !self.budget.retry(now) {
+        if !self.in_doubt() && rank == Rank::Retry && !self.budget.retry(now) {
             return Admission::Wait;
         }
-        let probe = match self.breaker.permit(now) {
+        let mut probe = match self.breaker.permit(now) {
             Permit::Pass if self.trial != Trial::Over => {
                 self.trial = Trial::UnderWay(now);
                 true
@@ -171,66 +262,170 @@ impl Gate {
             Permit::Probe => true,
             Permit::Refused(_) => return Admission::Wait,
         };
-        if !retry {
-            self.budget.fresh();
+        if let Some(pause) = &mut self.pause {
+            pause.is_tried(now);
+            probe = true;
         }
+        match rank {
+            Rank::Fresh => self.budget.fresh(),
+            Rank::Backlog => {
+                self.budget.fresh();
+                self.pacer.spend();
+            }
+            Rank::Retry => {}
+        }
+        self.merchants.began(merchant);
         self.in_flight = self.in_flight.saturating_add(1);
         Admission::Go { probe }
     }
 
-    /// A delivery that was admitted was not sent after all.
-    pub fn withdrawn(&mut self) {
+    /// A delivery of this merchant that was admitted was not sent after all.
+    pub fn withdrawn(&mut self, merchant: u64) {
         self.in_flight = self.in_flight.saturating_sub(1);
+        self.merchants.left(merchant);
         if matches!(self.trial, Trial::UnderWay(_)) {
             self.trial = Trial::Wanted;
         }
     }
 
-    /// A delivery that was admitted has ended; `went` is what it was admitted as. Returns the breaker's new
-    /// state if it changed.
-    pub fn ended(&mut self, health: Health, went: Went, now: Timestamp) -> Option<BreakerState> {
+    /// A delivery that was admitted has ended; `went` is what it was admitted as.
+    pub fn ended(&mut self, health: Health, went: Went, now: Timestamp) -> Changes {
         self.in_flight = self.in_flight.saturating_sub(1);
         let trial = went.probe && matches!(self.trial, Trial::UnderWay(_));
-        let changed = match health {
-            Health::Well => {
+        let breaker = match health {
+            Health::Well | Health::Rejects => {
                 if went.retry {
                     self.budget.succeeded();
                 }
-                self.refused = false;
+                self.merchants.went_well(went.merchant);
                 self.breaker.record(true, now)
             }
-            Health::Failed if trial => self.breaker.trip(now),
-            Health::Failed => self.breaker.record(false, now),
-            Health::Refuses => {
-                self.refused = true;
-                self.breaker.trip(now)
+            Health::Throttles(wait) => {
+                let all = self.merchants.told_to_wait(went.merchant, wait, now);
+                self.throttled_until = self.throttled_until.max(all);
+                self.breaker.record(true, now)
             }
+            Health::Refuses => self.says_nothing_of_merchants(went.merchant, true, now),
+            Health::NotUnderstood if trial => self.trial_failed(went.merchant, now),
+            Health::NotUnderstood => self.says_nothing_of_merchants(went.merchant, true, now),
+            Health::Unreachable if trial => self.trial_failed(went.merchant, now),
+            Health::Unreachable => self.says_nothing_of_merchants(went.merchant, false, now),
+            Health::Failed if trial => self.trial_failed(went.merchant, now),
+            Health::Failed => self.merchant_failed(went.merchant, now),
         };
-        // A probe that failed otherwise than by a refusal is followed by one that moves no money.
-        if health == Health::Refuses || went.probe || self.breaker.state() == BreakerState::Closed {
-            self.tripped = health == Health::Refuses;
+        if breaker == Some(BreakerState::Closed) {
+            self.came_back(now);
         }
-        if trial || self.breaker.state() != BreakerState::Closed {
+        if trial || self.asks_first() {
             self.trial = Trial::Over;
         }
-        changed
+        Changes { breaker, ..self.pausing(health, went, now) }
+    }
+
+    fn says_nothing_of_merchants(&mut self, merchant: u64, ok: bool, now: Timestamp) -> Option<BreakerState> {
+        self.merchants.left(merchant);
+        self.breaker.record(ok, now)
+    }
+
+    fn trial_failed(&mut self, merchant: u64, now: Timestamp) -> Option<BreakerState> {
+        self.merchants.left(merchant);
+        self.breaker.trip(now)
+    }
+
+    fn merchant_failed(&mut self, merchant: u64, now: Timestamp) -> Option<BreakerState> {
+        let failed = self.merchants.failed(merchant, now);
+        self.suspect |= failed.shut_out && !self.asks_first();
+        if failed.first || self.asks_first() { self.breaker.record(false, now) } else { None }
+    }
+
+    /// What failed while it was away was its own failure, and what has piled up goes slowly at first.
+    fn came_back(&mut self, now: Timestamp) {
+        self.merchants.forgive();
+        self.pacer.restart(now);
+        self.suspect = false;
+    }
+
+    /// What an outcome does to the pause: only a trial ends one, because only a trial was sent during it.
+    fn pausing(&mut self, health: Health, went: Went, now: Timestamp) -> Changes {
+        let found = match health {
+            Health::Refuses => Some(Why::Credentials),
+            Health::NotUnderstood => {
+                let enough = self.language.record(false, now);
+                (enough || self.pause.is_some()).then_some(Why::Language)
+            }
+            Health::Rejects => {
+                self.language.record(true, now);
+                let others = self.last_rejected.replace(went.merchant) != Some(went.merchant);
+                let enough = others && self.rejections.record(false, now);
+                let as_before = self.pause.is_some_and(|pause| pause.why == Why::Rejections);
+                (enough || as_before).then_some(Why::Rejections)
+            }
+            Health::Well => {
+                self.language.record(true, now);
+                self.rejections.record(true, now);
+                None
+            }
+            // Nothing was found out; the trial that is due next finds it out.
+            Health::Failed | Health::Unreachable => return Changes::default(),
+            Health::Throttles(_) => None,
+        };
+        match (&mut self.pause, found) {
+            (None, Some(why)) => {
+                self.pause = Some(Pause::new(why, now));
+                Changes { paused: Some(why), ..Changes::default() }
+            }
+            (Some(pause), Some(why)) if went.probe => {
+                pause.goes_on(why, now);
+                Changes::default()
+            }
+            (Some(_), None) if went.probe => Changes { resumed: self.resume(), ..Changes::default() },
+            _ => Changes::default(),
+        }
+    }
+
+    /// Ends the pause, as an operator orders it or a trial has shown. Returns why it was paused.
+    pub fn resume(&mut self) -> Option<Why> {
+        self.language.clear();
+        self.rejections.clear();
+        self.throttled_until = None;
+        self.pause.take().map(|pause| pause.why)
+    }
+
+    /// True if it is paused.
+    pub const fn is_paused(&self) -> bool {
+        self.pause.is_some()
+    }
+
+    /// Until when everything waits because the platform asked for time. A longer time than it may ask for was set
+    /// by a clock that has been set back since.
+    fn throttled(&self, now: Timestamp) -> Option<Timestamp> {
+        self.throttled_until
+            .filter(|until| now < *until && until.since(now) <= units::limits::RETRY_AFTER_MAX)
     }
 
     /// When something may be admitted that cannot be now; none if nothing but a free place is needed.
-    pub fn opens_at(&self) -> Option<Timestamp> {
-        self.breaker.probe_at()
+    pub fn opens_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let pause = self.pause.map(|pause| pause.next);
+        self.breaker.probe_at().into_iter().chain(pause).chain(self.throttled(now)).max()
+    }
+
+    /// How long `count` first attempts of a backlog take from `now` on.
+    pub fn drains_in(&self, count: u64, now: Timestamp) -> Duration {
+        self.pacer.drains_in(count, now)
     }
 
     /// The gate's state.
-    pub fn status(&self) -> GateStatus {
+    pub fn status(&self, now: Timestamp) -> GateStatus {
         GateStatus {
-            home: self.home,
+            destination: self.destination.clone(),
             breaker: self.breaker.state(),
             down_since: self.breaker.down_since(),
             probe_at: self.breaker.probe_at(),
             in_flight: self.in_flight,
             retries_left: self.budget.left(),
-            refuses_credentials: self.refused,
+            pause: self.pause,
+            throttled_until: self.throttled(now),
+            merchants_waiting: self.merchants.waiting(now),
         }
     }
 }

@@ -4,13 +4,11 @@ use core::time::Duration;
 
 use resilience::Backoff;
 use tracking::{Judged, SendFailure, Verdict};
+use units::limits::RETRY_AFTER_MAX;
 use units::{Seed, Timestamp};
 
 use super::State;
 use crate::policy::DeliveryPolicy;
-
-/// The longest wait that a platform may ask for; what is beyond is a mistake of the platform's.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 
 /// How an attempt ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,15 +34,58 @@ pub struct Tried {
     pub probe: bool,
 }
 
-/// What the outcome says about the platform.
+/// What the outcome says about the destination.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Health {
-    /// It answered as it should.
+    /// It took the conversion.
     Well,
-    /// It did not, or said that it cannot.
-    Failed,
+    /// It answered as it should, and wants this conversion never.
+    Rejects,
+    /// It asks us to wait so long.
+    Throttles(Duration),
     /// It refuses our credentials.
     Refuses,
+    /// It gave a whole answer that the dialect does not know.
+    NotUnderstood,
+    /// It did not answer, or said that it cannot.
+    Failed,
+    /// It could not be reached, whoever the merchant was.
+    Unreachable,
+}
+
+impl Health {
+    /// What an answer to several conversions says: the best that it says of any of them.
+    #[must_use]
+    pub const fn better(self, other: Self) -> Self {
+        if other.rank() < self.rank() { other } else { self }
+    }
+
+    const fn rank(self) -> u8 {
+        match self {
+            Self::Well => 0,
+            Self::Rejects => 1,
+            Self::Throttles(_) => 2,
+            Self::Refuses => 3,
+            Self::NotUnderstood => 4,
+            Self::Failed => 5,
+            Self::Unreachable => 6,
+        }
+    }
+
+    /// What an outcome says that was read as `verdict`.
+    fn of(outcome: &Outcome, verdict: Verdict) -> Self {
+        match (verdict, outcome) {
+            (Verdict::Confirmed | Verdict::Taken, _) => Self::Well,
+            (Verdict::Rejected, _) => Self::Rejects,
+            (Verdict::Paused, _) => Self::Refuses,
+            (Verdict::Later, Outcome::Judged(Judged { retry_after: Some(wait), .. })) => {
+                Self::Throttles((*wait).min(RETRY_AFTER_MAX))
+            }
+            (Verdict::Unknown, Outcome::Judged(Judged { understood: false, .. })) => Self::NotUnderstood,
+            (Verdict::Later, Outcome::Failed(SendFailure::NothingSent(_))) => Self::Unreachable,
+            (Verdict::Later | Verdict::Unknown, _) => Self::Failed,
+        }
+    }
 }
 
 /// What a conversion becomes.
@@ -76,19 +117,16 @@ pub fn settle(
 ) -> Settled {
     let (verdict, reason, retry_after) = read(outcome);
     let ambiguous = tried.ambiguous || verdict == Verdict::Unknown;
-    // An attempt that only found a platform down, or our own credentials refused, says nothing about the
+    let health = Health::of(outcome, verdict);
+    // An attempt that only found a platform down or busy, or our own credentials refused, says nothing about the
     // conversion: were it counted, a long outage would make dead letters.
     let counts = match verdict {
         Verdict::Paused => false,
+        Verdict::Later if matches!(health, Health::Throttles(_)) => false,
         Verdict::Later | Verdict::Unknown => !tried.probe,
         Verdict::Confirmed | Verdict::Taken | Verdict::Rejected => true,
     };
     let counted = tried.counted.saturating_add(u32::from(counts));
-    let health = match verdict {
-        Verdict::Confirmed | Verdict::Taken | Verdict::Rejected => Health::Well,
-        Verdict::Later | Verdict::Unknown => Health::Failed,
-        Verdict::Paused => Health::Refuses,
-    };
     let exhausted = counted >= policy.attempts_max.max(1);
     let state = match verdict {
         Verdict::Confirmed => State::Confirmed,

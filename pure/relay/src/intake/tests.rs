@@ -52,12 +52,14 @@ fn policy() -> Policy {
             attempts_max: 3,
             retry_budget_percent: 10,
             in_flight_max: 64,
+            ..DeliveryPolicy::USUAL
         },
         breaker: BreakerPolicy {
             failures_to_open: 3,
             open_for: Duration::from_secs(5),
             probe_every: Duration::from_secs(5),
             probe_deadline: Duration::from_secs(2),
+            ..BreakerPolicy::USUAL
         },
         proxy_deadline: Duration::from_secs(2),
         legacy_lives: true,

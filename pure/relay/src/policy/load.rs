@@ -3,10 +3,9 @@
 use core::time::Duration;
 
 use tracking::source::{Mistake, Section, Source};
-use units::limits::DELIVERIES_IN_FLIGHT_MAX;
 use units::time::parse_duration;
 
-use super::{BreakerPolicy, DeliveryPolicy, Lock, Phase, Policy, Wave, consent, cookies};
+use super::{Lock, Phase, Policy, Wave, consent, cookies, paces};
 
 pub(super) fn load(file: &str, text: &str) -> Result<Policy, Vec<Mistake>> {
     let source = Source::new(file, text);
@@ -26,8 +25,8 @@ fn read_policy(root: &Section<'_, '_>) -> Option<Policy> {
         }
     }
     let legacy_lives = legacy_lives(root, &waves);
-    let delivery = required(root, "delivery", read_delivery);
-    let breaker = required(root, "breaker", read_breaker);
+    let delivery = required(root, "delivery", paces::read_delivery);
+    let breaker = required(root, "breaker", paces::read_breaker);
     let proxy_deadline = required(root, "proxy", |section| duration(section, "deadline"));
     let consent = root.section("consent", consent::read).unwrap_or_default();
     Some(Policy {
@@ -82,18 +81,6 @@ fn read_wave(section: &Section<'_, '_>) -> Wave {
     Wave { name: section.required_text("name"), phase, cookies: cookies::read(section, phase) }
 }
 
-fn read_delivery(section: &Section<'_, '_>) -> DeliveryPolicy {
-    DeliveryPolicy {
-        evidence_wait: duration(section, "evidence_wait"),
-        attempt_deadline: duration(section, "attempt_deadline"),
-        backoff_first: duration(section, "backoff_first"),
-        backoff_max: duration(section, "backoff_max"),
-        attempts_max: number(section, "attempts_max", 1),
-        retry_budget_percent: number(section, "retry_budget_percent", 0),
-        in_flight_max: in_flight_max(section),
-    }
-}
-
 fn read_lock(section: &Section<'_, '_>) -> Lock {
     let (day, months) = (number(section, "lock_day", 1), number(section, "lock_months", 1));
     if day > 28 {
@@ -102,27 +89,8 @@ fn read_lock(section: &Section<'_, '_>) -> Lock {
     Lock { day, months }
 }
 
-fn read_breaker(section: &Section<'_, '_>) -> BreakerPolicy {
-    BreakerPolicy {
-        failures_to_open: number(section, "failures_to_open", 1),
-        open_for: duration(section, "open_for"),
-        probe_every: duration(section, "probe_every"),
-        probe_deadline: duration(section, "probe_deadline"),
-    }
-}
-
-/// How many deliveries may be under way, within what sockets and memory allow.
-fn in_flight_max(section: &Section<'_, '_>) -> usize {
-    let wanted = usize::try_from(number(section, "in_flight_max", 1)).unwrap_or(usize::MAX);
-    if wanted > DELIVERIES_IN_FLIGHT_MAX {
-        let message = format!("`in_flight_max` must be at most {DELIVERIES_IN_FLIGHT_MAX}");
-        section.mistake_at("in_flight_max", message);
-    }
-    wanted.min(DELIVERIES_IN_FLIGHT_MAX)
-}
-
 /// A whole number of at least `least`.
-fn number(section: &Section<'_, '_>, key: &'static str, least: u32) -> u32 {
+pub(super) fn number(section: &Section<'_, '_>, key: &'static str, least: u32) -> u32 {
     let Some(number) = section.number(key) else {
         section.mistake(format!("`{key}` is missing: a whole number is expected"));
         return least;
@@ -137,7 +105,7 @@ fn number(section: &Section<'_, '_>, key: &'static str, least: u32) -> u32 {
 }
 
 /// A duration such as `250ms`, `60s`, `15m` or `2h`.
-fn duration(section: &Section<'_, '_>, key: &'static str) -> Duration {
+pub(super) fn duration(section: &Section<'_, '_>, key: &'static str) -> Duration {
     let text = section.required_text(key);
     parse_duration(&text).unwrap_or_else(|| {
         if !text.is_empty() {

@@ -2,14 +2,15 @@
 
 use core::time::Duration;
 
+use units::calendar::parse_time;
 use units::limits;
 
 use crate::dialect::{AnswerBody, AnswerRule, Dialect};
 use crate::event::Event;
 use crate::wire::{Answer, Judged, Verdict};
 
-/// The longest wait that a platform can ask for; a longer one is held to this.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(15 * 60);
+/// The first status by which a server says that it fails.
+const SERVER_FAILS: u16 = 500;
 
 impl Dialect {
     /// What the answer of this platform's `endpoint` to `event` means.
@@ -29,12 +30,14 @@ pub(super) fn judge(dialect: &Dialect, endpoint: &str, event: &Event, answer: &A
                 verdict: rule.verdict,
                 reason: format!("status {} ({place}){why}", answer.status),
                 retry_after,
+                understood: true,
             }
         }
         None => Judged {
             verdict: Verdict::Unknown,
             reason: format!("status {}: an answer that the dialect does not know", answer.status),
             retry_after,
+            understood: answer.status >= SERVER_FAILS,
         },
     }
 }
@@ -73,8 +76,15 @@ fn holds(value: &serde_json::Value, path: &[String], wanted: &str) -> bool {
     value.get(part.as_str()).is_some_and(|inner| holds(inner, rest, wanted))
 }
 
-/// How long the platform asks us to wait, in seconds; a date is not read and asks for the schedule's own wait.
+/// How long the platform asks us to wait: in seconds, or until a date. A date is compared with the date of the
+/// answer itself, so that our clock and the platform's need not agree; without one it is not read. Nonsense asks
+/// for nothing.
 fn retry_after(answer: &Answer) -> Option<Duration> {
-    let seconds: u64 = answer.header("retry-after")?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds).min(RETRY_AFTER_MAX))
+    let text = answer.header("retry-after")?.trim();
+    let wait = match text.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() => Duration::MAX,
+        Err(_) => parse_time(text)?.since(parse_time(answer.header("date")?)?),
+    };
+    Some(wait.min(limits::RETRY_AFTER_MAX))
 }

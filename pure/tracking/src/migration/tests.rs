@@ -167,11 +167,40 @@ fn answers_are_read_and_not_guessed() {
 #[test]
 fn a_wait_that_a_platform_asks_for_is_bounded() {
     let migration = shipped();
-    for (text, seconds) in [("30", Some(30)), ("999999999", Some(900)), ("soon", None), ("-1", None)] {
-        let headers = vec![("retry-after".to_owned(), text.as_bytes().to_vec())];
+    for (text, seconds) in [
+        ("30", Some(30)),
+        ("0", Some(0)),
+        ("999999999", Some(3600)),
+        ("99999999999999999999999999", Some(3600)),
+        ("soon", None),
+        ("-1", None),
+        ("1.5", None),
+        ("", None),
+        ("Wed, 21 Oct 2026 07:28:30 GMT", Some(30)),
+        ("Wed, 21 Oct 2026 07:27:00 GMT", Some(0)),
+        ("Fri, 01 Jan 2100 00:00:00 GMT", Some(3600)),
+    ] {
+        let header = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
+        let headers = vec![header("retry-after", text), header("date", "Wed, 21 Oct 2026 07:28:00 GMT")];
         let answer = Answer { status: 429, headers, body: Vec::new() };
         let judged = migration.judge(Home::Primary, "pixel", &sale(), &answer);
         assert_eq!(judged.retry_after.map(|wait| wait.as_secs()), seconds, "{text}");
+    }
+    // Whose clock a date without the answer's own goes by, nobody knows.
+    let headers = vec![("retry-after".to_owned(), b"Fri, 01 Jan 2100 00:00:00 GMT".to_vec())];
+    let answer = Answer { status: 429, headers, body: Vec::new() };
+    assert_eq!(migration.judge(Home::Primary, "pixel", &sale(), &answer).retry_after, None);
+}
+
+#[test]
+fn an_answer_in_other_words_is_told_from_a_server_that_fails() {
+    let migration = shipped();
+    for (status, understood) in
+        [(200, false), (302, false), (418, false), (500, true), (502, true), (429, true)]
+    {
+        let answer = Answer { status, headers: Vec::new(), body: b"<html>".to_vec() };
+        let judged = migration.judge(Home::Primary, "conversion interface", &sale(), &answer);
+        assert_eq!(judged.understood, understood, "{status}");
     }
 }
 

@@ -23,6 +23,9 @@ pub(crate) struct Arguments {
 /// How long a delivery may wait before an operator should look: beyond the wait for evidence and a few retries.
 const QUEUE_AGE_MAX_S: u64 = 600;
 
+/// Overdue conversions from which a backlog is worth a line. Fewer are gone before they are read about.
+const BACKLOG_MIN: u64 = 1000;
+
 /// One thing that an operator should know.
 struct Concern {
     /// True if conversions are refused right now.
@@ -124,29 +127,22 @@ fn breakers(
 }
 
 fn processor_concerns(processor: &Value, concerns: &mut Vec<Concern>) {
-    for gate in list(processor, "platforms") {
-        let platform = shown(&gate["platform"]);
-        if gate.get("refuses_credentials") == Some(&Value::Bool(true)) {
-            concerns.push(Concern {
-                grave: false,
-                what: format!("the {platform} platform refuses our credentials; deliveries wait"),
-                to_do: "renew the key and restart the processor; no attempt was burnt",
-            });
-        } else if gate.get("breaker") == Some(&json!("open")) {
-            let since = shown(&gate["down_since"]);
-            concerns.push(Concern {
-                grave: false,
-                what: format!("deliveries to the {platform} platform fail since {since}"),
-                to_do: "nothing: they wait without using up their attempts, and it is probed",
-            });
-        }
-    }
+    list(processor, "destinations").iter().for_each(|destination| impaired(destination, concerns));
+    list(processor, "backlog").iter().for_each(|backlog| draining(backlog, concerns));
     let oldest = number(processor, "oldest_waiting_seconds");
     if oldest > QUEUE_AGE_MAX_S {
         concerns.push(Concern {
             grave: false,
             what: format!("the oldest delivery has waited for {oldest} s"),
             to_do: "turnout queue tells why; a platform that is down or paused is the usual reason",
+        });
+    }
+    let unknown = number(processor, "oldest_unknown_seconds");
+    if unknown > 0 {
+        concerns.push(Concern {
+            grave: false,
+            what: format!("what may have arrived is unknown, the oldest since {}", ago(unknown)),
+            to_do: "turnout dead list --state unknown; nothing leaves it without a person or a report",
         });
     }
     let late = number(processor, "corrected_late");
@@ -220,6 +216,72 @@ fn conservation_concerns(processor: &Value, concerns: &mut Vec<Concern>) {
     }
 }
 
+/// What is wrong with a destination, if anything is.
+fn impaired(destination: &Value, concerns: &mut Vec<Concern>) {
+    let name = shown(&destination["destination"]);
+    let mut concern = |what, to_do| concerns.push(Concern { grave: false, what, to_do });
+    if let Some(why) = destination["paused"]["why"].as_str() {
+        let since = shown(&destination["paused"]["since"]);
+        let (what, to_do) = paused(why);
+        concern(format!("{name} {what} since {since}; what goes there waits"), to_do);
+    } else if destination["breaker"] == json!("open") {
+        let since = shown(&destination["down_since"]);
+        let to_do = "nothing: they wait without using up their attempts, and it is probed";
+        concern(format!("deliveries to {name} fail since {since}"), to_do);
+    }
+    if let Some(until) = destination["throttled_until"].as_str() {
+        let to_do = "nothing: it asked for that time, of more than one merchant";
+        concern(format!("nothing goes to {name} until {until}"), to_do);
+    }
+    let merchants = number(destination, "merchants_waiting");
+    if merchants > 0 {
+        let what =
+            format!("{merchants} merchants wait at {name}, where only their own calls fail or are throttled");
+        concern(what, "turnout queue --advertiser ID tells why; nobody else waits for them");
+    }
+}
+
+/// What a pause is for, and what ends it.
+fn paused(why: &str) -> (&'static str, &'static str) {
+    match why {
+        "credentials_refused" => (
+            "refuses our credentials",
+            "renew the key, restart the processor; no attempt is burnt. Renewed on their side: turnout destinations resume",
+        ),
+        "answers_not_understood" => (
+            "answers in words that the dialect does not know",
+            "turnout dead list --state unknown has the answers: mend the dialect, then turnout destinations resume",
+        ),
+        "rejects_everything" => (
+            "rejects whatever it is sent, of several merchants",
+            "turnout dead list --state rejected has the answers: mend the cause, then turnout destinations resume",
+        ),
+        _ => ("is paused", "turnout destinations list"),
+    }
+}
+
+/// A backlog, and when it is over.
+fn draining(backlog: &Value, concerns: &mut Vec<Concern>) {
+    let (name, waiting) = (shown(&backlog["destination"]), number(backlog, "waiting"));
+    if waiting >= BACKLOG_MIN {
+        let end = super::destinations::drained_at(backlog);
+        concerns.push(Concern {
+            grave: false,
+            what: format!("{waiting} conversions are overdue at {name}; drained {end}"),
+            to_do: "nothing: fresh sales go before them, and they go at the rate of the policy",
+        });
+    }
+}
+
+fn ago(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds.div_euclid(60)),
+        7_200..172_800 => format!("{} h", seconds.div_euclid(3_600)),
+        _ => format!("{} days", seconds.div_euclid(86_400)),
+    }
+}
+
 fn advice(state: &str) -> &'static str {
     match state {
         "held" => "add the missing mapping, or decide: turnout dead list --state held",
@@ -246,10 +308,7 @@ fn report(edge: Option<&Value>, processor: Option<&Value>, concerns: &[Concern])
         let parts = states.into_iter().flatten().filter(|(_, count)| count.as_u64() != Some(0));
         let parts: Vec<String> = parts.map(|(state, count)| format!("{count} {state}")).collect();
         println!("processor  {} accepted: {}", number(processor, "accepted"), parts.join(", "));
-        println!(
-            "{}",
-            table(list(processor, "platforms"), &["platform", "breaker", "down_since", "in_flight"])
-        );
+        println!("{}", table(&super::destinations::condensed(processor), &super::destinations::COLUMNS));
     }
     if concerns.is_empty() {
         println!("no money is being lost");

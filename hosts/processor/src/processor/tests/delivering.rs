@@ -156,6 +156,8 @@ fn a_platform_that_is_up_and_keeps_refusing_ends_as_a_dead_letter() {
     let first = world.processor.redrive(&redrive(&[1], false), world.now).unwrap();
     let second = world.processor.redrive(&redrive(&[1], false), world.now).unwrap();
     assert_ne!(first, second, "the second redrive is a no-op");
+    // Its merchant was shut out meanwhile, as nothing of it went well.
+    world.pass(Duration::from_secs(60));
     world.deliver(|_| CONFIRMED);
     assert_eq!(world.state(1), "confirmed");
     let journal = world.processor.ledger().show(event_id(1)).unwrap().unwrap().journal;

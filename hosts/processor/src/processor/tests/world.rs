@@ -62,6 +62,7 @@ pub(crate) fn snapshot() -> Snapshot {
     snapshot.policy.delivery.backoff_max = Duration::from_secs(60);
     snapshot.policy.delivery.attempts_max = 5;
     snapshot.policy.delivery.in_flight_max = 64;
+    snapshot.policy.delivery.merchant_share_percent = 100;
     snapshot.policy.delivery.evidence_wait = Duration::from_secs(60);
     snapshot.policy.breaker.failures_to_open = 3;
     snapshot.policy.breaker.open_for = Duration::from_secs(5);
@@ -283,7 +284,7 @@ fn named(path: &[String], leaves: &[serde_json::Value]) -> Vec<serde_json::Value
 
 /// How a delivery ended.
 pub(crate) fn ended(delivery: &Delivery, result: Result<Answer, SendFailure>) -> Ended {
-    Ended { ids: delivery.ids.clone(), home: delivery.request.home, result }
+    Ended { ids: delivery.ids.clone(), destination: delivery.destination.clone(), result }
 }
 
 /// True if a conversion is part of a delivery.

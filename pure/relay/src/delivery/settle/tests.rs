@@ -10,12 +10,13 @@ const POLICY: DeliveryPolicy = DeliveryPolicy {
     attempts_max: 3,
     retry_budget_percent: 10,
     in_flight_max: 64,
+    ..DeliveryPolicy::USUAL
 };
 const FIRST: Tried = Tried { deduplicates: false, counted: 0, ambiguous: false, probe: false };
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
 fn judged(verdict: Verdict) -> Outcome {
-    Outcome::Judged(Judged { verdict, reason: "by rule".to_owned(), retry_after: None })
+    Outcome::Judged(Judged { verdict, reason: "by rule".to_owned(), retry_after: None, understood: true })
 }
 
 fn nothing_sent() -> Outcome {
@@ -89,11 +90,51 @@ fn refused_credentials_burn_no_attempt() {
 fn a_platform_may_ask_for_time_within_reason() {
     let due = |seconds| {
         let retry_after = Some(Duration::from_secs(seconds));
-        let judged = Judged { verdict: Verdict::Later, reason: String::new(), retry_after };
+        let judged = Judged { verdict: Verdict::Later, reason: String::new(), retry_after, understood: true };
         settle(&FIRST, &Outcome::Judged(judged), &POLICY, NOW, Seed(1)).due_at
     };
     assert_eq!(due(30), Some(NOW.plus(Duration::from_secs(30))));
     assert_eq!(due(u64::MAX), Some(NOW.plus(RETRY_AFTER_MAX)));
+}
+
+#[test]
+fn a_platform_that_asks_for_time_burns_no_attempt() {
+    let mut tried = FIRST;
+    for _ in 0..100 {
+        let judged = Judged {
+            verdict: Verdict::Later,
+            reason: String::new(),
+            retry_after: Some(Duration::from_secs(5)),
+            understood: true,
+        };
+        let settled = settle(&tried, &Outcome::Judged(judged), &POLICY, NOW, Seed(1));
+        assert_eq!(settled.state, State::Queued);
+        assert_eq!(settled.health, Health::Throttles(Duration::from_secs(5)));
+        tried.counted = settled.counted;
+    }
+}
+
+#[test]
+fn what_an_outcome_says_about_the_destination() {
+    let health = |outcome: &Outcome| settle(&FIRST, outcome, &POLICY, NOW, Seed(1)).health;
+    let other_words =
+        Judged { verdict: Verdict::Unknown, reason: String::new(), retry_after: None, understood: false };
+    for (outcome, expected) in [
+        (judged(Verdict::Confirmed), Health::Well),
+        (judged(Verdict::Taken), Health::Well),
+        (judged(Verdict::Rejected), Health::Rejects),
+        (judged(Verdict::Later), Health::Failed),
+        (judged(Verdict::Unknown), Health::Failed),
+        (judged(Verdict::Paused), Health::Refuses),
+        (Outcome::Judged(other_words), Health::NotUnderstood),
+        (nothing_sent(), Health::Unreachable),
+        (ambiguous(), Health::Failed),
+        (Outcome::Interrupted, Health::Failed),
+    ] {
+        assert_eq!(health(&outcome), expected, "{outcome:?}");
+    }
+    assert_eq!(Health::Failed.better(Health::Rejects), Health::Rejects);
+    assert_eq!(Health::Well.better(Health::NotUnderstood), Health::Well);
 }
 
 fn any_outcome() -> impl Strategy<Value = Outcome> {

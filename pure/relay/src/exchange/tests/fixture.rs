@@ -361,12 +361,14 @@ pub(super) fn snapshot() -> Arc<Snapshot> {
                 attempts_max: 3,
                 retry_budget_percent: 20,
                 in_flight_max: 4,
+                ..DeliveryPolicy::USUAL
             },
             breaker: BreakerPolicy {
                 failures_to_open: 2,
                 open_for: second,
                 probe_every: second,
                 probe_deadline: second,
+                ..BreakerPolicy::USUAL
             },
             proxy_deadline: second,
             legacy_lives: true,

@@ -1,0 +1,256 @@
+//! What a backlog costs: the time of a turn of the processor, and of a fresh sale from its batch to its request.
+//!
+//! A ledger on disk; a platform in this process that answers after a fixed time. Fresh sales come at a steady rate, once
+//! with nothing else in the ledger and once with a backlog in it, of which one merchant's part is the half. Prints one
+//! line of JSON; the ratios compare the second with the first.
+//!
+//! `cargo run --release -p processor --example drain_bench -- [directory] [backlog] [seconds]`
+
+use std::collections::{BTreeMap, VecDeque};
+use std::error::Error;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ledger::Ledger;
+use processor::{Delivery, Ended, Processor};
+use relay::envelope::{Batch, SealKey};
+use relay::policy::{Phase, Secrets, Snapshot, Wave};
+use relay::{Envelope, Purpose, Sealed};
+use tracking::consent::{Consent, ConsentReason};
+use tracking::directory::{Advertiser, Commission, Directory, Domains, Programme};
+use tracking::event::Click;
+use tracking::{Answer, Class, Event, Field, Inbound, Method, Value, Verdict};
+use units::{Currency, EventId, Money, Seed, Timestamp};
+
+type Failed = Box<dyn Error>;
+
+const START: Timestamp = Timestamp::from_millis(1_795_462_260_000);
+const MERCHANTS: u64 = 1_000;
+const FRESH_PER_SECOND: u64 = 100;
+const ANSWERS_AFTER: Duration = Duration::from_millis(20);
+const BATCH: u64 = 256;
+
+fn main() -> Result<(), Failed> {
+    let mut arguments = std::env::args().skip(1);
+    let parent = arguments.next().map_or_else(std::env::temp_dir, PathBuf::from);
+    let backlog: u64 = arguments.next().map_or(Ok(1_000_000), |count| count.parse())?;
+    let seconds: u64 = arguments.next().map_or(Ok(20), |seconds| seconds.parse())?;
+    let alone = run(&parent, 0, seconds)?;
+    let beside = run(&parent, backlog, seconds)?;
+    let ratio = |one: Duration, other: Duration| one.as_secs_f64() / other.as_secs_f64().max(1e-9);
+    writeln!(
+        std::io::stdout(),
+        "{{\"backlog\":{backlog},\"filled_per_s\":{},\"drained_per_s\":{},\"fresh_p50_us\":[{},{}],\"fresh_p99_us\":[{},{}],\
+         \"fresh_p50_ratio\":{:.2},\"fresh_p99_ratio\":{:.2},\"turn_us\":[{},{}],\"turn_ratio\":{:.2},\"count_ms\":{}}}",
+        beside.filled_per_s,
+        beside.drained / seconds.max(1),
+        alone.p50.as_micros(),
+        beside.p50.as_micros(),
+        alone.p99.as_micros(),
+        beside.p99.as_micros(),
+        ratio(beside.p50, alone.p50),
+        ratio(beside.p99, alone.p99),
+        alone.turn.as_micros(),
+        beside.turn.as_micros(),
+        ratio(beside.turn, alone.turn),
+        beside.count.as_millis(),
+    )?;
+    Ok(())
+}
+
+/// What one run came to.
+struct Came {
+    filled_per_s: u64,
+    drained: u64,
+    p50: Duration,
+    p99: Duration,
+    turn: Duration,
+    count: Duration,
+}
+
+/// One processor in real time, with requests under way.
+struct World {
+    processor: Processor,
+    endpoint: String,
+    image: Answer,
+    began: Instant,
+    at: Timestamp,
+    under_way: VecDeque<(Instant, Delivery)>,
+}
+
+fn run(parent: &std::path::Path, backlog: u64, seconds: u64) -> Result<Came, Failed> {
+    let directory = tempfile::tempdir_in(parent)?;
+    let snapshot = Arc::new(snapshot()?);
+    let ledger = Ledger::open(&directory.path().join("ledger.sqlite"))?;
+    let endpoint = taking(&snapshot)?;
+    let mut processor = Processor::new(ledger, snapshot, Seed(1), START)?;
+    let begun = Instant::now();
+    for first in (1..=backlog).step_by(usize::try_from(BATCH)?) {
+        let ids = first..=(first + BATCH - 1).min(backlog);
+        // Every other sale is of one merchant.
+        let sales =
+            ids.map(|id| sale(id, if id % 2 == 0 { 1 } else { 1 + id % MERCHANTS }, START, &endpoint));
+        processor.receive(&batch(sales.collect()), START)?;
+    }
+    let filled_per_s = backlog * 1000 / u64::try_from(begun.elapsed().as_millis())?.max(1);
+    // The backlog is an hour old when the fresh sales come.
+    let at = START.plus(Duration::from_secs(3600));
+    let headers = vec![("content-type".to_owned(), b"image/gif".to_vec())];
+    let image = Answer { status: 200, headers, body: b"GIF89a".to_vec() };
+    let under_way = VecDeque::new();
+    let mut world = World { processor, endpoint, image, began: Instant::now(), at, under_way };
+    let (mut waits, drained, turn) = world.serve(backlog, Duration::from_secs(seconds))?;
+    waits.sort();
+    let quantile = |percent: usize| waits.get(waits.len() * percent / 100).copied().unwrap_or_default();
+    let begun = Instant::now();
+    let before = world.processor.backlog_before(world.now());
+    world.processor.ledger().backlog(before)?;
+    let count = begun.elapsed();
+    Ok(Came { filled_per_s, drained, p50: quantile(50), p99: quantile(99), turn, count })
+}
+
+impl World {
+    fn now(&self) -> Timestamp {
+        self.at.plus(self.began.elapsed())
+    }
+
+    /// Serves for a while. How long each fresh sale took until its request was handed out, how much of the backlog
+    /// went, and how long a turn took.
+    fn serve(&mut self, backlog: u64, time: Duration) -> Result<(Vec<Duration>, u64, Duration), Failed> {
+        let mut came: BTreeMap<EventId, Instant> = BTreeMap::new();
+        let (mut waits, mut drained, mut turns, mut busy) = (Vec::new(), 0, 0_u32, Duration::ZERO);
+        let mut next_id = backlog;
+        while self.began.elapsed() < time {
+            let due = u64::try_from(self.began.elapsed().as_millis())? * FRESH_PER_SECOND / 1000;
+            let mut sales = Vec::new();
+            while next_id < backlog + due {
+                next_id += 1;
+                came.insert(event_id(next_id), Instant::now());
+                sales.push(sale(next_id, 1 + next_id % MERCHANTS, self.now(), &self.endpoint));
+            }
+            if !sales.is_empty() {
+                self.processor.receive(&batch(sales), self.now())?;
+            }
+            let begun = Instant::now();
+            let count = self.turn(&mut came, &mut waits)?;
+            busy += begun.elapsed();
+            turns += 1;
+            drained += count;
+            if count == 0 {
+                std::thread::sleep(Duration::from_micros(500));
+            }
+        }
+        Ok((waits, drained, busy / turns.max(1)))
+    }
+
+    /// One turn: what has been answered is told, and what may go goes. How much of the backlog went.
+    fn turn(
+        &mut self,
+        came: &mut BTreeMap<EventId, Instant>,
+        waits: &mut Vec<Duration>,
+    ) -> Result<u64, Failed> {
+        let mut ended = Vec::new();
+        while self.under_way.front().is_some_and(|(at, _)| at.elapsed() >= ANSWERS_AFTER) {
+            let Some((_, delivery)) = self.under_way.pop_front() else { break };
+            let Delivery { ids, destination, .. } = delivery;
+            ended.push(Ended { ids, destination, result: Ok(self.image.clone()) });
+        }
+        let now = self.now();
+        self.processor.settle(ended, now)?;
+        let mut old = 0;
+        for delivery in self.processor.next_deliveries(now)? {
+            for id in &delivery.ids {
+                match came.remove(&id.event_id) {
+                    Some(at) => waits.push(at.elapsed()),
+                    None => old += 1,
+                }
+            }
+            self.under_way.push_back((Instant::now(), delivery));
+        }
+        self.processor.take_facts();
+        Ok(old)
+    }
+}
+
+/// The shipped migration, with merchants who have not moved.
+fn snapshot() -> Result<Snapshot, Failed> {
+    let secrets = Secrets {
+        click_id_keys: tracking::click_id::Keys::new(vec![(1, [1; 32])]),
+        seal_keys: vec![(1, SealKey([7; 32]))],
+    };
+    let mut snapshot = directory::load(None, secrets)?;
+    let advertiser = |legacy_id| Advertiser {
+        legacy_id,
+        primary_id: Some(legacy_id),
+        name: "shop".into(),
+        landing_url: "https://shop.example/".into(),
+        domains: Domains::new("shop.example"),
+        wave: "stays".into(),
+        programme: Programme::Online,
+        currency: Currency::USD,
+        window_days: 30,
+        commission: Commission::Percent { basis_points: 1000 },
+        deduplicates: false,
+    };
+    let advertisers = (1..=MERCHANTS).map(advertiser).collect();
+    snapshot.directory = Directory::new(advertisers, Vec::new(), Vec::new());
+    snapshot.policy.waves = vec![Wave::new("stays", Phase::Observe)];
+    Ok(snapshot)
+}
+
+/// The old platform's endpoint whose answer to a sale is an image.
+fn taking(snapshot: &Snapshot) -> Result<String, Failed> {
+    let endpoints = snapshot.migration.legacy.endpoints.iter();
+    let mut sales = endpoints.filter(|endpoint| endpoint.class == Class::Conversion);
+    let taking = sales.find(|endpoint| endpoint.answers.iter().any(|rule| rule.verdict == Verdict::Taken));
+    Ok(taking.ok_or("the old dialect takes no sale")?.name.clone())
+}
+
+fn event_id(id: u64) -> EventId {
+    EventId::from_u128((u128::from(id) << 64) | 1)
+}
+
+fn batch(entries: Vec<Vec<u8>>) -> Vec<u8> {
+    Batch { lane: "bench".to_owned(), entries }.encode()
+}
+
+/// A sale of 10.00, as the edge sends it.
+fn sale(id: u64, advertiser_id: u64, at: Timestamp, endpoint: &str) -> Vec<u8> {
+    let mut event = Event::new(Class::Conversion);
+    let reference = format!("A-{id}");
+    event.set(Field::AdvertiserId, Value::Id(advertiser_id));
+    event.set(Field::OrderReference, Value::Text(reference.as_str().into()));
+    event.set(Field::Amount, Value::Money(Money::from_minor(1000, Currency::USD)));
+    event.set(Field::Currency, Value::Text("USD".into()));
+    event.set(Field::ConversionType, Value::Text("sale".into()));
+    let original = Inbound {
+        method: Method::Get,
+        secure: true,
+        host: "old.example".to_owned(),
+        target: format!("/sale?tracking={reference}&amount=10.00").into_bytes(),
+        headers: vec![("user-agent".to_owned(), b"Mozilla/5.0".to_vec())],
+        body: Vec::new(),
+        peer: None,
+    };
+    let sealed = Sealed { original, client: None };
+    let click = Click { advertiser_id, publisher_id: 456, creative_id: 1, at, click_id: format!("t1_{id}") };
+    let envelope = Envelope {
+        event_id: event_id(id),
+        purpose: Purpose::Live,
+        received_at: at,
+        endpoint: endpoint.to_owned(),
+        event,
+        key: Some(format!("{advertiser_id}//{reference}")),
+        consent: Consent::Granted(ConsentReason::Link),
+        click: Some(click),
+        cookie_click: None,
+        problems: Vec::new(),
+        country: None,
+        trace_parent: None,
+        sealed: sealed.seal(&SealKey([7; 32]), 1, event_id(id), Seed(u128::from(id))),
+        sent: None,
+    };
+    envelope.encode()
+}
