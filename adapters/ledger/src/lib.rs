@@ -163,6 +163,15 @@ impl Ledger {
         Ok(Self { connection, lock: Lock::default() })
     }
 
+    /// Copies the ledger in `file`, as it stands at one moment, into the new file `to`, beside whoever writes. The copy is
+    /// on the disk when this returns.
+    ///
+    /// # Errors
+    /// If `file` cannot be read, or `to` is there already or cannot be written.
+    pub fn copy(file: &Path, to: &Path) -> Result<(), LedgerError> {
+        Connection::copy_file(file, to).map_err(store("be copied"))
+    }
+
     /// A ledger that ends with this process, for tests and simulations.
     ///
     /// # Errors

@@ -64,6 +64,9 @@ pub enum StoreError {
     /// A thread could not be started.
     #[error("the system gives no thread for the connection: {0}")]
     Thread(#[from] std::io::Error),
+    /// A file could not be synced.
+    #[error("the file could not be synced: {0}")]
+    File(#[source] std::io::Error),
     /// A column holds another kind of value than the one that belongs there.
     #[error("column {place} of the answer holds no {wanted}")]
     Column {
@@ -120,6 +123,11 @@ impl Connection {
     /// Opens a file that is only read.
     pub(crate) fn file_reader(path: &Path) -> Result<Self, StoreError> {
         Sqlite::file_reader(path).map(Self::Sqlite)
+    }
+
+    /// Copies a file as it stands at one moment.
+    pub(crate) fn copy_file(path: &Path, to: &Path) -> Result<(), StoreError> {
+        Sqlite::copy_file(path, to)
     }
 
     /// Connects to a server, as the one that writes.

@@ -1,9 +1,12 @@
 //! The consuming half: one task that reads, delivers and acknowledges.
 
+use std::sync::Arc;
+
 use crate::error::{AckError, ReadError};
 use crate::io::{Disk, Filesystem};
 use crate::position::{Batch, Position};
 use crate::reader::Reader;
+use crate::scrub::Scrubber;
 use crate::shared::Status;
 
 /// Reads durable entries in order. There is one for each lane.
@@ -50,6 +53,12 @@ impl<F: Filesystem> Consumer<F> {
     /// When it was never read, or the position could not be kept.
     pub fn acknowledge(&mut self, through: Position) -> Result<(), AckError> {
         self.reader.acknowledge(through)
+    }
+
+    /// What checks the waiting entries, beside this consumer and without moving it.
+    #[must_use]
+    pub fn scrubber(&self) -> Scrubber<F> {
+        Scrubber::new(Arc::clone(self.reader.shared()))
     }
 
     /// How the lane stands; the number of waiting appends is the appender's to tell.

@@ -51,6 +51,7 @@ mod reader;
 mod recovery;
 mod report;
 mod reserve;
+mod scrub;
 mod settings;
 mod shared;
 pub mod simulated;
@@ -66,6 +67,7 @@ pub use crate::io::{Disk, Filesystem, Handle};
 pub use crate::log::Log;
 pub use crate::position::{Batch, Position};
 pub use crate::report::{Recovery, Trim};
+pub use crate::scrub::{Scrubbed, Scrubber};
 pub use crate::settings::Settings;
 pub use crate::shared::Status;
 

@@ -1,6 +1,7 @@
 //! The whole log on one thread: what the threaded halves are made of, and what a simulator drives.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::error::{AckError, AppendError, OpenError, ReadError};
 use crate::io::Filesystem;
@@ -8,6 +9,7 @@ use crate::position::{Batch, Position};
 use crate::reader::Reader;
 use crate::recovery;
 use crate::report::Recovery;
+use crate::scrub::Scrubber;
 use crate::settings::Settings;
 use crate::shared::Status;
 use crate::writer::Writer;
@@ -81,6 +83,12 @@ impl<F: Filesystem> Log<F> {
     /// When it was never read, or the position could not be kept.
     pub fn acknowledge(&mut self, through: Position) -> Result<(), AckError> {
         self.reader.acknowledge(through)
+    }
+
+    /// What checks the waiting entries, without moving anything.
+    #[must_use]
+    pub fn scrubber(&self) -> Scrubber<F> {
+        Scrubber::new(Arc::clone(self.writer.shared()))
     }
 
     /// How it stands.

@@ -224,7 +224,10 @@ impl Trouble {
     }
 }
 
-fn open_segment<F: Filesystem>(shared: &Shared<F>, first: u64) -> Result<(Header, F::Handle), ReadError> {
+pub(crate) fn open_segment<F: Filesystem>(
+    shared: &Shared<F>,
+    first: u64,
+) -> Result<(Header, F::Handle), ReadError> {
     let path: PathBuf = format::segment_path(&shared.directory, first);
     let mut bytes = [0; HEADER_LENGTH];
     let opened = shared.filesystem.open(&path).and_then(|file| file.read_at(&mut bytes, 0).map(|_| file));

@@ -20,12 +20,15 @@ use crate::ask::Asker;
 use crate::clock;
 use crate::health::Platforms;
 use crate::journal::Journal;
+use crate::scrub::Found;
 use crate::shelf::SharedShelf;
 
 /// What steps are done with.
 #[derive(Debug)]
 pub(crate) struct Hands {
     pub(crate) journal: Journal,
+    /// What is wrong with what waits in the outbox.
+    pub(crate) found: Found,
     /// The outbox for copies of other edges' conversions.
     pub(crate) kept: Option<outbox::Appender>,
     pub(crate) upstream: Upstream,

@@ -15,6 +15,7 @@ mod http;
 mod journal;
 mod operator;
 mod probe;
+mod scrub;
 mod serve;
 mod service;
 pub mod settings;

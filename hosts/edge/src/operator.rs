@@ -149,6 +149,7 @@ impl Operator {
                 "sync_us_max": outbox.sync_micros_max,
                 "full": outbox.full,
                 "poisoned": outbox.poisoned.as_deref(),
+                "damaged": public.hands.found.damage(),
             },
         })
     }

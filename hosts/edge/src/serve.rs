@@ -26,6 +26,7 @@ use crate::http::{Ground, Listener, Roster, Service, Tls};
 use crate::journal::Journal;
 use crate::operator::Operator;
 use crate::probe;
+use crate::scrub::{self, Found};
 use crate::service::Public;
 use crate::settings::{EdgeSettings, OperatorSettings, ProcessorSettings};
 use crate::shelf::SharedShelf;
@@ -119,6 +120,7 @@ pub async fn serve(settings: EdgeSettings, parts: Parts) -> Result<RunningEdge, 
     let hands = Arc::new(Hands {
         journal: Journal::new(appender, copier(&settings)?, Arc::clone(&stats)),
         kept,
+        found: Found::default(),
         upstream: Upstream::new(&settings.upstream)?,
         platforms: Platforms::new(&snapshot.load().policy.breaker),
         telemetry,
@@ -142,6 +144,8 @@ pub async fn serve(settings: EdgeSettings, parts: Parts) -> Result<RunningEdge, 
     let bound = Bound::all(&settings).await?;
     let addresses = bound.addresses()?;
     let mut background = bound.run(&settings, &public, &ground, &stopped)?;
+    let scrubbing = scrub::run(consumer.scrubber(), Arc::clone(&hands), background_stopped.clone());
+    background.push(tokio::spawn(scrubbing));
     background.push(tokio::spawn(probe::run(snapshot, hands, background_stopped.clone())));
     for (handover, consumer) in handed.zip(Some(consumer)).into_iter().chain(handed_copies.zip(copies)) {
         background.push(tokio::spawn(handover.run(consumer, background_stopped.clone())));

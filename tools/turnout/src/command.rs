@@ -21,6 +21,7 @@ pub(crate) mod queue;
 pub(crate) mod reconcile;
 pub(crate) mod requests;
 pub(crate) mod serve;
+pub(crate) mod snapshot;
 pub(crate) mod status;
 pub(crate) mod transactions;
 pub(crate) mod translate;

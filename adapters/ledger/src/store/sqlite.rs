@@ -49,6 +49,13 @@ impl Sqlite {
         Ok(Self(connection))
     }
 
+    /// Copies the store in `path` into a new file. The copy has no gaps, and every commit until now.
+    pub(super) fn copy_file(path: &Path, to: &Path) -> Result<(), StoreError> {
+        let reader = Self::file_reader(path)?;
+        reader.0.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
+        std::fs::File::open(to).and_then(|file| file.sync_all()).map_err(StoreError::File)
+    }
+
     pub(super) fn run(&self, sql: &str, params: &dyn Params) -> Result<usize, StoreError> {
         Ok(self.bound(sql, params)?.raw_execute()?)
     }

@@ -18,6 +18,8 @@ mod model;
 #[cfg(test)]
 mod rooms;
 #[cfg(test)]
+mod scrub;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod threads;

@@ -85,6 +85,10 @@ fn edge_concerns(edge: &Value, concerns: &mut Vec<Concern>) {
         let what = format!("a sync of the outbox failed ({why}): nothing is acknowledged any more");
         concern(true, what, "look at the disk, then restart the edge: it reads what is really there");
     }
+    if let Some(why) = outbox.get("damaged").and_then(Value::as_str) {
+        let what = format!("an entry that waits in the outbox is damaged: {why}");
+        concern(true, what, "restore the segment it names from a copy: nothing behind it is delivered");
+    }
     let refused = number(edge, "not_captured");
     if refused > 0 {
         let what =

@@ -1,0 +1,237 @@
+//! Copying files so that the copy is on the disk, and a list of them by which a copy is checked.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use units::Timestamp;
+
+const MANIFEST: &str = "snapshot.json";
+const FORMAT: u32 = 1;
+
+/// The outbox's note of how far its consumer has come.
+const PROGRESS: &str = "progress";
+
+/// How often a lane is copied anew because a segment was removed meanwhile.
+const LANE_TRIES_MAX: u32 = 10;
+
+/// Why there is no snapshot, or no restored directory.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SnapshotError {
+    #[error("{} is no data directory: name the one of the running process with --data", .0.display())]
+    NoData(PathBuf),
+    #[error("{} is not empty: name a new folder, nothing is overwritten", .0.display())]
+    NotEmpty(PathBuf),
+    #[error("cannot {doing} {}: {source}", path.display())]
+    Io { doing: &'static str, path: PathBuf, source: io::Error },
+    #[error("{} is no snapshot that this version can read: {why}", path.display())]
+    Manifest { path: PathBuf, why: String },
+    #[error("the copy is not what was taken:\n  {}", .0.join("\n  "))]
+    Damaged(Vec<String>),
+    #[error("the lane {} changes faster than it can be copied: try again", .0.display())]
+    Busy(PathBuf),
+}
+
+fn failed<'p>(doing: &'static str, path: &'p Path) -> impl FnOnce(io::Error) -> SnapshotError + 'p {
+    move |source| SnapshotError::Io { doing, path: path.to_owned(), source }
+}
+
+/// Makes a folder, or takes one that is empty.
+pub(super) fn new_folder(path: &Path) -> Result<(), SnapshotError> {
+    fs::create_dir_all(path).map_err(failed("make", path))?;
+    let mut held = fs::read_dir(path).map_err(failed("list", path))?;
+    if held.next().is_some() { Err(SnapshotError::NotEmpty(path.to_owned())) } else { Ok(()) }
+}
+
+/// The names of the folders in a folder; none if it is not there.
+pub(super) fn folders(path: &Path) -> Result<Vec<String>, SnapshotError> {
+    Ok(names(path)?.into_iter().filter(|name| path.join(name).is_dir()).collect())
+}
+
+fn names(path: &Path) -> Result<Vec<String>, SnapshotError> {
+    if !path.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path).map_err(failed("list", path))? {
+        let entry = entry.map_err(failed("list", path))?;
+        names.extend(entry.file_name().into_string().ok());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Copies a lane of the outbox while its process appends to it and removes what was handed over.
+///
+/// The note of progress is copied first: a note that is older than the segments delivers again, one that is newer would
+/// promise entries that the copy does not have. What was being written when the newest segment was copied is a torn tail,
+/// which opening the lane cuts off: it was acknowledged to nobody when the copy began.
+pub(super) fn copy_lane(from: &Path, to: &Path) -> Result<(), SnapshotError> {
+    for _ in 0..LANE_TRIES_MAX {
+        fs::create_dir_all(to).map_err(failed("make", to))?;
+        if copy_lane_once(from, to)? {
+            return sync_folder(to);
+        }
+        fs::remove_dir_all(to).map_err(failed("empty", to))?;
+    }
+    Err(SnapshotError::Busy(from.to_owned()))
+}
+
+/// False if a segment was removed before it could be copied.
+fn copy_lane_once(from: &Path, to: &Path) -> Result<bool, SnapshotError> {
+    let mut wanted: Vec<String> =
+        names(from)?.into_iter().filter(|name| name.ends_with(".segment")).collect();
+    wanted.insert(0, PROGRESS.to_owned());
+    for name in wanted {
+        match copy_file(&from.join(&name), &to.join(&name)) {
+            Err(SnapshotError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                // A lane that was never read has no note yet.
+                if name != PROGRESS {
+                    return Ok(false);
+                }
+            }
+            copied => copied?,
+        }
+    }
+    Ok(true)
+}
+
+/// Copies a file or a folder with everything in it; nothing if it is not there.
+pub(super) fn copy_tree(from: &Path, to: &Path) -> Result<(), SnapshotError> {
+    if from.is_dir() {
+        fs::create_dir_all(to).map_err(failed("make", to))?;
+        for name in names(from)? {
+            copy_tree(&from.join(&name), &to.join(&name))?;
+        }
+        return sync_folder(to);
+    }
+    if from.exists() { copy_file(from, to) } else { Ok(()) }
+}
+
+/// Copies a file with its permissions, onto the disk.
+fn copy_file(from: &Path, to: &Path) -> Result<(), SnapshotError> {
+    fs::copy(from, to).map_err(failed("copy", from))?;
+    let copied = File::open(to).and_then(|file| file.sync_all());
+    copied.map_err(failed("sync", to))
+}
+
+fn sync_folder(path: &Path) -> Result<(), SnapshotError> {
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(failed("sync", path))
+}
+
+/// What a snapshot holds.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Manifest {
+    format: u32,
+    /// When it was begun: what was acknowledged before is in it.
+    pub(super) taken_at: String,
+    files: BTreeMap<String, Listed>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Listed {
+    bytes: u64,
+    sha256: String,
+}
+
+impl Manifest {
+    /// Lists everything in `folder`.
+    pub(super) fn of(folder: &Path, taken_at: Timestamp) -> Result<Self, SnapshotError> {
+        let mut files = BTreeMap::new();
+        list(folder, "", &mut files)?;
+        Ok(Self { format: FORMAT, taken_at: taken_at.to_string(), files })
+    }
+
+    pub(super) fn write(&self, folder: &Path) -> Result<(), SnapshotError> {
+        let path = folder.join(MANIFEST);
+        let text = serde_json::to_string_pretty(self).unwrap_or_default();
+        fs::write(&path, text).map_err(failed("write", &path))?;
+        File::open(&path).and_then(|file| file.sync_all()).map_err(failed("sync", &path))?;
+        sync_folder(folder)
+    }
+
+    pub(super) fn read(folder: &Path) -> Result<Self, SnapshotError> {
+        let path = folder.join(MANIFEST);
+        let text = fs::read_to_string(&path).map_err(failed("read", &path))?;
+        let read: Result<Self, _> = serde_json::from_str(&text);
+        match read {
+            Ok(manifest) if manifest.format == FORMAT => Ok(manifest),
+            Ok(manifest) => {
+                let why = format!("it has format {}, and {FORMAT} is known here", manifest.format);
+                Err(SnapshotError::Manifest { path, why })
+            }
+            Err(error) => Err(SnapshotError::Manifest { path, why: error.to_string() }),
+        }
+    }
+
+    /// What of it is missing from `folder`, or is not what it was.
+    pub(super) fn wrong(&self, folder: &Path) -> Vec<String> {
+        let differs = |name: &String, listed: &Listed| match digest(&folder.join(name)) {
+            Ok(found) if found == *listed => None,
+            Ok(found) => {
+                Some(format!("{name}: {} bytes that differ from the {} taken", found.bytes, listed.bytes))
+            }
+            Err(error) => Some(error.to_string()),
+        };
+        self.files.iter().filter_map(|(name, listed)| differs(name, listed)).collect()
+    }
+
+    /// How many files, and how many bytes.
+    pub(super) fn size(&self) -> (usize, u64) {
+        (self.files.len(), self.files.values().map(|listed| listed.bytes).sum())
+    }
+}
+
+fn list(folder: &Path, above: &str, files: &mut BTreeMap<String, Listed>) -> Result<(), SnapshotError> {
+    for name in names(folder)? {
+        let (path, shown) = (folder.join(&name), format!("{above}{name}"));
+        if path.is_dir() {
+            list(&path, &format!("{shown}/"), files)?;
+        } else {
+            files.insert(shown, digest(&path)?);
+        }
+    }
+    Ok(())
+}
+
+fn digest(path: &Path) -> Result<Listed, SnapshotError> {
+    let mut file = File::open(path).map_err(failed("open", path))?;
+    let (mut hasher, mut bytes) = (Sha256::new(), 0_u64);
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        let count = file.read(&mut buffer).map_err(failed("read", path))?;
+        let Some(part) = buffer.get(..count).filter(|part| !part.is_empty()) else { break };
+        hasher.update(part);
+        bytes = bytes.saturating_add(count as u64);
+    }
+    let sha256 = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Listed { bytes, sha256 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_that_was_changed_is_not_restored_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        fs::create_dir_all(from.join("deep")).unwrap();
+        fs::write(from.join("deep/file"), "content").unwrap();
+        copy_tree(&from, &to).unwrap();
+        let manifest = Manifest::of(&to, Timestamp::from_millis(0)).unwrap();
+        manifest.write(&to).unwrap();
+        let read = Manifest::read(&to).unwrap();
+        assert_eq!((read.size(), read.wrong(&to)), ((1, 7), Vec::new()));
+        fs::write(to.join("deep/file"), "contend").unwrap();
+        assert_eq!(read.wrong(&to).len(), 1);
+        fs::remove_file(to.join("deep/file")).unwrap();
+        assert!(read.wrong(&to)[0].contains("deep/file"), "{:?}", read.wrong(&to));
+        assert!(matches!(new_folder(&to), Err(SnapshotError::NotEmpty(_))));
+        fs::write(to.join(MANIFEST), "{\"format\": 2, \"taken_at\": \"\", \"files\": {}}").unwrap();
+        assert!(Manifest::read(&to).unwrap_err().to_string().contains("format 2"));
+    }
+}
