@@ -160,7 +160,8 @@ fn ours(row: &Row<'_>) -> Result<Ours, LedgerError> {
         reference: text(15)?,
         received_at: sql::time(number(16)?.unwrap_or(0)),
         changed_at: sql::time(number(17)?.unwrap_or(0)),
-        voided: operation.as_deref() == Some("void") || status.as_deref() == Some("declined"),
+        voided: operation.as_deref() == Some("void")
+            || matches!(status.as_deref(), Some("declined" | "clawed_back")),
         change_pending: matches!(change, Some(State::Queued | State::InFlight | State::Unknown)),
         day: 0,
     })

@@ -7,6 +7,9 @@ pub(crate) trait Cells {
     /// The text under a column's name; none if the row has no such cell.
     fn cell(&self, name: &str) -> Option<Cow<'_, str>>;
 
+    /// True if the report has a column of this name, whatever this row has in it.
+    fn has(&self, name: &str) -> bool;
+
     /// What is wrong with the row as a whole.
     fn wrong(&self) -> Option<String>;
 }

@@ -28,6 +28,10 @@ impl Cells for Row<'_> {
         self.record.get(place).map(text)
     }
 
+    fn has(&self, name: &str) -> bool {
+        self.names.contains(&plain_name(name))
+    }
+
     fn wrong(&self) -> Option<String> {
         let (cells, names) = (self.record.len(), self.names.len());
         (cells != names).then(|| format!("{cells} cells under {names} names"))

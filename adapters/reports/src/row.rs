@@ -61,6 +61,8 @@ impl<'r> Compiled<'r> {
             wrong.push("it has no amount".to_owned());
         }
         let publisher = self.id(cells, Holds::Publisher, &mut wrong).filter(|id| *id > 0);
+        let of_publishers = self.report.columns.iter().filter(|column| column.holds == Holds::Publisher);
+        let names_publisher = of_publishers.flat_map(|column| &column.names).any(|name| cells.has(name));
         let commission = self.money(cells, Holds::Commission, currency, &mut wrong);
         let clicked_at = self.clicked_at(cells, &mut wrong);
         let (kind, standing) = (self.kind(cells), self.standing(cells));
@@ -75,6 +77,7 @@ impl<'r> Compiled<'r> {
             transaction_id,
             advertiser_id,
             named_advertiser,
+            names_publisher,
             publisher,
             amount,
             commission,

@@ -11,9 +11,9 @@ use ledger::{Audit, Ledger, LedgerError, Vitals};
 use reconciliation::Repeats;
 use relay::Fact;
 use telemetry::{Books, INVARIANTS, Telemetry};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use units::Timestamp;
-use units::limits::{RECOUNT_EVERY, RECOUNT_REST, REPEATS_WITHIN, VITALS_EVERY};
+use units::limits::{RECOUNT_REST, REPEATS_WITHIN, VITALS_EVERY};
 
 use crate::Desk;
 use crate::serve::{FactSink, now};
@@ -54,22 +54,31 @@ impl Watched {
     }
 }
 
+/// When the first count from the rows begins at the latest.
+const FIRST_RECOUNT: Duration = Duration::from_secs(60);
+
+/// What the watch is made with.
+pub(crate) struct Watch {
+    pub(crate) desk: Desk,
+    pub(crate) watched: Watched,
+    pub(crate) metrics: Arc<Telemetry>,
+    pub(crate) sink: FactSink,
+    /// How often the rows are counted.
+    pub(crate) recount_every: Duration,
+}
+
 /// Watches until the process stops.
-pub(crate) async fn watch(
-    desk: Desk,
-    watched: Watched,
-    metrics: Arc<Telemetry>,
-    sink: FactSink,
-    mut stop: watch::Receiver<bool>,
-) {
+pub(crate) async fn watch(parts: Watch, mut stop: watch::Receiver<bool>) {
+    let Watch { desk, watched, metrics, sink, recount_every } = parts;
     let mut told = Told::default();
-    let mut recount_at = Instant::now() + VITALS_EVERY;
+    // Not at once: a processor that has just started has a backlog to take in.
+    let mut recount_at = Instant::now() + recount_every.min(FIRST_RECOUNT);
     loop {
         look(&desk, &watched, &sink, &mut told).await;
         if Instant::now() >= recount_at {
             let began = Instant::now();
             recount(&desk, &watched, &sink).await;
-            recount_at = Instant::now() + RECOUNT_EVERY.max(began.elapsed() * RECOUNT_REST);
+            recount_at = Instant::now() + recount_every.max(began.elapsed() * RECOUNT_REST);
         }
         metrics.books(&books(&watched.read(), now()));
         tokio::select! {
@@ -132,7 +141,14 @@ async fn beside<T: Send + 'static>(
 ) -> Option<T> {
     let reader = desk.ask(|processor| processor.ledger().reader()).await.ok()?.ok()?;
     let answer = match reader {
-        Some(reader) => tokio::task::spawn_blocking(move || question(&reader)).await.ok()?,
+        Some(reader) => {
+            // A thread of its own: the process may end while millions of rows are being counted, and a thread of the
+            // runtime would keep it waiting.
+            let (answer, answered) = oneshot::channel();
+            let read = move || drop(answer.send(question(&reader)));
+            std::thread::Builder::new().name("ledger-reader".to_owned()).spawn(read).ok()?;
+            answered.await.ok()?
+        }
         None => desk.ask(move |processor| question(processor.ledger())).await.ok()?,
     };
     answer.map_err(|error| tracing::warn!(%error, "the ledger's sums could not be looked at")).ok()

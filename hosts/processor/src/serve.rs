@@ -13,7 +13,7 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinHandle;
 use units::Timestamp;
 
-use crate::conservation::{self, Watched};
+use crate::conservation::{self, Watch, Watched};
 use crate::drive::{Senders, drive};
 use crate::http::delivering::Counted;
 use crate::http::{Hall, router};
@@ -31,6 +31,8 @@ pub struct Settings {
     pub operator_token: String,
     /// What the listener shows as metrics.
     pub metrics: Arc<Telemetry>,
+    /// How often the conservation sums are counted again from the rows.
+    pub recount_every: Duration,
 }
 
 impl fmt::Debug for Settings {
@@ -92,12 +94,19 @@ pub async fn serve(
     let (desk, ended) = Desk::open(processor)?;
     let (stop, stopped) = watch::channel(false);
     let news = Arc::new(Notify::new());
-    let (watched, metrics) = (Watched::default(), Arc::clone(&settings.metrics));
+    let watched = Watched::default();
+    let watch = Watch {
+        desk: desk.clone(),
+        watched: watched.clone(),
+        metrics: Arc::clone(&settings.metrics),
+        sink: Arc::clone(&sink),
+        recount_every: settings.recount_every,
+    };
     let hall = Hall {
         desk: desk.clone(),
         news: Arc::clone(&news),
         settings: Arc::new(settings),
-        watched: watched.clone(),
+        watched,
         counted: Counted::default(),
     };
     let mut closing = stopped.clone();
@@ -106,8 +115,7 @@ pub async fn serve(
         // An accept error is retried by the server; it ends only when it is told to.
         drop(axum::serve(listener, router(hall)).with_graceful_shutdown(closed).await);
     });
-    let watching =
-        tokio::spawn(conservation::watch(desk.clone(), watched, metrics, Arc::clone(&sink), stopped.clone()));
+    let watching = tokio::spawn(conservation::watch(watch, stopped.clone()));
     let driving = tokio::spawn(drive(desk.clone(), senders, sink, news, stopped));
     Ok(Running { address, desk, stop, listening, driving, watching, ended })
 }

@@ -76,6 +76,9 @@ pub fn publisher_in(ours: &Ours, home: Home) -> Option<u64> {
 
 /// The rule that gives the report's publisher; none if it is ours.
 pub fn rule(ours: &Ours, theirs: &Theirs, window_days: u32) -> Option<AwardRule> {
+    if !theirs.names_publisher {
+        return None;
+    }
     let own = publisher_in(ours, theirs.home);
     // Its own click id was passed on: whose click that was, the platform alone knows.
     if own.is_none() && ours.evidence == EvidenceKind::PlatformClickId {

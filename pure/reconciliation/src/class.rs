@@ -51,6 +51,8 @@ pub enum Class {
     DuplicatedHere,
     /// The platform that does not own it has it.
     OnBothPlatforms,
+    /// Another report names the same transaction.
+    NamedAgain,
     /// Another arrival of an order that stands.
     Merged,
     /// A test, or a copy for comparison: no money.
@@ -71,7 +73,7 @@ pub enum Class {
 
 impl Class {
     /// Every class, in the order in which they are shown.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Matched,
         Self::DateShift,
         Self::ReferenceCut,
@@ -95,6 +97,7 @@ impl Class {
         Self::DuplicatedThere,
         Self::DuplicatedHere,
         Self::OnBothPlatforms,
+        Self::NamedAgain,
         Self::Merged,
         Self::TestOrShadow,
         Self::OrderAmountDiffers,
@@ -131,6 +134,7 @@ impl Class {
             Self::DuplicatedThere => "duplicated_there",
             Self::DuplicatedHere => "duplicated_here",
             Self::OnBothPlatforms => "on_both_platforms",
+            Self::NamedAgain => "named_again",
             Self::Merged => "merged",
             Self::TestOrShadow => "test_or_shadow",
             Self::OrderAmountDiffers => "order_amount_differs",
@@ -158,6 +162,7 @@ impl Class {
                 | Self::MissingThereQueued
                 | Self::NotSettled
                 | Self::MissingHere
+                | Self::NamedAgain
                 | Self::Merged
                 | Self::TestOrShadow
                 | Self::OrderOnly
@@ -205,6 +210,7 @@ impl Class {
             Self::DuplicatedThere => "have the platform void the surplus ones; claims.csv names them",
             Self::DuplicatedHere => "compare the events; discard the one that the shop sent twice",
             Self::OnBothPlatforms => "void it on the platform that does not own it; look for a second route",
+            Self::NamedAgain => "nothing: the same transaction of the platform, told twice",
             Self::Merged => "nothing: the first arrival stands for it",
             Self::TestOrShadow => "nothing: no money",
             Self::OrderAmountDiffers => "ask the merchant; an edit brings the order's value everywhere",

@@ -153,6 +153,7 @@ pub(crate) fn takes_an_order(line: &Line) -> bool {
             | Class::DuplicatedThere
             | Class::DuplicatedHere
             | Class::OnBothPlatforms
+            | Class::NamedAgain
     )
 }
 

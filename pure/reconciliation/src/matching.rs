@@ -96,7 +96,8 @@ impl Matcher<'_> {
         let (standing, aside): (Vec<_>, Vec<_>) = group.ours.into_iter().partition(stands);
         let (merged, aside): (Vec<_>, Vec<_>) = aside.into_iter().partition(|one| one.state == State::Merged);
         let mut pairs = Vec::new();
-        let (ours, theirs) = pair(standing, group.theirs, owned, &mut pairs);
+        let (theirs, again) = once(group.theirs);
+        let (ours, theirs) = pair(standing, theirs, owned, &mut pairs);
         // What we had decided against, and it is there all the same.
         let (aside, theirs) = pair(aside, theirs, |_, _| true, &mut pairs);
         let mut lines: Vec<Line> = Vec::new();
@@ -108,6 +109,7 @@ impl Matcher<'_> {
         }
         lines.extend(aside.into_iter().chain(merged).map(|one| judge::only_ours(one, &pairs, self.terms)));
         lines.extend(pairs.into_iter().map(|(ours, theirs)| judge::both(ours, theirs, self.terms)));
+        lines.extend(again.into_iter().map(|one| Line { theirs: Some(one), ..Line::of(Class::NamedAgain) }));
         self.with_orders(&mut lines, group.orders);
         for line in &mut lines {
             judge::outside(line, self.terms);
@@ -134,6 +136,26 @@ impl Matcher<'_> {
             judge::by_order(line, self.terms);
         }
     }
+}
+
+/// Each transaction once, by the last report that names it; and the rest. Reports of overlapping spans name the same
+/// ones, which is no second booking.
+fn once(mut theirs: Vec<Theirs>) -> (Vec<Theirs>, Vec<Theirs>) {
+    theirs.sort_by(|one, other| {
+        let key = |row: &Theirs| (row.home, Reverse(row.report), Reverse(row.line));
+        one.transaction_id.cmp(&other.transaction_id).then_with(|| key(one).cmp(&key(other)))
+    });
+    let mut kept: Vec<Theirs> = Vec::with_capacity(theirs.len());
+    let mut again = Vec::new();
+    for row in theirs {
+        let same = |last: &Theirs| {
+            !row.transaction_id.is_empty()
+                && last.transaction_id == row.transaction_id
+                && last.home == row.home
+        };
+        if kept.last().is_some_and(same) { again.push(row) } else { kept.push(row) }
+    }
+    (kept, again)
 }
 
 /// True if the order was to be on a platform, or still is.

@@ -108,6 +108,8 @@ pub struct Theirs {
     pub advertiser_id: Option<u64>,
     /// Its advertiser by the id that the report names.
     pub named_advertiser: u64,
+    /// True if the report tells publishers at all.
+    pub names_publisher: bool,
     /// The publisher by the platform's own id; none if nobody earns.
     pub publisher: Option<u64>,
     /// The order's value.

@@ -62,6 +62,7 @@ fn theirs(reference: &str, minor: i64) -> Theirs {
         transaction_id: "77".to_owned(),
         advertiser_id: Some(1),
         named_advertiser: 100,
+        names_publisher: true,
         publisher: Some(400),
         amount: usd(minor),
         commission: Some(usd(minor / 10)),
@@ -181,7 +182,10 @@ fn only_they_have_it() {
     let merged = ours("A-1", 1000, State::Merged);
     let with_merged = own().into_iter().chain([merged]).collect();
     assert_eq!(classes(with_merged, two.clone()), [C::Matched, C::DuplicatedThere, C::Merged]);
-    let surplus = Theirs { standing: Standing::Voided, at: at(25, NOON + 99), ..theirs("A-1", 1000) };
+    let number = |id: &str| Theirs { transaction_id: id.to_owned(), ..theirs("A-1", 1000) };
+    let told_twice = vec![number("77"), Theirs { report: 1, ..number("77") }];
+    assert_eq!(classes(own(), told_twice), [C::Matched, C::NamedAgain]);
+    let surplus = Theirs { standing: Standing::Voided, at: at(25, NOON + 99), ..number("79") };
     assert_eq!(classes(own(), vec![theirs("A-1", 1000), surplus]), [C::Matched, C::MissingHere]);
     let there = Theirs { home: Home::Legacy, publisher: Some(4), ..theirs("A-1", 1000) };
     assert_eq!(classes(own(), vec![theirs("A-1", 1000), there]), [C::Matched, C::OnBothPlatforms]);
@@ -190,7 +194,8 @@ fn only_they_have_it() {
 #[test]
 fn the_better_half_wins() {
     let own = vec![ours("A-1", 1000, State::Taken), ours("A-1", 500, State::Taken)];
-    let found = lines(own, vec![theirs("A-1", 500), theirs("A-1", 1000)], Vec::new());
+    let other = Theirs { transaction_id: "78".to_owned(), ..theirs("A-1", 500) };
+    let found = lines(own, vec![other, theirs("A-1", 1000)], Vec::new());
     assert!(found.iter().all(|line| line.class == Class::Matched), "{found:#?}");
 }
 
@@ -261,6 +266,7 @@ fn each_difference_of_an_award_has_its_rule() {
             Theirs { publisher: None, ..theirs("A-1", 1000) },
             Some(R::EvidenceLate),
         ),
+        (own(), Theirs { names_publisher: false, publisher: None, ..theirs("A-1", 1000) }, None),
         (Ours { publisher_primary_id: None, ..own() }, there(None), Some(R::UnmappedPublisher)),
         (Ours { weighed: vec![refused], ..nobody.clone() }, there(None), Some(R::ConsentRefused)),
         (Ours { evidence: EvidenceKind::PlatformClickId, ..nobody }, there(None), None),
@@ -336,8 +342,9 @@ fn any_ours() -> impl Strategy<Value = Ours> {
 
 fn any_theirs() -> impl Strategy<Value = Theirs> {
     let currency = prop::sample::select(vec!["USD", "EUR"]);
-    (0_u8..3, 1_i64..4, currency, 10_i64..40, 0_usize..3, any::<[bool; 2]>()).prop_map(
-        |(reference, minor, currency, day, standing, [legacy, nameless])| Theirs {
+    (0_u8..3, 1_i64..4, currency, 10_i64..40, 0_usize..3, any::<[bool; 2]>(), 0_u8..20).prop_map(
+        |(reference, minor, currency, day, standing, [legacy, nameless], id)| Theirs {
+            transaction_id: id.to_string(),
             amount: Money::from_minor(minor, Currency::parse(currency).unwrap()),
             standing: Standing::ALL[standing],
             home: if legacy { Home::Legacy } else { Home::Primary },
@@ -371,7 +378,9 @@ proptest! {
 fn many_alike_are_paired_as_few_are() {
     // More pairs than are weighed one against another, in any order on either side.
     let own: Vec<Ours> = (0..120).map(|place| ours("R", 1 + place % 7, State::Taken)).collect();
-    let mut other: Vec<Theirs> = (0..120).map(|place| theirs("R", 1 + place % 7)).collect();
+    let number = |place: i64| place.to_string();
+    let row = |place| Theirs { transaction_id: number(place), ..theirs("R", 1 + place % 7) };
+    let mut other: Vec<Theirs> = (0..120).map(row).collect();
     other.reverse();
     let found = classes(own, other);
     assert_eq!(found, [Class::Matched; 120]);

@@ -141,6 +141,7 @@ pub(crate) async fn processor(
         keys: keys.signing.clone(),
         operator_token: keys.token.clone(),
         metrics: Arc::clone(&ground.telemetry),
+        recount_every: units::limits::RECOUNT_EVERY,
     };
     let origins = upstream::Settings { origins: ground.origins.clone(), ..upstream::Settings::default() };
     let upstream = sender(Upstream::new(&origins)?, Arc::clone(&ground.snapshot), credentials);

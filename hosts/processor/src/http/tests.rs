@@ -41,7 +41,12 @@ impl House {
         let processor = Processor::new(ledger, Arc::new(snapshot()), Seed(1), now()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let metrics = Arc::new(telemetry::Telemetry::new());
-        let settings = Settings { keys: keys(), operator_token: TOKEN.to_owned(), metrics };
+        let settings = Settings {
+            keys: keys(),
+            operator_token: TOKEN.to_owned(),
+            metrics,
+            recount_every: Duration::ZERO,
+        };
         let elsewhere: Elsewhere = Arc::new(|call, _| -> Sending {
             Box::pin(async move { Err(SendFailure::NothingSent(format!("{} is nowhere", call.host))) })
         });
@@ -195,4 +200,27 @@ async fn a_stop_waits_for_what_is_in_flight() {
     let ledger = Ledger::open(&file).unwrap();
     assert!(ledger.in_flight(10).unwrap().is_empty());
     assert!(ledger.audit().unwrap().findings.is_empty());
+}
+
+#[tokio::test]
+async fn sums_are_watched_and_shown_to_operators() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(Ledger::open(&folder.path().join("ledger.sqlite")).unwrap()).await;
+    house.post_batch(body(&sales(3)), |body| keys().sign(body, now())).await;
+    house.until(|states| states["taken"] == 3).await;
+    let uri = format!("http://{}/metrics", house.running.address);
+    let bare = Request::get(&uri).header("host", "processor").body(Body::empty()).unwrap();
+    assert_eq!(house.call(bare).await.0, StatusCode::UNAUTHORIZED);
+    for _ in 0..2000 {
+        let health = house.operator("/status", None).await.1["conservation"].clone();
+        if health["counted_at"].is_string() {
+            assert_eq!(health["adds_up"], true, "{health}");
+            assert_eq!((&health["off"], &health["findings"]), (&json!([]), &json!([])), "{health}");
+            house.running.stop().await;
+            return;
+        }
+        // The first count comes by itself.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("the rows were never counted");
 }

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use reports::ReportError;
 use tracking::directory::Table;
+use tracking::source::Mistake;
 
 use crate::cli::Outcome;
 use crate::{data, settings, snapshot};
@@ -45,6 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         let is_public = |host: &str| snapshot.migration.is_public_host(host);
         mistakes.extend(settings::check_origins(settings, is_public, !snapshot.policy.legacy_lives, &file));
     }
+    mistakes.extend(snapshot.as_ref().map(unreadable).unwrap_or_default());
     let callers = settings.as_ref().map(|settings| data::read_callers(&settings.data));
     let of_callers = callers.and_then(Result::err).map(|error| error.to_string()).unwrap_or_default();
     let found = mistakes.iter().map(ToString::to_string);
@@ -62,6 +65,21 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         eprintln!("{} to mend; nothing was started", lines.len());
     }
     Ok(if lines.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Reports that no reader could follow: a zone that does not exist, times in letters that tell none.
+fn unreadable(snapshot: &relay::policy::Snapshot) -> Vec<Mistake> {
+    let dialects = [&snapshot.migration.legacy, &snapshot.migration.primary];
+    let wrong = dialects.into_iter().flat_map(|dialect| {
+        dialect.reports.iter().filter_map(|report| {
+            let (line, message) = match reports::Compiled::of(report).err()? {
+                ReportError::Rule { line, why } => (line, why),
+                other => (report.line, other.to_string()),
+            };
+            Some(Mistake { file: dialect.file.to_string(), line, message })
+        })
+    });
+    wrong.collect()
 }
 
 fn report(snapshot: &relay::policy::Snapshot) {
