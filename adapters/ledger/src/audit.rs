@@ -65,6 +65,7 @@ impl Ledger {
         findings.extend(self.adjustment_findings()?);
         findings.extend(self.status_findings()?);
         findings.extend(self.chain_findings()?);
+        findings.extend(self.report_findings()?);
         let (changes, statuses, head) = (self.adjustment_totals()?, self.status_sums()?, self.chain_head()?);
         moment.commit().map_err(store("end an audit"))?;
         Ok(Audit { rows: rows.into_values().collect(), changes, statuses, head, findings })

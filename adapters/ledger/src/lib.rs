@@ -24,10 +24,12 @@ mod links;
 mod lists;
 mod orders;
 mod owner;
+mod payments;
 mod people;
 mod post;
 mod postbacks;
 mod reconcile;
+mod report;
 mod schema;
 mod show;
 mod sql;
@@ -50,13 +52,15 @@ pub use dead::{CHANGE, DeadSearch, Found, Group};
 pub use delivery::{Backlog, Begun, Due, Finished, Lane, Together, Wanted, Which};
 pub use edits::{EditRow, Editable, NewEdit};
 use links::{Chain, JournalRecord, Kind};
-pub use links::{ExportedLink, Hash, Head, Root, hex, root_message};
+pub use links::{ExportedLink, Hash, Head, Root, canonical, hex, linked, root_message};
 pub use lists::{AtRisk, ConversionRow, Page, QueueStatus};
 pub use orders::{Action, NewOrder, OrderItem, OrderRow, OrderState};
 pub use owner::{Given, NewOwner, Owned};
+pub use payments::{PaidOut, PaymentOrder, PaymentRow};
 pub use people::{By, Redriven};
 pub use postbacks::{DuePostback, OwedPostback, PostbackAddress, PostbackId, PostbackRow};
 pub use reconcile::{Proof, Proven, Reconcilable};
+pub use report::{AsOf, Report, ReportBy, ReportGroup, Sums};
 pub use show::{AttemptRow, JournalRow, PostingRow, Shown};
 pub use status::{Asked, Judged, StatusChange, StatusSum};
 use store::{Connection, Open, Purpose};
@@ -94,6 +98,14 @@ pub enum LedgerError {
         event_id: units::EventId,
         /// Where it was supposed to be.
         expected: relay::delivery::State,
+    },
+    /// More was asked for than is told at once.
+    #[error("there are more than {most} {what}: ask for less")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many there may be.
+        most: usize,
     },
     /// A transaction was to be changed that may not be.
     #[error("transaction {event_id} stays as it is: {refusal}")]

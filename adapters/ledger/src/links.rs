@@ -132,6 +132,18 @@ fn hashed(previous: &Hash, record: &[u8]) -> Hash {
     Sha256::new_with_prefix(previous).chain_update(record).finalize().into()
 }
 
+/// The hash of a link: that of the hash before it and of its record's canonical form.
+pub fn linked(previous: &Hash, record: &[u8]) -> Hash {
+    hashed(previous, record)
+}
+
+/// The canonical form of a record of these fields.
+pub fn canonical(fields: &[&str]) -> Vec<u8> {
+    let mut record = Record::default();
+    fields.iter().for_each(|field| record.text(field));
+    record.bytes().to_vec()
+}
+
 fn insert(connection: &Connection, kind: Kind, row_id: i64, link: &Head) -> Result<(), LedgerError> {
     let insert = "INSERT INTO links (sequence, kind, row_id, recorded_at, hash) VALUES (?1, ?2, ?3, ?4, ?5)";
     let row = (sql::int(link.sequence), kind.name(), row_id, link.recorded_at.as_millis(), link.hash);

@@ -11,6 +11,7 @@ use attribution::status::{Act, Books, Cause, Refusal, Step, step};
 use attribution::{Account, Posting, Status, posting};
 use units::{EventId, Timestamp};
 
+pub(crate) use audit::payment_cause;
 pub use lists::{StatusChange, StatusSum};
 
 use crate::intake::{balances, in_force};
@@ -54,11 +55,11 @@ struct Present {
 }
 
 /// A step that is to be written down.
-struct Moving<'a> {
-    event_id: EventId,
-    from: Status,
-    step: Step,
-    asked: Asked<'a>,
+pub(crate) struct Moving<'a> {
+    pub(crate) event_id: EventId,
+    pub(crate) from: Status,
+    pub(crate) step: Step,
+    pub(crate) asked: Asked<'a>,
 }
 
 impl Transaction<'_> {
@@ -88,6 +89,8 @@ impl Transaction<'_> {
         match made {
             Err(refusal) => Ok(Judged::Refused(refusal)),
             Ok(step) => {
+                // Nothing is true of a sale before there is one.
+                let asked = Asked { happened_at: asked.happened_at.max(present.received_at), ..asked };
                 self.make(&Moving { event_id, from: present.status, step, asked })?;
                 Ok(Judged::Done(step.to))
             }
@@ -139,7 +142,8 @@ impl Transaction<'_> {
     }
 
     fn lock_one(&mut self, event_id: EventId, present: Present) -> Result<Present, LedgerError> {
-        let happened_at = self.lock.locks(present.received_at).map_or(self.now, units::Day::start);
+        let happened_at =
+            self.lock.locks(present.received_at).map_or(self.now, units::Day::start).max(present.received_at);
         let asked = Asked {
             act: Act::Lock,
             cause: Cause::LockDate,
@@ -165,15 +169,21 @@ impl Transaction<'_> {
                 Some(self.post(&NewSet { event_id, kind, cause, happened_at, lines: &lines })?)
             }
         };
-        let update = "UPDATE conversions SET status = ?2 WHERE event_id = ?1";
-        sql::run(&self.inner, update, (sql::id(*event_id), step.to.name()), "move a transaction")?;
-        self.write_change(moving, set_id)?;
+        self.enter(moving, set_id)?;
         match step.to {
             Status::Locked | Status::Paid | Status::ClawedBack => {
                 self.owe(*event_id, &before, asked.happened_at)
             }
             Status::Pending | Status::Approved | Status::Declined => Ok(()),
         }
+    }
+
+    /// Puts a transaction into its new status, and writes that down.
+    pub(crate) fn enter(&mut self, moving: &Moving<'_>, set_id: Option<i64>) -> Result<(), LedgerError> {
+        let update = "UPDATE conversions SET status = ?2 WHERE event_id = ?1";
+        let row = (sql::id(moving.event_id), moving.step.to.name());
+        sql::run(&self.inner, update, row, "move a transaction")?;
+        self.write_change(moving, set_id)
     }
 
     fn lines(

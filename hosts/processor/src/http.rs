@@ -6,8 +6,10 @@
 pub(crate) mod delivering;
 mod evidence;
 mod operator;
+mod proof;
 mod reconcile;
 mod reply;
+mod report;
 pub(crate) mod shapes;
 mod transactions;
 

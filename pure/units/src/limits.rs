@@ -201,6 +201,15 @@ pub const POISON_REMEMBERED_MAX: usize = 1024;
 /// Most transactions that are locked in one turn of the processor. A month's worth locks on one day, beside the traffic.
 pub const LOCKED_AT_ONCE_MAX: usize = 256;
 
+/// Most transactions of one payment: about a second of the ledger's writer, beside which batches wait.
+pub const PAYMENT_TRANSACTIONS_MAX: usize = 20_000;
+
+/// Posting sets that a report reads in one step: a few milliseconds of a reader's time.
+pub const REPORT_STEP: i64 = 2000;
+
+/// Most lines of a report: every publisher in a few currencies, about 100 MB while it is made.
+pub const REPORT_GROUPS_MAX: usize = 500_000;
+
 /// Most links of the ledger's chain without a signed root: what nobody outside could see cut off.
 pub const ROOT_LINKS_MAX: u64 = 10_000;
 

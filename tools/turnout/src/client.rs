@@ -7,6 +7,9 @@ use std::time::Duration;
 /// How long an operator waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long one waits for a question that reads everything there is.
+const LONG_PATIENCE: Duration = Duration::from_secs(3600);
+
 /// Why a process could not be asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AskError {
@@ -50,9 +53,24 @@ pub(crate) fn ask_with(
     path: &str,
     body: &str,
 ) -> Result<serde_json::Value, AskError> {
+    let text = exchange(address, token, (method, path, body), PATIENCE)?;
+    Ok(serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text)))
+}
+
+/// The text of an answer that takes its time.
+pub(crate) fn ask_for_long(address: &str, token: &str, path: &str) -> Result<String, AskError> {
+    exchange(address, token, ("GET", path, ""), LONG_PATIENCE)
+}
+
+fn exchange(
+    address: &str,
+    token: &str,
+    (method, path, body): (&str, &str, &str),
+    patience: Duration,
+) -> Result<String, AskError> {
     let silence = |source| AskError::Silence { address: address.to_owned(), source };
     let mut stream = TcpStream::connect(address).map_err(silence)?;
-    stream.set_read_timeout(Some(PATIENCE)).map_err(silence)?;
+    stream.set_read_timeout(Some(patience)).map_err(silence)?;
     let length = body.len();
     let head = format!(
         "{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\naccept: application/json\r\n\
@@ -67,7 +85,7 @@ pub(crate) fn ask_with(
         let text = if text.trim().is_empty() { format!("status {status}") } else { text.trim().to_owned() };
         return Err(AskError::Refused { path: path.to_owned(), text });
     }
-    Ok(serde_json::from_slice(&body).unwrap_or(serde_json::Value::String(text)))
+    Ok(text)
 }
 
 /// The status and the body of an answer, chunked or not.

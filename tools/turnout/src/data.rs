@@ -102,6 +102,9 @@ struct SecretsFile {
     seal_key: String,
     signing_key: String,
     operator_token: String,
+    /// Signs the roots of the ledger's chain; absent where no processor has run yet.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    root_key: String,
 }
 
 /// The keys of a data directory.
@@ -165,14 +168,25 @@ impl DataDir {
             seal_key: random_hex()?,
             signing_key: random_hex()?,
             operator_token: random_hex()?,
+            root_key: random_hex()?,
         };
-        let text = toml::to_string(&file)
-            .map_err(|error| DataError::Damaged { path: path.to_path_buf(), why: error.to_string() })?;
-        write_private(
-            path,
-            &format!("# The keys of this data directory. Keep a copy where only you can read it.\n{text}"),
-        )?;
+        write_secrets(path, &file)?;
         Ok(file)
+    }
+
+    /// The seed of the key that signs the roots of the ledger's chain. A directory that is older than such keys gets
+    /// one.
+    pub(crate) fn root_seed(&self) -> Result<[u8; 32], DataError> {
+        let path = self.path("secrets.toml");
+        let read = |source| DataError::File { doing: "read", path: path.clone(), source };
+        let text = fs::read_to_string(&path).map_err(read)?;
+        let damaged = |why: &str| DataError::Damaged { path: path.clone(), why: why.to_owned() };
+        let mut file: SecretsFile = toml::from_str(&text).map_err(|error| damaged(error.message()))?;
+        if file.root_key.is_empty() {
+            file.root_key = random_hex()?;
+            write_secrets(&path, &file)?;
+        }
+        key(&file.root_key).ok_or_else(|| damaged("`root_key` is not 64 hexadecimal digits"))
     }
 
     /// Tells commands where this process, in this role, listens.
@@ -304,6 +318,13 @@ fn random_hex() -> Result<String, DataError> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
+fn write_secrets(path: &Path, file: &SecretsFile) -> Result<(), DataError> {
+    let text = toml::to_string(file)
+        .map_err(|error| DataError::Damaged { path: path.to_path_buf(), why: error.to_string() })?;
+    let head = "# The keys of this data directory. Keep a copy where only you can read it.\n";
+    write_private(path, &format!("{head}{text}"))
+}
+
 /// Writes a file that only its owner can read, all or nothing.
 fn write_private(path: &Path, text: &str) -> Result<(), DataError> {
     let wrong = |source| DataError::File { doing: "write", path: path.to_path_buf(), source };
@@ -325,6 +346,12 @@ mod tests {
         let data = DataDir::open(folder.path()).unwrap();
         let first = data.keys().unwrap().token;
         assert_eq!(data.keys().unwrap().token, first);
+        // A directory from before there were roots keeps its keys and gets one for them.
+        let older = fs::read_to_string(data.path("secrets.toml")).unwrap();
+        let older: Vec<&str> = older.lines().filter(|line| !line.starts_with("root_key")).collect();
+        fs::write(data.path("secrets.toml"), older.join("\n")).unwrap();
+        let seed = data.root_seed().unwrap();
+        assert_eq!((data.root_seed().unwrap(), data.keys().unwrap().token), (seed, first));
         fs::write(data.path("secrets.toml"), "click_id_key = 3").unwrap();
         assert!(data.keys().unwrap_err().to_string().contains("damaged"));
     }

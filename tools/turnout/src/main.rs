@@ -11,6 +11,7 @@ mod input;
 mod log;
 mod reload;
 mod roles;
+mod root_key;
 mod settings;
 mod snapshot;
 mod tls;

@@ -136,6 +136,7 @@ pub(crate) async fn processor(
     let seed = Seed(u128::from_le_bytes(seed));
     let mut core = processor::Processor::new(ledger, Arc::clone(&ground.snapshot), seed, wall_clock())?;
     core.replace_callers(ground.data.callers()?);
+    core.sign_roots_with(crate::root_key::signer(&ground.data.root_seed()?)?);
     core.allow_private_postbacks(private_postbacks);
     let settings = processor::Settings {
         keys: keys.signing.clone(),

@@ -123,14 +123,19 @@ pub(super) fn event_id(id: u64) -> EventId {
 
 /// Takes sales in as the processor does; how many were new.
 pub(super) fn take_in(ledger: &mut Ledger, sales: &[Sale]) -> usize {
+    take_in_at(ledger, sales, NOW)
+}
+
+/// The same at another time.
+pub(super) fn take_in_at(ledger: &mut Ledger, sales: &[Sale], now: Timestamp) -> usize {
     let (directory, policy) = (directory(), policy());
     let ground = Ground { directory: &directory, policy: &policy, click_ids: &NoClickIds };
-    let mut transaction = ledger.transaction(NOW).unwrap();
+    let mut transaction = ledger.transaction(now).unwrap();
     let mut new = 0;
     for sale in sales {
-        let envelope = sale.envelope();
+        let envelope = Envelope { received_at: now, ..sale.envelope() };
         if transaction.receive(&envelope, "test").unwrap() {
-            let decision = decide(&ground, &envelope, &transaction.known(&envelope).unwrap(), NOW);
+            let decision = decide(&ground, &envelope, &transaction.known(&envelope).unwrap(), now);
             transaction.apply(&envelope, b"personal", &decision).unwrap();
             new += 1;
         }

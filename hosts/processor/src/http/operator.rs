@@ -42,6 +42,8 @@ pub(super) fn router(hall: &Hall) -> Router<Hall> {
         .merge(super::evidence::router())
         .merge(super::transactions::router())
         .merge(super::reconcile::router())
+        .merge(super::report::router())
+        .merge(super::proof::router())
         .layer(from_fn_with_state(hall.clone(), only_operators))
 }
 

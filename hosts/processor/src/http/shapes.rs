@@ -21,7 +21,7 @@ pub(super) fn time(at: Option<Timestamp>) -> Value {
     at.map_or(Value::Null, |at| Value::String(at.to_string()))
 }
 
-fn money(amount: Option<Money>) -> Value {
+pub(super) fn money(amount: Option<Money>) -> Value {
     amount.map_or(
         Value::Null,
         |amount| json!({ "amount": amount.decimal(), "currency": amount.currency.code() }),

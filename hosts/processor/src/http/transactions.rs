@@ -1,15 +1,18 @@
 //! The operator's interface to the life of transactions after their booking.
 
+use std::time::Duration;
+
 use attribution::Status;
 use attribution::status::{Act, Cause};
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use ledger::{Judged, Ledger, LedgerError, Page};
+use ledger::{Judged, Ledger, LedgerError, Page, PaidOut, PaymentOrder, PaymentRow};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use units::{EventId, Timestamp, calendar};
+use units::limits::{OPERATOR_TEXT_CHARS_MAX as REFERENCE_CHARS_MAX, PAYMENT_TRANSACTIONS_MAX};
+use units::{EventId, Money, Timestamp, calendar};
 
 use super::reply::Refusal;
 use super::{Hall, shapes};
@@ -24,7 +27,11 @@ const ROWS_MAX: usize = 1000;
 const ORDERED_MAX: usize = 1000;
 
 pub(super) fn router() -> Router<Hall> {
-    Router::new().route("/transactions", get(list)).route("/transactions/judge", post(judge))
+    Router::new()
+        .route("/transactions", get(list))
+        .route("/transactions/judge", post(judge))
+        .route("/payables", get(payables))
+        .route("/payments", get(payments).post(pay))
 }
 
 /// Asks the ledger beside its writer, where it is a file: a long question delays nobody.
@@ -137,6 +144,109 @@ async fn judge(State(hall): State<Hall>, Json(order): Json<Order>) -> Result<Jso
     Ok(Json(json!({ "transactions": outcomes.iter().map(row).collect::<Vec<_>>() })))
 }
 
+/// Which publishers are wanted: those after one, or one alone.
+#[derive(Deserialize)]
+struct Owed {
+    #[serde(default)]
+    after: u64,
+    #[serde(default)]
+    after_currency: String,
+    limit: Option<usize>,
+}
+
+async fn payables(State(hall): State<Hall>, Query(wanted): Query<Owed>) -> Result<Json<Value>, Refusal> {
+    let limit = wanted.limit.unwrap_or(ROWS).clamp(1, ROWS_MAX);
+    let rows =
+        beside(&hall, move |ledger| ledger.owed((wanted.after, &wanted.after_currency), limit)).await?;
+    let next = rows.last().filter(|_| rows.len() == limit);
+    let next = next.map(|(publisher_id, owed, _)| json!([publisher_id, owed.currency.code()]));
+    let row = |(publisher_id, owed, count): &(u64, Money, u64)| json!({ "publisher_id": publisher_id, "owed": shapes::money(Some(*owed)), "transactions": count });
+    Ok(Json(json!({ "payables": rows.iter().map(row).collect::<Vec<_>>(), "next_after": next })))
+}
+
+#[derive(Deserialize)]
+struct Paid {
+    #[serde(default)]
+    after: i64,
+    limit: Option<usize>,
+}
+
+async fn payments(State(hall): State<Hall>, Query(wanted): Query<Paid>) -> Result<Json<Value>, Refusal> {
+    let limit = wanted.limit.unwrap_or(ROWS).clamp(1, ROWS_MAX);
+    let rows = beside(&hall, move |ledger| ledger.payments(wanted.after, limit)).await?;
+    let next = rows.last().filter(|_| rows.len() == limit).map(|row| row.payment_id);
+    Ok(Json(json!({ "payments": rows.iter().map(payment).collect::<Vec<_>>(), "next_after": next })))
+}
+
+fn payment(row: &PaymentRow) -> Value {
+    json!({
+        "payment": row.payment_id,
+        "reference": row.reference,
+        "publisher_id": row.publisher_id,
+        "paid": shapes::money(Some(row.amount)),
+        "transactions": row.transactions,
+        "until": row.until.to_string(),
+        "actor": row.actor,
+        "paid_at": row.paid_at.to_string(),
+        "recorded_at": row.recorded_at.to_string(),
+    })
+}
+
+/// A payment that a run has made.
+#[derive(Deserialize)]
+struct Payment {
+    reference: String,
+    publisher_id: u64,
+    until: String,
+    actor: String,
+    #[serde(default)]
+    paid_at: Option<String>,
+}
+
+async fn pay(State(hall): State<Hall>, Json(order): Json<Payment>) -> Result<Json<Value>, Refusal> {
+    for (name, text) in [("reference", &order.reference), ("actor", &order.actor)] {
+        if text.trim().is_empty() || text.chars().count() > REFERENCE_CHARS_MAX {
+            let message = format!("`{name}` is empty or longer than {REFERENCE_CHARS_MAX} characters");
+            return Err(Refusal::bad_request(message));
+        }
+    }
+    let until = time("until", &order.until)?;
+    let paid_at = order.paid_at.as_deref().map(|text| time("paid_at", text)).transpose()?;
+    let reference = order.reference.clone();
+    let paid = hall.desk.ask(move |processor| {
+        let (now, publisher_id) = (now(), order.publisher_id);
+        let paid_at = paid_at.unwrap_or(now).min(now);
+        let (reference, actor) = (order.reference.as_str(), order.actor.as_str());
+        processor.pay(&PaymentOrder { reference, publisher_id, until, paid_at, actor }, now)
+    });
+    match paid.await?? {
+        PaidOut::Recorded { payments, carried } => Ok(Json(json!({
+            "outcome": if payments.is_empty() { "nothing" } else { "recorded" },
+            "payments": payments.iter().map(payment).collect::<Vec<_>>(),
+            "carried_forward": carried.into_iter().map(|owed| shapes::money(Some(owed))).collect::<Vec<_>>(),
+        }))),
+        PaidOut::Already(payments) => Ok(Json(json!({
+            "outcome": "already",
+            "payments": payments.iter().map(payment).collect::<Vec<_>>(),
+            "carried_forward": [],
+        }))),
+        PaidOut::Another(first) => {
+            let message = format!(
+                "payment run `{reference}` has paid this publisher until {first}: record it again with that moment, or \
+                 give this run another reference"
+            );
+            Err(Refusal::new(StatusCode::CONFLICT, "reference", message))
+        }
+        PaidOut::TooMany => {
+            let message = format!(
+                "more than {PAYMENT_TRANSACTIONS_MAX} transactions wait for this publisher: pay it in several runs, \
+                 each with an earlier `until`"
+            );
+            Err(Refusal::bad_request(message))
+        }
+    }
+}
+
 fn status(name: &str) -> Result<Status, Refusal> {
     Status::parse(name).ok_or_else(|| {
         let names = Status::ALL.map(Status::name).join(", ");
@@ -144,14 +254,33 @@ fn status(name: &str) -> Result<Status, Refusal> {
     })
 }
 
-/// A point in time as people write it.
+/// A point in time as people write it, and as we do: with milliseconds.
 pub(super) fn time(name: &str, text: &str) -> Result<Timestamp, Refusal> {
-    calendar::parse_time(text).or_else(|| calendar::Day::parse(text).map(calendar::Day::start)).ok_or_else(
-        || {
-            let message = format!(
-                "`{name}` is `{text}`, which is no time: write `2026-11-23T19:31:00Z` or `2026-11-23`"
-            );
-            Refusal::new(StatusCode::BAD_REQUEST, "request", message)
-        },
-    )
+    let second = calendar::parse_time(text).or_else(|| calendar::Day::parse(text).map(calendar::Day::start));
+    let second = second.ok_or_else(|| {
+        let message =
+            format!("`{name}` is `{text}`, which is no time: write `2026-11-23T19:31:00Z` or `2026-11-23`");
+        Refusal::new(StatusCode::BAD_REQUEST, "request", message)
+    })?;
+    let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
+    let digits: String = fraction.chars().take_while(char::is_ascii_digit).take(3).collect();
+    let millis = format!("{digits:0<3}").parse().unwrap_or(0);
+    Ok(second.plus(Duration::from_millis(millis)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_we_print_is_read_again() {
+        for millis in [1_795_462_260_000, 1_795_462_260_007, 1_795_462_260_120, 1_795_462_260_999] {
+            let at = Timestamp::from_millis(millis);
+            assert_eq!(time("until", &at.to_string()).unwrap(), at);
+        }
+        let day = calendar::Day::parse("2026-11-23").unwrap().start();
+        assert_eq!(time("until", "2026-11-23").unwrap(), day);
+        assert_eq!(time("until", "2026-11-23T00:00:00.5Z").unwrap(), day.plus(Duration::from_millis(500)));
+        assert!(time("until", "soon").is_err());
+    }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use attribution::status::{Act, Cause};
-use ledger::{Asked, By, Judged, Root, root_message};
+use ledger::{Asked, By, Judged, PaidOut, PaymentOrder, Root, root_message};
 use units::limits::{LOCKED_AT_ONCE_MAX, ROOT_LINKS_MAX};
 use units::{Day, EventId, Timestamp};
 
@@ -90,6 +90,17 @@ impl Processor {
         }
         transaction.commit()?;
         Ok(outcomes)
+    }
+
+    /// Records that a publisher was paid.
+    ///
+    /// # Errors
+    /// If the ledger fails; then nothing was recorded.
+    pub fn pay(&mut self, order: &PaymentOrder<'_>, now: Timestamp) -> Result<PaidOut, ProcessorError> {
+        let mut transaction = self.ledger.transaction(now)?;
+        let paid = transaction.pay(order)?;
+        transaction.commit()?;
+        Ok(paid)
     }
 
     /// Does what time brings: locks transactions whose date has passed, a bounded number at once, and signs a root

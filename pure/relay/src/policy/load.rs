@@ -82,7 +82,7 @@ fn read_wave(section: &Section<'_, '_>) -> Wave {
 }
 
 fn read_lock(section: &Section<'_, '_>) -> Lock {
-    let (day, months) = (number(section, "lock_day", 1), number(section, "lock_months", 1));
+    let (day, months) = (number(section, "lock_day", 1), number(section, "lock_months", 0));
     if day > 28 {
         section.mistake_at("lock_day", "`lock_day` must be a day that every month has: 1 to 28");
     }

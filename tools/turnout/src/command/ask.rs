@@ -52,6 +52,13 @@ impl Where {
         Ok(client::ask(&address, &run.token, method, &format!("/v1/operator{path}"), body)?)
     }
 
+    /// Asks the processor for a text that takes its time.
+    pub(crate) fn processor_for_long(&self, path: &str) -> Result<String, NoAnswer> {
+        let run = self.running()?;
+        let address = run.processor.ok_or_else(|| NoAnswer::Role("processor", self.data.clone()))?;
+        Ok(client::ask_for_long(&address, &run.token, &format!("/v1/operator{path}"))?)
+    }
+
     /// Tells the processor something that is JSON already.
     pub(crate) fn tell_processor(&self, path: &str, body: &str) -> Result<Value, NoAnswer> {
         let run = self.running()?;

@@ -1,0 +1,136 @@
+//! Payment runs, in worked numbers.
+
+use attribution::status::{Act, Cause};
+use attribution::{Account, Status, posting};
+use core::time::Duration;
+use units::{Currency, Money, Timestamp};
+
+use super::links::without_triggers;
+use super::place::{Place, on_each_store};
+use super::statuses::{SALE, balance, judge_at, lock_day};
+use super::world::{NOW, PUBLISHER, Sale, assert_balanced, event_id, take_in};
+use crate::post::NewSet;
+use crate::{Ledger, PaidOut, PaymentOrder};
+
+fn usd(minor: i64) -> Money {
+    Money::from_minor(minor, Currency::USD)
+}
+
+pub(super) fn pay(ledger: &mut Ledger, reference: &str, until: Timestamp, now: Timestamp) -> PaidOut {
+    let order = PaymentOrder { reference, publisher_id: PUBLISHER, until, paid_at: now, actor: "ada" };
+    let mut transaction = ledger.transaction(now).unwrap();
+    let paid = transaction.pay(&order).unwrap();
+    transaction.commit().unwrap();
+    paid
+}
+
+/// What was paid, and what is carried forward, in cents.
+fn sums(paid: PaidOut) -> (Vec<(i64, u64)>, Vec<i64>) {
+    let PaidOut::Recorded { payments, carried } = paid else { panic!("{paid:?}") };
+    let payments = payments.iter().map(|row| (row.amount.minor, row.transactions)).collect();
+    (payments, carried.iter().map(|owed| owed.minor).collect())
+}
+
+fn lock(ledger: &mut Ledger, now: Timestamp) {
+    let mut transaction = ledger.transaction(now).unwrap();
+    transaction.lock_due(100).unwrap();
+    transaction.commit().unwrap();
+}
+
+/// 10.00 at 10 %, amended to 8.00, approved, locked, paid, clawed back, and settled with the next payment.
+fn a_life_in_worked_numbers(place: &Place) {
+    let mut ledger = place.open();
+    take_in(&mut ledger, &[SALE, Sale { id: 2, order: 2, minor: 5000, ..SALE }]);
+    let of = |ledger: &Ledger, id, account| balance(ledger, event_id(id), account);
+    let accounts = [Account::Advertiser(1), Account::Publisher(PUBLISHER), Account::Paid(PUBLISHER)];
+    let all = |ledger: &Ledger, id| accounts.map(|account| of(ledger, id, account));
+    assert_eq!(all(&ledger, 1), [-100, 100, 0], "booked: 1.00 of 10.00");
+
+    let mut transaction = ledger.transaction(NOW).unwrap();
+    let right = posting::booking(1, Some((PUBLISHER, usd(80))));
+    let lines = posting::correction(&posting::booking(1, Some((PUBLISHER, usd(100)))), &right);
+    let (id, kind) = (event_id(1), "correction");
+    transaction.post(&NewSet { event_id: id, kind, cause: id, happened_at: NOW, lines: &lines }).unwrap();
+    transaction.commit().unwrap();
+    assert_eq!(all(&ledger, 1), [-80, 80, 0], "amended: 0.80 of 8.00");
+
+    judge_at(&mut ledger, 1, Act::Approve, Cause::Merchant, NOW);
+    let hour = Duration::from_secs(3600);
+    assert_eq!(sums(pay(&mut ledger, "too early", lock_day(), NOW)), (vec![], vec![]), "nothing is due");
+    lock(&mut ledger, lock_day());
+    assert_eq!(all(&ledger, 1), [-80, 80, 0], "locked: the same, and due");
+    assert_eq!(all(&ledger, 2), [-500, 500, 0]);
+
+    let paid = lock_day().plus(hour);
+    assert_eq!(sums(pay(&mut ledger, "march", lock_day(), paid)), (vec![(580, 2)], vec![]));
+    assert_eq!(all(&ledger, 1), [-80, 0, 80], "paid");
+    assert_eq!(ledger.status(event_id(1)).unwrap(), Some(Status::Paid));
+    assert_balanced(&ledger);
+
+    judge_at(&mut ledger, 1, Act::ClawBack, Cause::Operator, paid.plus(hour));
+    assert_eq!(all(&ledger, 1), [0, -80, 80], "clawed back: the advertiser owes nothing, the publisher 0.80");
+    let carried = pay(&mut ledger, "april", paid.plus(hour), paid.plus(hour));
+    assert_eq!(sums(carried), (vec![], vec![-80]), "carried forward");
+    assert_balanced(&ledger);
+
+    // Its next sale, of 30.00, pays 3.00 less 0.80.
+    take_in(&mut ledger, &[Sale { id: 3, order: 3, minor: 3000, ..SALE }]);
+    lock(&mut ledger, paid.plus(2 * hour));
+    assert_eq!(
+        sums(pay(&mut ledger, "may", paid.plus(2 * hour), paid.plus(2 * hour))),
+        (vec![(220, 2)], vec![])
+    );
+    assert_eq!(all(&ledger, 1), [0, 0, 0], "settled");
+    assert_eq!(all(&ledger, 3), [-300, 0, 300]);
+    assert_eq!(ledger.status(event_id(1)).unwrap(), Some(Status::ClawedBack));
+    assert_eq!(ledger.owed((0, ""), 10).unwrap(), []);
+    assert_balanced(&ledger);
+}
+
+fn a_run_that_is_recorded_again_pays_nothing_again(place: &Place) {
+    let mut ledger = place.open();
+    take_in(&mut ledger, &[SALE]);
+    lock(&mut ledger, lock_day());
+    let PaidOut::Recorded { payments, .. } = pay(&mut ledger, "march", lock_day(), lock_day()) else {
+        panic!()
+    };
+    take_in(&mut ledger, &[Sale { id: 2, order: 2, ..SALE }]);
+    lock(&mut ledger, lock_day());
+    let before = ledger.audit().unwrap();
+    assert_eq!(pay(&mut ledger, "march", lock_day(), lock_day()), PaidOut::Already(payments));
+    let another = lock_day().plus(Duration::from_secs(1));
+    assert_eq!(pay(&mut ledger, "march", another, another), PaidOut::Another(lock_day()));
+    assert_eq!(ledger.audit().unwrap(), before, "nothing was written");
+    assert_eq!(sums(pay(&mut ledger, "april", lock_day(), another)), (vec![(100, 1)], vec![]));
+    assert_balanced(&ledger);
+}
+
+fn what_waits_for_a_person_is_not_paid(place: &Place) {
+    let mut ledger = place.open();
+    take_in(&mut ledger, &[SALE]);
+    super::world::begin(&mut ledger, 1, 1).unwrap();
+    super::world::finish(&mut ledger, 1, 1, relay::delivery::State::Dead).unwrap();
+    lock(&mut ledger, lock_day());
+    assert_eq!(sums(pay(&mut ledger, "march", lock_day(), lock_day())), (vec![], vec![]));
+    assert_balanced(&ledger);
+}
+
+fn a_payment_that_was_touched_is_found(place: &Place) {
+    let mut ledger = place.open();
+    take_in(&mut ledger, &[SALE]);
+    lock(&mut ledger, lock_day());
+    pay(&mut ledger, "march", lock_day(), lock_day());
+    without_triggers(&ledger, "payments");
+    ledger.connection.script("UPDATE payments SET minor = 1").unwrap();
+    let found: Vec<String> =
+        ledger.audit().unwrap().findings.into_iter().map(|found| found.message).collect();
+    assert!(found.iter().any(|message| message.contains("its postings move 100")), "{found:?}");
+    assert!(found.iter().any(|message| message.contains("payment 1 is not what was linked")), "{found:?}");
+}
+
+on_each_store!(memory;
+    a_life_in_worked_numbers,
+    a_run_that_is_recorded_again_pays_nothing_again,
+    what_waits_for_a_person_is_not_paid,
+    a_payment_that_was_touched_is_found
+);
