@@ -53,6 +53,15 @@ impl Roles {
 
     /// Starts all of them; `outbox` is the section of the edge's settings that limits its outbox.
     pub fn start_with(data: Data, outbox: &str) -> Self {
+        Self::start_on(data, outbox, "")
+    }
+
+    /// Starts all of them, with the ledger on this server.
+    pub fn start_on_server(data: Data, address: &str) -> Self {
+        Self::start_on(data, "", &format!("ledger = {address:?}\n"))
+    }
+
+    fn start_on(data: Data, outbox: &str, ledger: &str) -> Self {
         fs::write(data.file("platforms.toml"), format!("data = {:?}\n[platforms]\nseed = 1\n", data.text()))
             .unwrap();
         let platforms = start(&data, "platforms");
@@ -63,7 +72,7 @@ impl Roles {
         let any = "127.0.0.1:0";
         fs::write(
             data.file("processor.toml"),
-            format!("{ground}\n[processor]\nlisten = \"{any}\"\nprivate_postbacks = true\n"),
+            format!("{ground}\n[processor]\nlisten = \"{any}\"\nprivate_postbacks = true\n{ledger}"),
         )
         .unwrap();
         let processor = start(&data, "processor");
@@ -72,8 +81,9 @@ impl Roles {
         let edge = start(&data, "edge");
         let edge_address = edge.address("edge").to_owned();
         // From now on both come back where they were.
-        let fixed =
-            format!("{ground}\n[processor]\nlisten = \"{processor_address}\"\nprivate_postbacks = true\n");
+        let fixed = format!(
+            "{ground}\n[processor]\nlisten = \"{processor_address}\"\nprivate_postbacks = true\n{ledger}"
+        );
         fs::write(data.file("processor.toml"), fixed).unwrap();
         write_edge(&data, &edge_ground, &edge_address, &processor_address);
         let token = data.token("processor");

@@ -126,7 +126,7 @@ impl Transaction<'_> {
         let kept = (keeps_sealed && !sealed.is_empty()).then_some(sealed);
         let insert = "INSERT INTO envelopes (event_id, open, sealed) VALUES (?1, ?2, ?3)";
         let row = (sql::id(envelope.event_id), envelope.encode(), kept);
-        sql::run(&self.inner, insert, row, "keep an envelope")?;
+        sql::send(&self.inner, insert, row, "keep an envelope")?;
         self.place(envelope.event_id, envelope, decision)
     }
 
@@ -253,7 +253,7 @@ impl Transaction<'_> {
             ":wanted_click": booking.and_then(|booking| booking.wanted_click.as_deref()),
             ":status": booking.map(|_| Status::Pending.name()),
         };
-        sql::run(&self.inner, insert, row, "place a conversion")?;
+        sql::send(&self.inner, insert, row, "place a conversion")?;
         self.tally.entered(advertiser_id, place.state);
         if place.state.needs_a_person() { self.mark_cause(place.event_id) } else { Ok(()) }
     }

@@ -1,4 +1,4 @@
-//! The ledger: where every conversion stands, on SQLite.
+//! The ledger: where every conversion stands, on SQLite or PostgreSQL.
 //!
 //! The processor is the one place where a conversion's key, owner, schedule and state live, and this is where
 //! it keeps them. What belongs together changes in one [`Transaction`]: a batch of events becomes bookings,
@@ -117,6 +117,14 @@ pub enum LedgerError {
     },
 }
 
+impl LedgerError {
+    /// True if the ledger may hold what its caller does not know: another has written to it, or a transaction that was
+    /// given up has happened. Nothing is done until the caller begins anew ([`Ledger::begin_anew`]).
+    pub const fn is_surprise(&self) -> bool {
+        matches!(self, Self::Store { source, .. } if source.is_final())
+    }
+}
+
 pub(crate) fn store(doing: &'static str) -> impl FnOnce(StoreError) -> LedgerError {
     move |source| LedgerError::Store { doing, source }
 }
@@ -153,6 +161,11 @@ impl Ledger {
         let connection = Connection::look(server).map_err(store("connect to its server"))?;
         schema::check(&connection)?;
         Ok(Self { connection, lock: Lock::default() })
+    }
+
+    /// Tells the ledger that its caller knows nothing any more but what is stored, as after a restart.
+    pub fn begin_anew(&mut self) {
+        self.connection.begin_anew();
     }
 
     /// The same ledger for reading, on a connection of its own: a long question that it is asked delays no
@@ -209,7 +222,14 @@ impl Ledger {
     /// If the store cannot begin one.
     pub fn transaction(&mut self, now: Timestamp) -> Result<Transaction<'_>, LedgerError> {
         let inner = self.connection.begin(Purpose::Write).map_err(store("begin a transaction"))?;
-        Ok(Transaction { inner, now, lock: self.lock, tally: Tally::default(), chain: Chain::default() })
+        Ok(Transaction {
+            inner,
+            now,
+            lock: self.lock,
+            tally: Tally::default(),
+            chain: Chain::default(),
+            last_set: None,
+        })
     }
 }
 
@@ -221,6 +241,8 @@ pub struct Transaction<'a> {
     lock: Lock,
     tally: Tally,
     chain: Chain,
+    /// The number of the last posting set, once it is known.
+    last_set: Option<i64>,
 }
 
 impl Transaction<'_> {

@@ -147,8 +147,7 @@ pub fn canonical(fields: &[&str]) -> Vec<u8> {
 fn insert(connection: &Connection, kind: Kind, row_id: i64, link: &Head) -> Result<(), LedgerError> {
     let insert = "INSERT INTO links (sequence, kind, row_id, recorded_at, hash) VALUES (?1, ?2, ?3, ?4, ?5)";
     let row = (sql::int(link.sequence), kind.name(), row_id, link.recorded_at.as_millis(), link.hash);
-    sql::run(connection, insert, row, "link a record")?;
-    Ok(())
+    sql::send(connection, insert, row, "link a record")
 }
 
 /// The end of the chain; it has a beginning since the ledger was opened.

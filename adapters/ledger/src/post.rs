@@ -33,19 +33,19 @@ impl Transaction<'_> {
             });
         }
         let recorded = self.recorded_at()?;
-        let insert = "INSERT INTO posting_sets (event_id, kind, cause, happened_at, posted_at)
-            VALUES (?1, ?2, ?3, ?4, ?5) RETURNING set_id";
+        let insert = "INSERT INTO posting_sets (set_id, event_id, kind, cause, happened_at, posted_at)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         let (event_id, cause) = (sql::id(new.event_id), sql::id(new.cause));
         let (happened_at, posted_at) = (new.happened_at.as_millis(), recorded.as_millis());
-        let row = (event_id, kind, cause, happened_at, posted_at);
-        let set_id = sql::one(&self.inner, insert, row, |row| row.get(0))?.unwrap_or(0);
+        let set_id = self.next_set()?;
+        sql::send(&self.inner, insert, (set_id, event_id, kind, cause, happened_at, posted_at), "post")?;
         let insert = "INSERT INTO postings (set_id, line, account, party, minor, currency)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         for (line, posting) in (1_i64..).zip(lines) {
             let party = sql::int(posting.account.party());
             let (minor, currency) = (posting.amount.minor, posting.amount.currency);
             let row = (set_id, line, posting.account.kind(), party, minor, currency.code());
-            sql::run(&self.inner, insert, row, "post")?;
+            sql::send(&self.inner, insert, row, "post")?;
         }
         self.link(Kind::Posting, set_id, recorded, |record| {
             SetRecord { set_id, event_id, kind, cause, happened_at, posted_at }.write(record);
@@ -56,5 +56,19 @@ impl Transaction<'_> {
             }
         })?;
         Ok(set_id)
+    }
+
+    /// The next set's number. There is one writer, so that the last one needs to be asked for once.
+    fn next_set(&mut self) -> Result<i64, LedgerError> {
+        let last = match self.last_set {
+            Some(last) => last,
+            None => {
+                let query = "SELECT set_id FROM posting_sets ORDER BY set_id DESC LIMIT 1";
+                sql::one(&self.inner, query, (), |row| row.get(0))?.unwrap_or(0)
+            }
+        };
+        let next = last.saturating_add(1);
+        self.last_set = Some(next);
+        Ok(next)
     }
 }

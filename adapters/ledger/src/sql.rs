@@ -17,6 +17,16 @@ pub(crate) fn run(
     connection.run(sql, &params).map_err(store(doing))
 }
 
+/// Runs a statement of a transaction of which nobody asks what it did; on a server, without waiting for it.
+pub(crate) fn send(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    doing: &'static str,
+) -> Result<(), LedgerError> {
+    connection.send(sql, &params).map_err(store(doing))
+}
+
 /// The first row of a query, if there is one.
 pub(crate) fn one<T>(
     connection: &Connection,

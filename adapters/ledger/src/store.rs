@@ -53,13 +53,13 @@ pub enum StoreError {
         holder: String,
     },
     /// Another processor has written while the connection was lost.
-    #[error("another processor has written to this ledger while the connection was lost: restart this one")]
+    #[error("another processor has written to this ledger while the connection was lost")]
     Displaced,
     /// Nobody knows whether a transaction has happened.
     #[error("the server was lost while it was to commit, and what became of that is not known yet")]
     InDoubt,
     /// A transaction that was reported as failed has happened.
-    #[error("a transaction that was given up has happened after all: restart this process")]
+    #[error("a transaction that was given up has happened after all")]
     Surprised,
     /// A thread could not be started.
     #[error("the system gives no thread for the connection: {0}")]
@@ -86,9 +86,8 @@ impl StoreError {
         matches!(self, Self::Lost(_) | Self::Gone | Self::Silent | Self::Unreachable(_))
     }
 
-    /// True if this process can do nothing any more that the next one could not: it must begin anew from what is
-    /// stored.
-    pub const fn is_final(&self) -> bool {
+    /// True if what the caller remembers may be wrong: it must begin anew from what is stored.
+    pub(crate) const fn is_final(&self) -> bool {
         matches!(self, Self::Displaced | Self::Surprised)
     }
 }
@@ -153,11 +152,28 @@ impl Connection {
         }
     }
 
+    /// From now on this is another writer, which knows nothing but what is stored.
+    pub(crate) fn begin_anew(&self) {
+        match self {
+            Self::Sqlite(_) => {}
+            Self::Postgres(server) => server.begin_anew(),
+        }
+    }
+
     /// Runs a statement; how many rows it changed.
     pub(crate) fn run(&self, sql: &str, params: &dyn Params) -> Result<usize, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.run(sql, params),
             Self::Postgres(server) => server.run(sql, params),
+        }
+    }
+
+    /// Runs a statement of which nobody asks what it did. A server is not waited for: what went wrong is told by the
+    /// statements after it, and by the commit at the latest.
+    pub(crate) fn send(&self, sql: &str, params: &dyn Params) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.run(sql, params).map(drop),
+            Self::Postgres(server) => server.send(sql, params),
         }
     }
 

@@ -40,7 +40,7 @@ impl Tally {
         let upsert = "INSERT INTO counters (advertiser_id, name, count) VALUES (?1, ?2, ?3)
             ON CONFLICT (advertiser_id, name) DO UPDATE SET count = counters.count + excluded.count";
         for ((advertiser_id, name), change) in self.changes.iter().filter(|(_, change)| **change != 0) {
-            sql::run(connection, upsert, (advertiser_id, name, change), "write its counters")?;
+            sql::send(connection, upsert, (advertiser_id, name, change), "write its counters")?;
         }
         Ok(())
     }

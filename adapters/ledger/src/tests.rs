@@ -10,6 +10,7 @@ mod place;
 mod postbacks;
 mod reconcile;
 mod reports;
+mod server;
 mod statuses;
 mod vitals;
 mod world;

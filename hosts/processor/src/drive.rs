@@ -81,7 +81,9 @@ pub(crate) async fn drive(
             return;
         }
         let told = std::mem::take(&mut ended);
-        let Ok(turn) = desk.ask(move |processor| turn(processor, told, stopping)).await else { return };
+        let Ok(turn) = desk.ask(move |processor| certain_turn(processor, told, stopping)).await else {
+            return;
+        };
         let wait = match turn {
             Ok(turn) => {
                 turn.facts.into_iter().for_each(|fact| sink(fact));
@@ -107,6 +109,19 @@ pub(crate) async fn drive(
             _ = stop.changed(), if !stopping => {}
         }
     }
+}
+
+/// A turn; where the ledger turns out to hold what the processor does not know, it begins anew before the next one.
+fn certain_turn(
+    processor: &mut crate::Processor,
+    told: Vec<Over>,
+    stopping: bool,
+) -> Result<Turn, ProcessorError> {
+    let outcome = turn(processor, told, stopping);
+    if outcome.as_ref().is_err_and(ProcessorError::is_surprise) {
+        processor.begin_anew(now())?;
+    }
+    outcome
 }
 
 fn turn(processor: &mut crate::Processor, told: Vec<Over>, stopping: bool) -> Result<Turn, ProcessorError> {

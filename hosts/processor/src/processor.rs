@@ -61,6 +61,14 @@ pub enum ProcessorError {
     Ledger(#[from] LedgerError),
 }
 
+impl ProcessorError {
+    /// True if the ledger may hold what this processor does not know ([`Processor::begin_anew`]).
+    pub const fn is_surprise(&self) -> bool {
+        let Self::Ledger(error) = self;
+        error.is_surprise()
+    }
+}
+
 /// The processor of one ledger.
 #[derive(Debug)]
 pub struct Processor {
@@ -147,10 +155,32 @@ impl Processor {
         };
         processor.ledger.set_lock(processor.snapshot.policy.lock);
         processor.open_gates();
-        processor.ledger.recover_adjustments(now)?;
-        processor.ledger.recover_postbacks(now)?;
-        processor.recover(now)?;
+        processor.recover_everything(now)?;
         Ok(processor)
+    }
+
+    /// Begins anew where the ledger may hold what this processor does not know, as a restart would: what was under way
+    /// may have been processed. An outcome that comes later is of nothing that is under way.
+    ///
+    /// # Errors
+    /// If the ledger fails.
+    pub fn begin_anew(&mut self, now: Timestamp) -> Result<(), ProcessorError> {
+        self.ledger.begin_anew();
+        self.gates.clear();
+        self.open_gates();
+        self.flying.clear();
+        self.telling.clear();
+        self.probing.clear();
+        self.unsettled.clear();
+        self.calling.clear();
+        self.uncalled.clear();
+        self.recover_everything(now)
+    }
+
+    fn recover_everything(&mut self, now: Timestamp) -> Result<(), ProcessorError> {
+        self.ledger.recover_adjustments(now)?;
+        self.ledger.recover_postbacks(now)?;
+        self.recover(now)
     }
 
     fn recover(&mut self, now: Timestamp) -> Result<(), ProcessorError> {

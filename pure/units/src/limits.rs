@@ -262,6 +262,10 @@ pub const LEDGER_LOCK_WAIT_MAX: core::time::Duration = core::time::Duration::fro
 /// How long the ledger's server is asked about a commit in doubt. A restart of the server takes less.
 pub const LEDGER_DOUBT_MAX: core::time::Duration = core::time::Duration::from_secs(60);
 
+/// Most statements of a transaction that are sent to the ledger's server before one of them is waited for: some hundred
+/// KB of it, and enough that its way to and fro does not count.
+pub const LEDGER_SENT_MAX: usize = 256;
+
 /// Most statements that a server keeps compiled for one connection; the ledger has fewer.
 pub const LEDGER_STATEMENTS_MAX: usize = 256;
 

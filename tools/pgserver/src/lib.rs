@@ -44,6 +44,14 @@ pub(crate) fn failed(doing: impl Into<String>) -> impl FnOnce(std::io::Error) ->
     move |error| Error::Failed { doing, why: error.to_string() }
 }
 
+/// Says whether the server's programs are here.
+///
+/// # Errors
+/// If they are missing.
+pub fn check() -> Result<(), Error> {
+    Programs::find().map(drop)
+}
+
 /// An empty schema of the shared server.
 #[derive(Debug)]
 pub struct Schema {

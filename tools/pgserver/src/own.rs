@@ -120,7 +120,9 @@ impl Own {
             }
             thread::sleep(Duration::from_millis(20));
         }
-        Ok(())
+        // Where nobody has asked how the dead process ended, its number is still taken, and the next server would believe
+        // that it lives.
+        fs::remove_file(self.data().join("postmaster.pid")).map_err(failed("removing the dead server's note"))
     }
 
     /// The processes of a server share its data's folder as their working one.

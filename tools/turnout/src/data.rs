@@ -127,6 +127,11 @@ impl DataDir {
         Ok(Self(path.to_path_buf()))
     }
 
+    /// The directory itself.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.0
+    }
+
     /// The path of something in it.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
@@ -326,7 +331,8 @@ fn write_secrets(path: &Path, file: &SecretsFile) -> Result<(), DataError> {
 }
 
 /// Writes a file that only its owner can read, all or nothing.
-fn write_private(path: &Path, text: &str) -> Result<(), DataError> {
+/// Writes a file that only its owner may read, whole or not at all.
+pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), DataError> {
     let wrong = |source| DataError::File { doing: "write", path: path.to_path_buf(), source };
     let beside = path.with_extension("new");
     let mut options = fs::OpenOptions::new();

@@ -8,6 +8,7 @@ mod clock;
 mod command;
 mod data;
 mod input;
+mod ledger_place;
 mod log;
 mod reload;
 mod roles;

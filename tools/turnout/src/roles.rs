@@ -10,7 +10,6 @@ use edge::settings::{
     Certificate, EdgeSettings, FrontSettings, KeeperSettings, OperatorSettings, ProcessorSettings,
     TlsSettings, Token,
 };
-use ledger::Ledger;
 use relay::policy::Snapshot;
 use telemetry::Telemetry;
 use tracking::Outbound;
@@ -20,6 +19,7 @@ use upstream::{Elsewhere, Endpoint, Origin, Upstream};
 
 use crate::clock::wall_clock;
 use crate::data::{DataDir, KeyRing};
+use crate::ledger_place::LedgerPlace;
 use crate::settings::Edge as EdgeFile;
 
 type Wrong = Box<dyn Error + Send + Sync>;
@@ -122,15 +122,17 @@ fn fronts(file: &EdgeFile) -> FrontSettings {
     }
 }
 
-/// Starts a processor whose ledger is in the data directory. `credentials` are shown to the primary.
+/// Starts a processor of the ledger that is at `place`. `credentials` are shown to the primary.
 pub(crate) async fn processor(
     ground: &Ground,
     keys: &KeyRing,
+    place: &LedgerPlace,
     listen: SocketAddr,
     credentials: Credentials,
     private_postbacks: bool,
 ) -> Result<processor::Running, Wrong> {
-    let ledger = Ledger::open(&ground.data.path("ledger.sqlite"))?;
+    let ledger = place.open(ground.data.folder())?;
+    place.note(ground.data.folder())?;
     let mut seed = [0; 16];
     getrandom::fill(&mut seed)?;
     let seed = Seed(u128::from_le_bytes(seed));

@@ -12,6 +12,8 @@ use tracking::Home;
 use tracking::source::{Mistake, Section, Source};
 use upstream::{Endpoint, Origin};
 
+use crate::ledger_place::LedgerPlace;
+
 /// Everything that a settings file can set.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
@@ -84,6 +86,8 @@ pub(crate) struct Processor {
     pub(crate) listen: Option<SocketAddr>,
     /// Whether publishers' addresses may lead to private networks.
     pub(crate) private_postbacks: bool,
+    /// Where the ledger is.
+    pub(crate) ledger: LedgerPlace,
 }
 
 /// Settings of the simulated platforms.
@@ -127,12 +131,7 @@ fn read_settings(root: &Section<'_, '_>) -> Settings {
         data: root.text("data").map_or_else(|| PathBuf::from(crate::data::DEFAULT), PathBuf::from),
         edge: root.section("edge", read_edge).unwrap_or_default(),
         outbox: root.section("outbox", outbox::read).unwrap_or_default(),
-        processor: root
-            .section("processor", |section| Processor {
-                listen: address(section, "listen"),
-                private_postbacks: section.flag("private_postbacks"),
-            })
-            .unwrap_or_default(),
+        processor: root.section("processor", read_processor).unwrap_or_default(),
         request_log: root
             .section("request_log", read_request_log)
             .unwrap_or_else(|| Some(requestlog::Settings::default())),
@@ -202,6 +201,30 @@ fn copy_wait(section: &Section<'_, '_>) -> Option<Duration> {
         section.mistake_at("copy_wait", format!("`{text}` is no time to wait: write `500ms` or `1s`"));
     }
     wait
+}
+
+fn read_processor(section: &Section<'_, '_>) -> Processor {
+    let ledger = LedgerPlace {
+        address: section.text("ledger"),
+        password_file: section.text("ledger_password_file").map(PathBuf::from),
+        certificates: section.text("ledger_certificates").map(PathBuf::from),
+    };
+    match &ledger.address {
+        Some(address) => {
+            if let Err(error) = ledger::Server::check(address) {
+                section.mistake_at("ledger", error.to_string());
+            }
+        }
+        None if ledger != LedgerPlace::default() => section.mistake(
+            "`ledger_password_file` and `ledger_certificates` are for a `ledger` on a server: name it too",
+        ),
+        None => {}
+    }
+    Processor {
+        listen: address(section, "listen"),
+        private_postbacks: section.flag("private_postbacks"),
+        ledger,
+    }
 }
 
 fn read_fronts(section: &Section<'_, '_>) -> Vec<Network> {
@@ -314,6 +337,23 @@ mod tests {
         let mistakes = parse("turnout.toml", "[outbox]\nahead_bytes = 0\nwaiting_max = 0\n").unwrap_err();
         assert_eq!(mistakes.len(), 1, "{mistakes:#?}");
         assert_eq!(mistakes.first().map(|mistake| mistake.line), Some(3), "{mistakes:#?}");
+    }
+
+    #[test]
+    fn a_ledger_that_leads_nowhere_is_a_mistake_and_no_secret_is_told() {
+        for (lines, wanted) in [
+            ("ledger = \"postgres://ada:secret@db.example\"", "names no database"),
+            ("ledger = \"mysql://ada:secret@db.example/turnout\"", "is no address of a PostgreSQL server"),
+            ("ledger_password_file = \"password\"", "name it too"),
+        ] {
+            let mistakes = parse("turnout.toml", &format!("[processor]\n{lines}\n")).unwrap_err();
+            let text: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+            let text = text.join("\n");
+            assert!(text.contains(wanted) && !text.contains("secret"), "{text}");
+        }
+        let good =
+            "[processor]\nledger = \"postgres://ada@db.example/turnout\"\nledger_password_file = \"p\"\n";
+        assert!(parse("turnout.toml", good).unwrap().processor.ledger.address.is_some());
     }
 
     #[test]

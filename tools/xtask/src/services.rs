@@ -22,6 +22,7 @@ pub(crate) const WRK: Debian<'_> = Debian { program: "wrk", package: "wrk" };
 pub(crate) const CHROMIUM: Debian<'_> = Debian { program: "chromium", package: "chromium" };
 pub(crate) const CHROMEDRIVER: Debian<'_> = Debian { program: "chromedriver", package: "chromium-driver" };
 pub(crate) const STRACE: Debian<'_> = Debian { program: "strace", package: "strace" };
+pub(crate) const POSTGRES: Debian<'_> = Debian { program: "pg_ctlcluster", package: "postgresql" };
 pub(crate) const NODE: Debian<'_> = Debian { program: "node", package: "nodejs" };
 
 impl Debian<'_> {

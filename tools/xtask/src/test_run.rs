@@ -19,10 +19,12 @@ use summary::Tally;
 pub(crate) fn run(repository: &Repository) -> Result<(), Failure> {
     services::CHROMIUM.ensure()?;
     services::CHROMEDRIVER.ensure()?;
+    let server = database_server()?;
     services::STRACE.ensure()?;
     process::run(cargo(repository).args(["build", "--release", "-p", "turnout"]))?;
     let binary = repository.target().join("release").join("turnout");
-    let tests = run_tests(repository, &binary)?;
+    let tests = run_tests(repository, &binary, &server.address())?;
+    drop(server);
     let docs = run_doc_tests(repository)?;
     let as_wasm = wasm::run(repository);
     println!("\nbuilt: turnout, release profile");
@@ -42,10 +44,18 @@ struct Stage {
     summary: String,
 }
 
-fn run_tests(repository: &Repository, binary: &Path) -> Result<Stage, Failure> {
+/// The database server that the tests share, installed if it is missing and stopped when this is dropped.
+fn database_server() -> Result<pgserver::Own, Failure> {
+    if let Err(pgserver::Error::Missing) = pgserver::check() {
+        services::POSTGRES.ensure()?;
+    }
+    pgserver::Own::start().map_err(|error| Failure::new(error.to_string()))
+}
+
+fn run_tests(repository: &Repository, binary: &Path, server: &str) -> Result<Stage, Failure> {
     let mut command = cargo(repository);
     // The system tests drive the binary that was just built, and never build another inside a test.
-    command.env("TURNOUT_BIN", binary);
+    command.env("TURNOUT_BIN", binary).env(pgserver::VARIABLE, server);
     if process::which("cargo-nextest").is_some() {
         command.args(["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests=pass"]);
         let watched = process::watch(&mut command, summary::is_of_nextest)?;

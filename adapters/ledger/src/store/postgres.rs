@@ -51,6 +51,8 @@ pub(crate) struct Postgres {
     writer: Cell<Option<i64>>,
     /// The transaction that was told to commit, if nobody knows whether it did.
     doubt: RefCell<Option<String>>,
+    /// How long the server is asked about it.
+    doubt_max: Cell<Duration>,
 }
 
 impl fmt::Debug for Postgres {
@@ -87,11 +89,28 @@ impl Postgres {
             failed: Cell::new(false),
             writer: Cell::new(None),
             doubt: RefCell::new(None),
+            doubt_max: Cell::new(LEDGER_DOUBT_MAX),
         }
+    }
+
+    /// From now on this is another writer, which knows nothing but what is stored.
+    pub(super) fn begin_anew(&self) {
+        self.writer.set(None);
+        *self.doubt.borrow_mut() = None;
+        *self.link.borrow_mut() = None;
+    }
+
+    #[cfg(test)]
+    pub(crate) fn doubt_no_longer_than(&self, longest: Duration) {
+        self.doubt_max.set(longest);
     }
 
     pub(super) fn run(&self, sql: &str, params: &dyn Params) -> Result<usize, StoreError> {
         self.with(|link| link.run(sql, params))
+    }
+
+    pub(super) fn send(&self, sql: &str, params: &dyn Params) -> Result<(), StoreError> {
+        self.with(|link| link.send(sql, params))
     }
 
     pub(super) fn rows(
@@ -133,6 +152,11 @@ impl Postgres {
             self.roll_back();
             return Err(StoreError::Aborted);
         }
+        // What went wrong with what was sent is known before the server is told to commit.
+        if let Err(error) = self.with(Link::settle) {
+            self.roll_back();
+            return Err(error);
+        }
         let outcome = self.with(|link| link.ask("COMMIT"));
         self.open.set(false);
         match outcome {
@@ -148,9 +172,13 @@ impl Postgres {
         self.open.set(false);
         *self.doubt.borrow_mut() = None;
         // One that cannot be told to undo is dropped, and the server undoes it.
-        let told = self.link.borrow().as_ref().is_some_and(|link| link.script("ROLLBACK").is_ok());
+        let mut place = self.link.borrow_mut();
+        let told = place.as_mut().is_some_and(|link| {
+            link.forget();
+            link.script("ROLLBACK").is_ok()
+        });
         if !told {
-            *self.link.borrow_mut() = None;
+            *place = None;
         }
     }
 
@@ -166,7 +194,7 @@ impl Postgres {
                     return if happened { Ok(()) } else { Err(lost) };
                 }
                 Err(StoreError::Displaced) => return Err(StoreError::Displaced),
-                Ok((_, None)) | Err(_) if begun.elapsed() < LEDGER_DOUBT_MAX => thread::sleep(TRY_AGAIN),
+                Ok((_, None)) | Err(_) if begun.elapsed() < self.doubt_max.get() => thread::sleep(TRY_AGAIN),
                 Ok((_, None)) | Err(_) => return Err(StoreError::InDoubt),
             }
         }

@@ -48,6 +48,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         mistakes.extend(settings::check_origins(settings, is_public, !snapshot.policy.legacy_lives, &file));
     }
     mistakes.extend(snapshot.as_ref().map(unreadable).unwrap_or_default());
+    if let (Some(settings), Some(file)) = (&settings, &arguments.config)
+        && let Err(message) = settings.processor.ledger.server()
+    {
+        mistakes.push(Mistake { file: file.display().to_string(), line: 1, message });
+    }
     let callers = settings.as_ref().map(|settings| data::read_callers(&settings.data));
     let of_callers = callers.and_then(Result::err).map(|error| error.to_string()).unwrap_or_default();
     let found = mistakes.iter().map(ToString::to_string);

@@ -15,6 +15,7 @@ use super::import::{self, Fields, Table};
 use crate::cli::Outcome;
 use crate::clock::wall_clock;
 use crate::data::DataError;
+use crate::ledger_place::LedgerPlace;
 
 /// Clicks made before the move: import them, and look at what is kept under an id.
 ///
@@ -59,11 +60,7 @@ fn show(place: &Where, click_id: &str) -> Outcome {
         Ok(found) => Some(found),
         Err(NoAnswer::Ask(crate::client::AskError::Refused { .. })) => None,
         Err(NoAnswer::Data(DataError::NotRunning(_)) | NoAnswer::Role(..)) => {
-            let file = place.data.join("ledger.sqlite");
-            if !file.exists() {
-                return Err(format!("nothing is running and there is no {}", file.display()).into());
-            }
-            processor::show_click(&Ledger::open(&file)?, click_id)?
+            processor::show_click(&LedgerPlace::noted(&place.data)?.look(&place.data)?, click_id)?
         }
         Err(error) => return Err(error.into()),
     };

@@ -21,6 +21,7 @@ use super::ask::Where;
 use crate::cli::Outcome;
 use crate::clock::wall_clock;
 use crate::data::DataDir;
+use crate::ledger_place::LedgerPlace;
 
 /// Rows of one part: a transaction of the ledger, short enough that traffic does not notice it.
 const PART_ROWS: usize = 4096;
@@ -296,7 +297,7 @@ impl<'a> Target<'a> {
         }
         let data = DataDir::open(&place.data)?;
         let snapshot = directory::load(arguments.migration().as_deref(), data.keys()?.secrets)?;
-        let ledger = Ledger::open(&data.path("ledger.sqlite"))?;
+        let ledger = LedgerPlace::noted(data.folder())?.open(data.folder())?;
         Ok(Self::Resting(Box::new((ledger, snapshot))))
     }
 

@@ -95,7 +95,9 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Outcome {
             let listen = settings.processor.listen.unwrap_or(ANY);
             let private = settings.processor.private_postbacks;
             let credentials = Credentials(settings.credentials()?);
-            let processor = roles::processor(&ground, &keys, listen, credentials, private).await?;
+            let processor =
+                roles::processor(&ground, &keys, &settings.processor.ledger, listen, credentials, private)
+                    .await?;
             run.processor = Some(processor.address.to_string());
             announce(arguments, &data, &run)?;
             let readers = readers(&settings, &data, &keys, hang_up);

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use crate::cli::Outcome;
 use crate::clock::parse_duration;
 use crate::data::{DataDir, RunFile};
+use crate::ledger_place::LedgerPlace;
 use crate::reload::{self, Readers};
 use crate::roles::{self, ANY, Ground};
 use crate::settings::Edge as EdgeFile;
@@ -134,7 +135,7 @@ async fn start(
     let telemetry = Arc::new(Telemetry::new());
     let log = roles::request_log(data, roles::LANE, Some(requestlog::Settings::default()))?;
     let ground = Ground { data: data.clone(), snapshot, origins, telemetry, log: log.clone() };
-    let processor = roles::processor(&ground, keys, ANY, credentials, true).await?;
+    let processor = roles::processor(&ground, keys, &LedgerPlace::default(), ANY, credentials, true).await?;
     let file = EdgeFile {
         listen: Some(arguments.edge),
         listen_tls: Some(arguments.edge_tls),

@@ -50,6 +50,14 @@ pub enum ServerError {
 }
 
 impl Server {
+    /// Says what is wrong with an address by itself.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is incomplete.
+    pub fn check(address: &str) -> Result<(), ServerError> {
+        configured(address).map(drop)
+    }
+
     /// Reads an address, as `postgres://user@host:5432/database`.
     ///
     /// `password` is used where the address has none. `trusted` is a PEM file with the certificates that the server's is
@@ -59,20 +67,7 @@ impl Server {
     /// # Errors
     /// If the address cannot be read, is incomplete, or there are no certificates to trust.
     pub fn parse(address: &str, password: Option<&str>, trusted: Option<&Path>) -> Result<Self, ServerError> {
-        let mut config: Config = address.parse().map_err(|error: tokio_postgres::Error| {
-            let cause =
-                std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-            ServerError::Address { shown: without_password(address), why: cause }
-        })?;
-        if config.get_user().is_none() {
-            return Err(ServerError::Missing("user"));
-        }
-        if config.get_dbname().is_none() {
-            return Err(ServerError::Missing("database"));
-        }
-        if config.get_hosts().is_empty() {
-            return Err(ServerError::Missing("host"));
-        }
+        let mut config = configured(address)?;
         if let (Some(password), None) = (password, config.get_password()) {
             config.password(password);
         }
@@ -110,6 +105,23 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Server({self})")
     }
+}
+
+fn configured(address: &str) -> Result<Config, ServerError> {
+    let config: Config = address.parse().map_err(|error: tokio_postgres::Error| {
+        let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+        ServerError::Address { shown: without_password(address), why: cause }
+    })?;
+    if config.get_user().is_none() {
+        return Err(ServerError::Missing("user"));
+    }
+    if config.get_dbname().is_none() {
+        return Err(ServerError::Missing("database"));
+    }
+    if config.get_hosts().is_empty() {
+        return Err(ServerError::Missing("host"));
+    }
+    Ok(config)
 }
 
 fn is_here(host: &Host) -> bool {

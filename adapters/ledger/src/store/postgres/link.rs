@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, Row, SimpleQueryMessage, Statement};
-use units::limits::{LEDGER_AUDIT_MAX, LEDGER_CONNECT_MAX, LEDGER_STATEMENTS_MAX};
+use units::limits::{LEDGER_AUDIT_MAX, LEDGER_CONNECT_MAX, LEDGER_SENT_MAX, LEDGER_STATEMENTS_MAX};
 
 use super::address::Server;
 use super::text::{self, Text};
@@ -24,11 +24,16 @@ use crate::store::{Params, StoreError};
 
 /// A connection that works, as far as anybody knows.
 pub(super) struct Link {
-    client: Client,
+    client: Arc<Client>,
     statements: HashMap<String, Prepared>,
+    /// Statements that were sent and whose answers nobody has waited for yet, in their order.
+    sent: Vec<Answer>,
     /// The longest that one answer is waited for.
     patience: Duration,
 }
+
+/// The answer of a statement that was sent.
+type Answer = Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + Send>>;
 
 #[derive(Clone)]
 struct Prepared {
@@ -44,7 +49,7 @@ impl Link {
         // The thread keeps its own time; this is for one that cannot even begin.
         let client =
             outcome.recv_timeout(LEDGER_CONNECT_MAX.saturating_mul(2)).map_err(|_| StoreError::Silent)??;
-        Ok(Self { client, statements: HashMap::new(), patience })
+        Ok(Self { client: Arc::new(client), statements: HashMap::new(), sent: Vec::new(), patience })
     }
 
     /// True if it is certain that nothing can be asked any more.
@@ -57,8 +62,9 @@ impl Link {
         let prepared = self.prepared(sql)?;
         let values = arranged(&prepared.names, params)?;
         let params = borrowed(&values);
-        let changed = self.wait(self.client.execute(&prepared.statement, &params))?;
-        Ok(usize::try_from(changed).unwrap_or(usize::MAX))
+        let changed = self.wait(self.client.execute(&prepared.statement, &params));
+        self.settle()?;
+        Ok(usize::try_from(changed?).unwrap_or(usize::MAX))
     }
 
     /// The rows of a query.
@@ -66,7 +72,41 @@ impl Link {
         let prepared = self.prepared(sql)?;
         let values = arranged(&prepared.names, params)?;
         let params = borrowed(&values);
-        self.wait(self.client.query(&prepared.statement, &params))
+        let rows = self.wait(self.client.query(&prepared.statement, &params));
+        self.settle()?;
+        rows
+    }
+
+    /// Sends a statement and waits for nothing: the server does one after another, and says what went wrong with it
+    /// when it is next waited for.
+    pub(super) fn send(&mut self, sql: &str, params: &dyn Params) -> Result<(), StoreError> {
+        let prepared = self.prepared(sql)?;
+        let values: Vec<Kept> = arranged(&prepared.names, params)?.into_iter().map(Kept::of).collect();
+        let client = Arc::clone(&self.client);
+        let mut answer: Answer = Box::pin(async move {
+            let values: Vec<Value<'_>> = values.iter().map(Kept::value).collect();
+            client.execute(&prepared.statement, &borrowed(&values)).await.map(drop)
+        });
+        match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(answer) => self.judged(Some(answer))?,
+            Poll::Pending => self.sent.push(answer),
+        }
+        if self.sent.len() >= LEDGER_SENT_MAX { self.settle() } else { Ok(()) }
+    }
+
+    /// Waits for everything that was sent; the first thing that went wrong.
+    pub(super) fn settle(&mut self) -> Result<(), StoreError> {
+        let mut first = Ok(());
+        for answer in std::mem::take(&mut self.sent) {
+            let answer = self.wait(answer);
+            first = first.and(answer);
+        }
+        first
+    }
+
+    /// Nobody wants to know any more what became of what was sent.
+    pub(super) fn forget(&mut self) {
+        self.sent.clear();
     }
 
     /// Runs several statements that have no parameters: a session's settings, or a change of the tables, which may
@@ -158,6 +198,34 @@ async fn serve<S, T>(
     };
     // Why it ended is told to whoever asks next.
     drop(connection.await);
+}
+
+/// A value that outlives its caller.
+enum Kept {
+    Null,
+    Integer(i64),
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+impl Kept {
+    fn of(value: Value<'_>) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Integer(number) => Self::Integer(number),
+            Value::Text(text) => Self::Text(text.to_owned()),
+            Value::Bytes(bytes) => Self::Bytes(bytes.to_vec()),
+        }
+    }
+
+    fn value(&self) -> Value<'_> {
+        match self {
+            Self::Null => Value::Null,
+            Self::Integer(number) => Value::Integer(*number),
+            Self::Text(text) => Value::Text(text),
+            Self::Bytes(bytes) => Value::Bytes(bytes),
+        }
+    }
 }
 
 /// The parameters in the order of the statement's places.

@@ -13,6 +13,7 @@ use units::{EventId, Timestamp};
 use super::Failure;
 use crate::clock::wall_clock;
 use crate::command::ask::Where;
+use crate::ledger_place::LedgerPlace;
 
 /// Where our rows come from.
 pub(super) enum Books<'a> {
@@ -39,11 +40,8 @@ impl<'a> Books<'a> {
         if place.running().is_ok_and(|run| run.processor.is_some()) {
             return Ok(Self::Running(place));
         }
-        let file = place.data.join("ledger.sqlite");
-        if !file.exists() {
-            return Err(format!("nothing is running, and there is no {}", file.display()).into());
-        }
-        Ok(Self::Resting(Box::new(Ledger::open_reader(&file)?), place))
+        let ledger = LedgerPlace::noted(&place.data)?.look(&place.data)?;
+        Ok(Self::Resting(Box::new(ledger), place))
     }
 
     /// Gives every conversion that was received in `period`.
@@ -104,7 +102,7 @@ impl<'a> Books<'a> {
             }
             // The reader reads alone; what is written goes through a ledger of its own.
             Self::Resting(_, place) => {
-                let mut ledger = Ledger::open(&place.data.join("ledger.sqlite"))?;
+                let mut ledger = LedgerPlace::noted(&place.data)?.open(&place.data)?;
                 Ok(processor::confirm_proven(&mut ledger, home, proven, wall_clock())?.0)
             }
         }
