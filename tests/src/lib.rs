@@ -20,6 +20,7 @@ pub mod browser;
 pub mod clicks;
 pub mod data;
 pub mod http;
+pub mod power;
 pub mod process;
 pub mod roles;
 pub mod sales;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::power::JOURNALLING;
 use crate::process::binary;
 use crate::wait::wait_for;
 
@@ -85,6 +86,10 @@ impl Tracer {
             Some(name) => command.args(["--attach", &thread_id(pid, name).to_string()]),
             None => command.args(["--follow-forks", "--attach", &pid.to_string()]),
         };
+        Self::run(command, log)
+    }
+
+    fn run(mut command: Command, log: &Path) -> Self {
         let spawned = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut child = spawned.unwrap_or_else(|error| panic!("strace cannot be run ({error}): install it"));
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -96,6 +101,15 @@ impl Tracer {
         // It tells of every thread, and must not wait for a reader.
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, log: log.to_owned() }
+    }
+
+    /// Keeps a journal of these calls of a thread in `log`, and injects at some of them, if anything.
+    pub fn journal(pid: u32, thread: &str, calls: &str, injection: Option<&Injection>, log: &Path) -> Self {
+        let mut command = Command::new("strace");
+        command.arg("--output").arg(log).args(JOURNALLING).arg(format!("--trace={calls}"));
+        let inject = injection.map(|injection| format!("--inject={}:{}", injection.calls, injection.fault));
+        command.args(inject).args(["--attach", &thread_id(pid, thread).to_string()]);
+        Self::run(command, log)
     }
 
     /// How many faults it has injected by now. A kill does not count: who is killed leaves no line.

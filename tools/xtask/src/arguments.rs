@@ -14,6 +14,7 @@ Chores of this repository.
                                          one target of fuzz/ with coverage-guided inputs; `all` for each in turn
   cargo xtask sim [--seeds N] [--from S] the simulation with virtual time, one run a seed
   cargo xtask sweep [--full]             edge and processor killed at one system call after the other; --full: at every one
+  cargo xtask mutants [CRATE]            lines that money depends on, changed one at a time: does a test fail?
   cargo xtask bench [--only PART] [--seconds N] [--rounds N]
                                          the numbers we are held to, as ratios; writes benches/RESULTS.md
                                          PART: translate, lines, census, outbox or edge
@@ -32,6 +33,7 @@ pub(crate) enum Chore {
     Test,
     Sim { seeds: u64, from: u64 },
     Sweep { full: bool },
+    Mutants { only: Option<String> },
     Wasm,
     Fuzz { target: String, seconds: u64 },
     Bench(bench::Options),
@@ -46,6 +48,7 @@ pub(crate) fn parse(words: &[String]) -> Result<Chore, Failure> {
         "tidy" => Chore::Tidy { write: parse_flag("tidy", "--write", &mut options)? },
         "test" => Chore::Test,
         "sim" => parse_sim(&mut options)?,
+        "mutants" => Chore::Mutants { only: options.next().map(str::to_owned) },
         "sweep" => Chore::Sweep { full: parse_flag("sweep", "--full", &mut options)? },
         "bench" => parse_bench(&mut options)?,
         "wasm" => Chore::Wasm,
@@ -160,6 +163,7 @@ mod tests {
         assert_eq!(parsed("test").unwrap(), Chore::Test);
         assert_eq!(parsed("sim --seeds 7 --from 3").unwrap(), Chore::Sim { seeds: 7, from: 3 });
         assert_eq!(parsed("sweep --full").unwrap(), Chore::Sweep { full: true });
+        assert_eq!(parsed("mutants relay").unwrap(), Chore::Mutants { only: Some("relay".to_owned()) });
         assert_eq!(parsed("wasm").unwrap(), Chore::Wasm);
         let wanted = Chore::Fuzz { target: "gate".to_owned(), seconds: 90 };
         assert_eq!(parsed("fuzz gate --for 90s").unwrap(), wanted);

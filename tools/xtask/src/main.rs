@@ -8,6 +8,7 @@ mod arguments;
 mod bench;
 mod failure;
 mod fuzz;
+mod mutants;
 mod process;
 mod repository;
 mod services;
@@ -52,6 +53,7 @@ fn run(chore: &Chore) -> Result<(), Failure> {
         Chore::Tidy { write } => tidy::run(&repository, *write),
         Chore::Test => test_run::run(&repository),
         Chore::Sim { seeds, from } => sim::run(&repository, *seeds, *from),
+        Chore::Mutants { only } => mutants::run(&repository, only.as_deref()),
         Chore::Sweep { full } => sweep::run(&repository, *full),
         Chore::Bench(options) => bench::run(&repository, options),
         Chore::Wasm => wasm::run(&repository).map(|summary| println!("wasm32: {summary}")),

@@ -89,6 +89,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn who_must_act_and_what_is_over() {
+        let names = |is: fn(State) -> bool| {
+            let mut names: Vec<String> =
+                State::ALL.into_iter().filter(|state| is(*state)).map(|state| state.to_string()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(names(State::needs_a_person), ["conflict", "dead", "held", "rejected", "unknown"]);
+        assert_eq!(names(State::is_closed), ["confirmed", "dropped"]);
+    }
+
+    #[test]
     fn i3_the_states_are_those_of_the_conservation_sum() {
         let names = State::ALL.map(State::name).join(" + ");
         let sum = "queued + in_flight + unknown + held + conflict + taken + confirmed + rejected + dead + merged + dropped";

@@ -153,6 +153,60 @@ fn a_voucher_counts_only_while_it_is_bound() {
 }
 
 #[test]
+fn each_piece_is_told_with_whose_it_is_and_when_it_happened() {
+    let piece = |booking: &Booking, kind| {
+        let mut pieces = booking.considered.iter();
+        let used = pieces.find(|piece| piece.kind == kind && piece.outcome == "used").unwrap();
+        (used.publisher_id, used.at)
+    };
+    let click_id = |booking: &Booking| match &booking.credit {
+        Credit::To(candidate) => candidate.click.click_id.clone(),
+        Credit::None(why) => panic!("{why:?}"),
+    };
+    let (at, id) = (Timestamp::from_seconds(SECOND - DAY), format!("t1_789_456_{}", SECOND - DAY));
+    let by_token = booked(&naming(&id));
+    assert_eq!(piece(&by_token, EvidenceKind::Token), (Some(456), Some(at)));
+    assert_eq!(click_id(&by_token), id);
+    let by_platform = booked(&naming(&format!("new_1789_{}", SECOND - DAY)));
+    assert_eq!(piece(&by_platform, EvidenceKind::PlatformClickId), (None, Some(at)));
+    let mut envelope = raw(1);
+    envelope.event.set(Field::VoucherCodes, Value::List(vec!["x".into()]));
+    let bound = BoundVoucher {
+        advertiser_id: 789,
+        code: "X".to_owned(),
+        publisher_id: 456,
+        starts_at: None,
+        ends_at: None,
+    };
+    let by_voucher = with_known(&envelope, &Known { vouchers: vec![bound], ..Known::default() });
+    assert_eq!(piece(&by_voucher, EvidenceKind::Voucher), (Some(456), None));
+    assert_eq!(click_id(&by_voucher), "", "a voucher is no click");
+    let nobody = with(|event| event.set(Field::PublisherId, Value::Id(0)));
+    assert_eq!(outcomes(&booked(&nobody), EvidenceKind::Named), ["absent"]);
+}
+
+#[test]
+fn a_token_counts_once_and_by_the_edges_word_or_its_record_where_its_key_is_gone() {
+    let at = Timestamp::from_seconds(SECOND - DAY);
+    let click = |click_id: &str| Click {
+        advertiser_id: 789,
+        publisher_id: 456,
+        creative_id: 0,
+        at,
+        click_id: click_id.to_owned(),
+    };
+    for id in [format!("t1_789_456_{}", SECOND - DAY), "t1_retired".to_owned()] {
+        let verified = Envelope { click: Some(click(&id)), ..naming(&id) };
+        assert_eq!(outcomes(&booked(&verified), EvidenceKind::Token), ["used"], "{id}");
+    }
+    let known = Known { clicks: vec![held("t1_retired", 456, None)], ..Known::default() };
+    let recorded = with_known(&naming("t1_retired"), &known);
+    assert_eq!(outcomes(&recorded, EvidenceKind::Token), ["absent"]);
+    assert_eq!(outcomes(&recorded, EvidenceKind::ClickId), ["used"]);
+    assert_eq!(recorded.wanted_click, None, "its record is held");
+}
+
+#[test]
 fn the_owner_follows_the_click_while_legacy_lives() {
     let known = |home| Known { clicks: vec![held("11k8_cr29d", 456, home)], ..Known::default() };
     for (home, owner) in

@@ -1,0 +1,298 @@
+//! A disk that fails, fills up, hangs or is slow, under the real binary; and a system that gives it no more.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test")]
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
+use serde_json::{Value, json};
+use system_tests::clicks::follow;
+use system_tests::http::get_json;
+use system_tests::roles::{Role, Roles};
+use system_tests::sales::{PIXEL_HOST, Stream, report, report_all};
+use system_tests::sweep::{Fate, judge, on_platforms};
+use system_tests::tracer::{Injection, Tracer};
+use system_tests::wait::{wait_for, wait_until};
+use system_tests::{Acknowledged, Client, Data, Sale};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const COMMITTER: Option<&str> = Some("outbox-committer");
+
+/// A merchant of every world that has moved, whose copies are folded.
+const MERCHANT: u64 = 789;
+
+struct World {
+    roles: Roles,
+    seen: Acknowledged,
+    sold: usize,
+}
+
+impl World {
+    fn start(outbox: &str) -> Self {
+        let data = Data::prepared();
+        data.set_deduplicates(|_| Some(true));
+        let roles = Roles::start_with(data, outbox);
+        roles.lab().settings(&json!({
+            "primary_dedup": true,
+            "primary_rate_limit_per_minute": 0,
+            "legacy_duplicate_window_ms": 3_600_000,
+        }));
+        Self { roles, seen: Acknowledged::default(), sold: 0 }
+    }
+
+    fn sale(&mut self) -> Sale {
+        self.sold += 1;
+        Sale::plain(MERCHANT, &format!("DISK-{}", self.sold), "7.25")
+    }
+
+    /// A server reports a sale. The status that it gets.
+    fn server_sells(&mut self) -> u16 {
+        self.sells(&[])
+    }
+
+    /// A page reports a sale.
+    fn page_sells(&mut self) -> u16 {
+        self.sells(&[("user-agent", "Mozilla/5.0 (X11; Linux) Gecko/20100101 Firefox/140.0")])
+    }
+
+    fn sells(&mut self, headers: &[(&str, &str)]) -> u16 {
+        let sale = self.sale();
+        let answer = self.roles.client().get(PIXEL_HOST, &sale.target(), headers).unwrap();
+        if answer.is_pixel() {
+            self.seen.orders.insert(sale.order, Duration::ZERO);
+        } else {
+            assert!(answer.header("retry-after").is_some(), "{answer:?}");
+            self.seen.not.insert(sale.order, answer.status.to_string());
+        }
+        answer.status
+    }
+
+    fn a_click_goes_on(&self) {
+        let answer = follow(
+            &mut self.roles.client(),
+            &format!("https://shareasale.com/r.cfm?b=1&u=456&m={MERCHANT}"),
+            &[],
+        );
+        assert_eq!(answer.status, 302, "{answer:?}");
+    }
+
+    fn outbox(&self) -> Value {
+        let token = self.roles.data.token("edge");
+        get_json(self.roles.edge.address("edge_operator"), "/status", Some(&token))["outbox"].clone()
+    }
+
+    fn attach(&self, injection: &Injection) -> Tracer {
+        Tracer::attach(self.roles.edge.id(), COMMITTER, injection, &self.roles.data.file("trace.log"))
+    }
+
+    fn everything_adds_up(self) {
+        wait_for("everything is delivered", MINUTE, || self.roles.is_drained().then_some(()));
+        let rows = self.roles.ledger().rows();
+        let fates = judge(&self.seen, &rows, &on_platforms(&self.roles.lab()));
+        let counts: BTreeMap<Fate, usize> =
+            fates.iter().map(|(fate, orders)| (*fate, orders.len())).collect();
+        eprintln!("{} acknowledged, {} not: {counts:?}", self.seen.orders.len(), self.seen.not.len());
+        for fate in [Fate::Lost, Fate::Duplicated, Fate::Unexpected, Fate::Queued, Fate::Dead, Fate::Unknown]
+        {
+            assert_eq!(fates.get(&fate), None, "{fate:?}");
+        }
+        self.roles.ledger().assert_balances();
+        self.roles.edge.assert_calm();
+        self.roles.processor.assert_calm();
+    }
+}
+
+#[test]
+fn after_one_failed_sync_nothing_is_believed_until_the_lane_is_read_again() {
+    for when in ["1", "1+"] {
+        let mut world = World::start("");
+        assert_eq!(world.server_sells(), 200);
+        let tracer = world.attach(&Injection::error("fdatasync", "EIO", when));
+        // The processor takes what the outbox cannot.
+        assert_eq!((world.server_sells(), world.page_sells()), (200, 200));
+        assert!(world.outbox()["poisoned"].as_str().is_some_and(|why| why.contains("sync")), "{when}");
+        wait_for("it is booked", MINUTE, || world.roles.is_drained().then_some(()));
+        world.roles.processor.kill();
+        // With nobody to take it a server is told the truth, and a page's sale goes to its owner.
+        assert_eq!((world.server_sells(), world.page_sells()), (503, 200));
+        world.a_click_goes_on();
+        let traced = tracer.injected();
+        assert_eq!(traced, 1, "no later sync is asked, whatever it would say");
+        drop(tracer);
+        assert_eq!(world.server_sells(), 503, "a disk that is well again proves nothing");
+        world.roles.crash(Role::Processor);
+        assert_eq!(world.server_sells(), 200);
+        world.roles.crash(Role::Edge);
+        assert_eq!(world.server_sells(), 200);
+        assert!(world.outbox()["poisoned"].is_null());
+        // What the edge sent by itself was remembered in memory, and went with it: it is on its platform alone.
+        let told = world.seen.orders.remove(&(MERCHANT, "DISK-5".to_owned()));
+        assert!(told.is_some());
+        world.seen.not.insert((MERCHANT, "DISK-5".to_owned()), "on its platform".to_owned());
+        wait_for("everything is delivered", MINUTE, || world.roles.is_drained().then_some(()));
+        let there = on_platforms(&world.roles.lab());
+        assert_eq!(there.get(&(MERCHANT, "DISK-5".to_owned())), Some(&1));
+        let fates = judge(&world.seen, &world.roles.ledger().rows(), &there);
+        assert_eq!(fates.get(&Fate::Duplicated), None);
+        assert_eq!(fates[&Fate::Lost].len(), 1, "only the one that our books do not have: {fates:?}");
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_nothing_while_the_processor_lives_and_recovers_by_itself() {
+    let mut world = World::start("reserve_bytes = 65536");
+    assert_eq!(world.server_sells(), 200);
+    let tracer = world.attach(&Injection::error("pwrite64,fallocate", "ENOSPC", "1+"));
+    for _ in 0..5 {
+        assert_eq!((world.server_sells(), world.page_sells()), (200, 200));
+    }
+    world.a_click_goes_on();
+    assert_eq!(world.outbox()["full"], true);
+    world.roles.processor.kill();
+    assert_eq!(world.server_sells(), 503);
+    world.a_click_goes_on();
+    drop(tracer);
+    wait_for("the outbox takes again", MINUTE, || (world.outbox()["full"] == false).then_some(()));
+    assert_eq!(world.server_sells(), 200, "without a restart");
+    world.roles.crash(Role::Processor);
+    world.everything_adds_up();
+}
+
+#[test]
+fn a_file_that_may_not_grow_is_a_full_disk_and_ends_no_process() {
+    let mut world = World::start("segment_bytes_max = 8192\nahead_bytes = 0\nreserve_bytes = 0");
+    assert_eq!(world.server_sells(), 200);
+    let pid = pid(&world.roles, Role::Edge);
+    let before = prlimit(pid, Resource::Fsize, limit(Resource::Fsize, 16)).unwrap();
+    for _ in 0..5 {
+        assert_eq!(world.server_sells(), 200);
+    }
+    assert_eq!(world.outbox()["full"], true);
+    prlimit(pid, Resource::Fsize, before).unwrap();
+    wait_for("the outbox takes again", MINUTE, || (world.outbox()["full"] == false).then_some(()));
+    assert_eq!(world.server_sells(), 200);
+    assert!(world.roles.process(Role::Edge).is_running());
+    world.everything_adds_up();
+}
+
+#[test]
+fn while_a_sync_hangs_nobody_is_told_yes_and_who_is_too_many_goes_another_way() {
+    const HANGS: Duration = Duration::from_secs(4);
+    let mut world = World::start("waiting_max = 4");
+    assert_eq!(world.server_sells(), 200);
+    let tracer = world.attach(&Injection::late("fdatasync", 4_000_000, "1"));
+    let sales: Vec<Sale> = (0..24).map(|_| world.sale()).collect();
+    let seen = report_all(world.roles.edge_address(), &sales, 24);
+    drop(tracer);
+    let (slow, fast): (Vec<Duration>, Vec<Duration>) =
+        seen.orders.values().partition(|took| **took >= HANGS - Duration::from_millis(500));
+    assert!(!slow.is_empty() && slow.len() <= 12, "{} waited for the disk", slow.len());
+    assert!(!fast.is_empty(), "nobody went another way");
+    world.seen.orders.extend(seen.orders);
+    world.seen.not.extend(seen.not);
+    world.everything_adds_up();
+}
+
+#[test]
+fn on_a_slow_disk_sales_share_their_syncs() {
+    const SALES: usize = 128;
+    let mut world = World::start("");
+    assert_eq!(world.server_sells(), 200);
+    let tracer = world.attach(&Injection::late("fdatasync", 200_000, "1+"));
+    let sales: Vec<Sale> = (0..SALES).map(|_| world.sale()).collect();
+    let began = Instant::now();
+    let seen = report_all(world.roles.edge_address(), &sales, 64);
+    let took = began.elapsed();
+    let syncs = tracer.injected();
+    drop(tracer);
+    eprintln!("{SALES} sales over syncs of 200 ms in {took:?}, {syncs} syncs");
+    assert_eq!(seen.orders.len(), SALES, "{:?}", seen.not);
+    assert!((1..=SALES / 4).contains(&syncs), "{syncs} syncs for {SALES} sales");
+    world.seen.orders.extend(seen.orders);
+    world.everything_adds_up();
+}
+
+#[test]
+fn without_file_descriptors_who_is_connected_is_served_and_others_are_later() {
+    let mut world = World::start("");
+    let mut connected = Client::new(world.roles.edge_address());
+    let sale = world.sale();
+    report(&mut connected, &sale).unwrap();
+    world.seen.orders.insert(sale.order, Duration::ZERO);
+    wait_for("everything is delivered", MINUTE, || world.roles.is_drained().then_some(()));
+    let pid = pid(&world.roles, Role::Edge);
+    let before = prlimit(pid, Resource::Nofile, limit(Resource::Nofile, 3)).unwrap();
+    let sale = world.sale();
+    report(&mut connected, &sale).unwrap();
+    world.seen.orders.insert(sale.order, Duration::ZERO);
+    // It is in the kernel's queue, and nobody accepts it.
+    let mut waiting = Client::new(world.roles.edge_address()).with_patience(Duration::from_secs(1));
+    let refused = waiting.get(PIXEL_HOST, "/robots.txt", &[]);
+    assert!(refused.is_err(), "{refused:?}");
+    prlimit(pid, Resource::Nofile, before).unwrap();
+    wait_for("new connections are served", MINUTE, || {
+        let mut fresh = Client::new(world.roles.edge_address()).with_patience(Duration::from_secs(1));
+        fresh.get(PIXEL_HOST, &format!("/r.cfm?b=1&u=456&m={MERCHANT}"), &[]).ok().map(drop)
+    });
+    world.everything_adds_up();
+}
+
+#[test]
+fn a_processor_that_is_paused_delivers_nothing_twice() {
+    let mut world = World::start("");
+    let stream = Stream::start(world.roles.edge_address(), 4, |number| {
+        Sale::plain(MERCHANT, &format!("PAUSE-{number}"), "7.25")
+    });
+    for pause in 1..=3 {
+        let until = stream.acknowledged() + 40;
+        wait_for("sales flow", MINUTE, || (stream.acknowledged() >= until).then_some(()));
+        let pid = pid(&world.roles, Role::Processor).unwrap();
+        kill_process(pid, Signal::STOP).unwrap();
+        let until = stream.acknowledged() + 40 * pause;
+        wait_for("sales flow without it", MINUTE, || (stream.acknowledged() >= until).then_some(()));
+        kill_process(pid, Signal::CONT).unwrap();
+    }
+    world.seen = stream.stop();
+    assert_eq!(world.seen.not, BTreeMap::new(), "nobody waits for the processor");
+    world.everything_adds_up();
+}
+
+#[test]
+fn asked_to_end_and_killed_before_it_has_it_loses_nothing() {
+    let mut world = World::start("");
+    let stream = Stream::start(world.roles.edge_address(), 8, |number| {
+        Sale::plain(MERCHANT, &format!("TERM-{number}"), "7.25")
+    });
+    for role in [Role::Edge, Role::Processor, Role::Edge, Role::Processor] {
+        let until = stream.acknowledged() + 40;
+        wait_for("sales flow", MINUTE, || (stream.acknowledged() >= until).then_some(()));
+        kill_process(pid(&world.roles, role).unwrap(), Signal::TERM).unwrap();
+        world.roles.crash(role);
+    }
+    world.seen = stream.stop();
+    world.everything_adds_up();
+}
+
+#[test]
+fn fifty_copies_of_one_pixel_at_the_same_moment_are_one_sale() {
+    let mut world = World::start("");
+    let sale = world.sale();
+    let copies: Vec<Sale> = vec![sale.clone(); 50];
+    let seen = report_all(world.roles.edge_address(), &copies, 50);
+    assert_eq!(seen.not, BTreeMap::new(), "each gets its pixel");
+    world.seen.orders.extend(seen.orders);
+    let merged = || world.roles.ledger().states().get("merged").copied().unwrap_or(0);
+    wait_until("all of them have arrived", MINUTE, merged, |merged| *merged == 49);
+    world.everything_adds_up();
+}
+
+/// A lower limit of what the process may have, which it inherited from us; the upper one stays.
+fn limit(of: Resource, most: u64) -> Rlimit {
+    Rlimit { current: Some(most), maximum: getrlimit(of).maximum }
+}
+
+fn pid(roles: &Roles, role: Role) -> Option<Pid> {
+    let process = if role == Role::Edge { &roles.edge } else { &roles.processor };
+    Pid::from_raw(i32::try_from(process.id()).unwrap())
+}
