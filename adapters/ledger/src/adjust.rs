@@ -22,7 +22,7 @@ use crate::store::{Connection, Params, Row, named_params};
 use crate::{Asked, By, LedgerError, Transaction, sql};
 
 /// Most transactions that are looked at for one call: two of one order are ambiguous already.
-const FOUND_MAX: usize = 16;
+const FOUND_MAX: usize = 2;
 
 /// Most transactions that follow one and are changed with it.
 const FOLLOWERS_MAX: usize = 1000;
@@ -50,16 +50,24 @@ pub struct NewAdjustment<'a> {
 }
 
 impl Transaction<'_> {
-    /// The transactions of an order, as they stand. Spellings of the reference that mean the same are the same.
+    /// The transactions of an order that were received from `first` on and before `end`, as they stand: two of them
+    /// where there are more, for then no one is meant. Spellings of the reference that mean the same are the same.
     ///
     /// # Errors
     /// If the store fails, or holds what cannot be.
-    pub fn transactions_of(&self, advertiser_id: u64, reference: &str) -> Result<Vec<Target>, LedgerError> {
+    pub fn transactions_of(
+        &self,
+        advertiser_id: u64,
+        reference: &str,
+        (first, end): (Timestamp, Timestamp),
+    ) -> Result<Vec<Target>, LedgerError> {
         let query = format!(
             "{TARGET} WHERE c.advertiser_id = ?1 AND c.reference IN (?2, '#' || ?2)
-             AND c.state NOT IN ('merged', 'conflict') LIMIT {FOUND_MAX}"
+             AND c.received_at >= ?3 AND c.received_at < ?4
+             AND c.state NOT IN ('merged', 'conflict') ORDER BY c.event_id LIMIT {FOUND_MAX}"
         );
-        self.targets(&query, (sql::int(advertiser_id), reference))
+        let params = (sql::int(advertiser_id), reference, first.as_millis(), end.as_millis());
+        self.targets(&query, params)
     }
 
     /// The transactions that follow this one, as they stand.

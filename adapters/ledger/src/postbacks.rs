@@ -213,6 +213,17 @@ impl Transaction<'_> {
         Ok(())
     }
 
+    /// A transaction that was sent has another publisher, or one at last: that one is called, and nobody else any more.
+    /// One who was called before it was known better is not told otherwise: the words for that do not exist.
+    pub(crate) fn owe_postback_to_another(&mut self, event_id: EventId) -> Result<(), LedgerError> {
+        let update = "UPDATE postbacks SET state = 'dropped', active = 0, due_at = NULL, changed_at = ?2,
+            detail = 'the transaction is credited to another publisher'
+            WHERE event_id = ?1 AND state = 'queued'
+            AND publisher_id <> coalesce((SELECT publisher_id FROM conversions WHERE event_id = ?1), -1)";
+        sql::run(&self.inner, update, (sql::id(event_id), self.now.as_millis()), "drop a postback")?;
+        self.owe_postback(event_id)
+    }
+
     /// A call begins.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ mod reading;
 mod serve;
 pub(crate) mod short_link;
 mod statics;
+mod unidentified;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -215,8 +216,16 @@ impl Exchange {
         self.reply(local::method(endpoint), now);
     }
 
-    fn translate(&mut self, reading: &Reading<'_>, kind: ReplyKind, now: Timestamp) {
+    /// From here on nothing identifies a visitor who refused, whatever becomes of the request (I10).
+    fn heed(&mut self, reading: &Reading<'_>) {
         self.cookies.refused = !reading.consent.permits();
+        if self.cookies.refused {
+            unidentified::cut(Arc::make_mut(&mut self.inbound), &reading.decoded);
+        }
+    }
+
+    fn translate(&mut self, reading: &Reading<'_>, kind: ReplyKind, now: Timestamp) {
+        self.heed(reading);
         self.understood(reading);
         self.steps.push_back(Step::Report(Fact::Recognised {
             event_id: self.event_id,

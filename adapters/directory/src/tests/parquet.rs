@@ -175,6 +175,21 @@ fn what_other_tools_write_is_read() {
     }
 }
 
+/// The same table, compressed in ways that are not read here.
+const COMPRESSED_OTHERWISE: [(&str, &[u8]); 2] =
+    [("LZ4", include_bytes!("parquet/lz4.parquet")), ("BROTLI", include_bytes!("parquet/brotli.parquet"))];
+
+#[test]
+fn a_compression_that_is_not_read_here_is_named_with_what_to_do() {
+    for (name, bytes) in COMPRESSED_OTHERWISE {
+        let world = World::new();
+        fs::write(world.tables().join("publishers.parquet"), bytes).unwrap();
+        let told = world.refused();
+        assert!(told.contains(&format!("publishers.parquet:1: it is compressed by {name}")), "{told}");
+        assert!(told.contains("write it with Snappy, zstd, gzip or no compression"), "{told}");
+    }
+}
+
 #[test]
 fn a_table_may_be_split_over_both_formats_and_the_same_mistakes_are_told() {
     let world = World::new();

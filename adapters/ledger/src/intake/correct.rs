@@ -65,7 +65,12 @@ impl Transaction<'_> {
         let told = if better.in_time { "before it was sent" } else { "after it was sent" };
         let detail = format!("better evidence ({}) {told}", booking.evidence_kind.name());
         self.journal("processor", "correct", Some(into), &detail)?;
-        if better.in_time { self.change_owner(into, better) } else { Ok(()) }
+        if better.in_time {
+            self.change_owner(into, better)
+        } else {
+            // What was sent already is not sent again, so that this is when its publisher is known.
+            self.owe_postback_to_another(into)
+        }
     }
 
     /// Better evidence may name another platform. It becomes the owner only while it is certain that nothing

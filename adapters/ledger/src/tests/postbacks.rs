@@ -115,7 +115,23 @@ fn what_waits_for_a_silent_server_waits_together(place: &Place) {
     assert_eq!((due(&ledger, NOW.plus(SECOND * 99)), ledger.next_postback().unwrap()), (vec![], None));
 }
 
+fn who_is_credited_after_the_sale_was_sent_is_called_then(place: &Place) {
+    let mut ledger = place.open();
+    register(&mut ledger, &registered("https://a.example/?[[x]]"));
+    delivered(&mut ledger, 1..=1, false, State::Taken);
+    assert_eq!(due(&ledger, NOW), [0_u128; 0], "nobody is credited");
+    // The same order again, with its click.
+    take_in(&mut ledger, &[Sale { id: 2, advertiser_id: 1, order: 1, minor: 1000, clicked: true }]);
+    assert_eq!(due(&ledger, NOW), [1]);
+    start(&mut ledger, id(1, 1)).unwrap();
+    end(&mut ledger, id(1, 1), State::Confirmed, None);
+    take_in(&mut ledger, &[Sale { id: 3, advertiser_id: 1, order: 1, minor: 1000, clicked: true }]);
+    assert_eq!(due(&ledger, NOW), [0_u128; 0], "and once");
+    assert_balanced(&ledger);
+}
+
 on_each_store!(memory;
+    who_is_credited_after_the_sale_was_sent_is_called_then,
     a_call_is_owed_once_for_what_the_new_platform_has_taken_for_a_registered_publisher,
     what_waits_for_a_silent_server_waits_together
 );

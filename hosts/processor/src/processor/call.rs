@@ -2,6 +2,7 @@
 
 use ledger::{LedgerError, NewAdjustment, Transaction};
 use relay::call::{self, Call, Change, Effect, How, Opened, Rules, Target};
+use relay::delivery::State;
 use relay::envelope::{Batch, EnvelopeError};
 use relay::policy::Snapshot;
 use relay::step::Served;
@@ -81,9 +82,13 @@ impl Asked<'_> {
     fn book(&mut self, transaction: &mut Transaction<'_>, envelope: Envelope) -> Result<Came, LedgerError> {
         let (event_id, key) = (envelope.event_id, envelope.key.clone());
         let (_, fact) = take_in(transaction, self.snapshot, envelope, self.lane, self.now)?;
+        // The first stands, and a person is asked: that is no success, whoever sent the first.
+        let conflict = State::Conflict.name();
+        let conflicts = matches!(&fact, Some(Fact::Moved { state, .. }) if *state == conflict);
         self.facts.extend(fact);
         let standing = key.map(|key| transaction.under_key(&key)).transpose()?.flatten();
-        Ok(Came::Said(CallOutcome::Done, standing.unwrap_or(event_id).to_string()))
+        let outcome = if conflicts { CallOutcome::Conflict } else { CallOutcome::Done };
+        Ok(Came::Said(outcome, standing.unwrap_or(event_id).to_string()))
     }
 
     /// A new transaction for the publisher of an earlier one, which it follows.
@@ -155,8 +160,8 @@ impl Asked<'_> {
         transaction: &Transaction<'_>,
         change: &Change,
     ) -> Result<Result<Target, Came>, LedgerError> {
-        let mut found = transaction.transactions_of(self.call.advertiser_id, &change.reference)?;
-        found.retain(|target| change.fits(target.received_at));
+        let (advertiser_id, reference) = (self.call.advertiser_id, &change.reference);
+        let mut found = transaction.transactions_of(advertiser_id, reference, change.window())?;
         Ok(match (found.pop(), found.is_empty()) {
             (Some(only), true) => Ok(only),
             (Some(_), false) => Err(said(CallOutcome::Ambiguous)),

@@ -8,7 +8,7 @@ use units::{Currency, Day, Money, Timestamp};
 
 /// How far the date of a call may be from the day of its transaction: the platform's own tolerance, which also takes
 /// up that its clock was not in UTC.
-const DAYS_AWAY_MAX: u64 = 2;
+const DAYS_AWAY_MAX: i64 = 2;
 
 /// A change that a merchant asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -70,9 +70,9 @@ impl Change {
         })
     }
 
-    /// True if a transaction of `at` can be the one that is meant.
-    pub const fn fits(&self, at: Timestamp) -> bool {
-        Day::of(at).distance(self.day) <= DAYS_AWAY_MAX
+    /// When a transaction that can be the one that is meant was received: from the first time on, before the second.
+    pub const fn window(&self) -> (Timestamp, Timestamp) {
+        (self.day.plus(-DAYS_AWAY_MAX).start(), self.day.plus(DAYS_AWAY_MAX.saturating_add(1)).start())
     }
 
     /// The order's value after the change, for one that is worth `standing`.

@@ -12,7 +12,7 @@ use units::Timestamp;
 use units::limits::HAND_OVER_WITHIN;
 
 use super::reading::Reading;
-use super::{Exchange, State, codes, headers, local};
+use super::{Exchange, State, codes, headers, local, unidentified};
 use crate::envelope::{self, Envelope, Purpose, Sent};
 use crate::fact::Fact;
 use crate::policy::Snapshot;
@@ -67,6 +67,7 @@ impl Exchange {
         if let Some(endpoint) = endpoint.filter(|_| !self.only_looks()) {
             let reading = super::read(&snapshot, endpoint, &inbound, self.event_id, self.opened_at);
             self.understood(&reading);
+            self.heed(&reading);
             let envelope = self.envelope(&snapshot, &reading, Purpose::Shadow);
             let entry = self.entry(envelope.encode());
             self.steps.push_back(Step::Record(entry));
@@ -90,9 +91,7 @@ impl Exchange {
         let mut event = reading.decoded.event.clone();
         if !reading.consent.permits() {
             // Refused: no identifier is stored (I10), whatever the event is and wherever it goes.
-            for field in [Field::ClickId, Field::HopClickId, Field::HopSessionId] {
-                event.remove(field);
-            }
+            unidentified::forget(&mut event);
         }
         Envelope {
             event_id: self.event_id,

@@ -47,7 +47,7 @@ impl Cookies {
     pub(super) fn of(snapshot: &Snapshot, inbound: &Inbound) -> Self {
         let endpoint = snapshot.migration.legacy.recognise(&inbound.host, inbound.path());
         let silent = Event::new(endpoint.map_or(Class::Unrecognised, |endpoint| endpoint.class));
-        let consent = reading::consent_of(&silent, inbound, snapshot).consent;
+        let consent = reading::consent_of(&silent, inbound, inbound.country(), snapshot).consent;
         Self { all: endpoint.is_none_or(|endpoint| endpoint.all_cookies), refused: !consent.permits() }
     }
 

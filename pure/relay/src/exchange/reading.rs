@@ -6,7 +6,7 @@ use tracking::consent::{self, Consent, Decided, Signals};
 use tracking::cookie;
 use tracking::decode::{self, Decoded, Outcome, Problem};
 use tracking::destination::{self, Refusal};
-use tracking::dialect::Endpoint;
+use tracking::dialect::{Endpoint, Handling};
 use tracking::directory::{Advertiser, CreativeKind, Publisher, Table};
 use tracking::event::Click;
 use tracking::key;
@@ -69,7 +69,8 @@ pub fn read<'a>(
         }
     }
     super::click_reference::take(&mut decoded, snapshot, advertiser.as_ref());
-    let decided = consent_of(&decoded.event, inbound, snapshot);
+    let country = inbound.country().filter(|_| endpoint.handling != Handling::Serve);
+    let decided = consent_of(&decoded.event, inbound, country, snapshot);
     for field in decided.unreadable {
         let message =
             format!("{} cannot be read as what it should be, and is passed on as it is", field.name());
@@ -82,12 +83,18 @@ pub fn read<'a>(
     reading
 }
 
-/// What the visitor behind a request permits.
-pub(super) fn consent_of(event: &Event, inbound: &Inbound, snapshot: &Snapshot) -> Decided {
+/// What the visitor behind a request permits. `country` is the visitor's, if that is known: where a merchant's server
+/// calls, its own country is not.
+pub(super) fn consent_of(
+    event: &Event,
+    inbound: &Inbound,
+    country: Option<&str>,
+    snapshot: &Snapshot,
+) -> Decided {
     let signals = Signals {
         global_opt_out: inbound.header("sec-gpc"),
         opted_out: super::opt_out::has_opted_out(&snapshot.migration.legacy, inbound),
-        refused_without_signal: snapshot.policy.consent.refusal(inbound.country()),
+        refused_without_signal: snapshot.policy.consent.refusal(country),
         vendor: snapshot.migration.primary.vendor.as_ref(),
     };
     consent::decide(event, signals)

@@ -105,6 +105,8 @@ pub enum CallOutcome {
     Ambiguous,
     /// The transaction may not be changed any more.
     Locked,
+    /// A transaction has the order reference already, with another amount.
+    Conflict,
     /// Something is missing or cannot be read.
     Incomplete,
     /// The token or the signature is wrong, or the date is too far away.
@@ -115,11 +117,12 @@ pub enum CallOutcome {
 
 impl CallOutcome {
     /// Every outcome. An interface has an answer for each.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Done,
         Self::NotFound,
         Self::Ambiguous,
         Self::Locked,
+        Self::Conflict,
         Self::Incomplete,
         Self::Unsigned,
         Self::WrongAddress,
@@ -132,6 +135,7 @@ impl CallOutcome {
             Self::NotFound => "not found",
             Self::Ambiguous => "ambiguous",
             Self::Locked => "locked",
+            Self::Conflict => "conflict",
             Self::Incomplete => "incomplete",
             Self::Unsigned => "unsigned",
             Self::WrongAddress => "wrong address",

@@ -323,5 +323,14 @@ fn a_new_transaction_is_booked_like_every_other() {
         assert!(body.ends_with(&event_id(60).to_string()), "both are told the same transaction: {body}");
     }
     assert_eq!((world.state(60), world.state(61)), ("queued", "merged"));
+    // Other money under the same number is no success, however often it is asked for.
+    let other = [(Field::OrderReference, "N-1"), (Field::Amount, "25.00")];
+    for id in [62, 63] {
+        let served = ask(&mut world, id, Operation::Book, &other);
+        assert_said(&world, &served, CallOutcome::Conflict);
+        let Served::Reply { body, .. } = &served else { panic!("{served:?}") };
+        assert!(body.contains(&event_id(60).to_string()) && body.contains("Error Code"), "{body}");
+        assert_eq!(world.state(id), "conflict");
+    }
     world.assert_balanced();
 }

@@ -169,6 +169,7 @@ says = [
     { outcome = "not found", content_type = "text/plain", body = "none" },
     { outcome = "ambiguous", content_type = "text/plain", body = "many" },
     { outcome = "locked", content_type = "text/plain", body = "late" },
+    { outcome = "conflict", content_type = "text/plain", body = "other" },
     { outcome = "incomplete", content_type = "text/plain", body = "what" },
     { outcome = "unsigned", content_type = "text/plain", body = "who" },
     { outcome = "wrong address", content_type = "text/plain", body = "where" },

@@ -189,6 +189,51 @@ fn i10_no_event_of_a_visitor_who_refused_keeps_a_click_id() {
     }
 }
 
+/// The request that an entry seals.
+fn sealed(entry: &Entry) -> Inbound {
+    let envelope = Envelope::decode(&entry.bytes).unwrap();
+    let keys = &snapshot().secrets.seal_keys;
+    Sealed::open(&envelope.sealed, keys, envelope.event_id).unwrap().original
+}
+
+#[test]
+fn i10_what_is_sealed_or_passed_on_of_a_visitor_who_refused_names_no_click_and_still_tells_the_order() {
+    let page = ("referer", "https://shop3.test/thanks?oid=11k8_cr29d#top");
+    let cookie = ("cookie", "SHOP3=7; new_1003=x");
+    for (target, kept) in [
+        ("/buy?shop=3&sum=12.00&oid=11k8_cr29d&order=A-1&z=%zz", "/buy?shop=3&sum=12.00&order=A-1&z=%zz"),
+        ("/buy?oid=11k8_cr29d&shop=1&&sum=12.00&OID=x", "/buy?shop=1&&sum=12.00"),
+        ("/copy?oid=1001_1795000000_a&a=1", "/copy?a=1"),
+        ("/hop?shop=3&site=7&oid=11k8_cr29d", "/hop?shop=3&site=7"),
+    ] {
+        for refused in [true, false] {
+            let gpc = ("sec-gpc", if refused { "1" } else { "0" });
+            let steps = run(get(target, &[page, cookie, gpc]), World::Well, WELL);
+            let mut seen = 0;
+            for step in &steps {
+                let (target, headers) = match step {
+                    Step::Append(entry) | Step::Record(entry) => {
+                        let original = sealed(entry);
+                        (original.target, original.headers)
+                    }
+                    Step::Send { request, .. } => (request.target.clone(), request.headers.clone()),
+                    _ => continue,
+                };
+                let headers = as_text(&headers);
+                assert_eq!(text(&target) == kept, refused, "{target:?} is not {kept}");
+                assert_eq!(
+                    headers.contains("11k8_cr29d") || headers.contains("SHOP3"),
+                    !refused,
+                    "{headers}"
+                );
+                assert!(headers.contains("referer: https://shop3.test/thanks"), "{headers}");
+                seen += 1;
+            }
+            assert!(seen > 0, "{target}");
+        }
+    }
+}
+
 /// Which cookies go to the legacy platform, and which of its own come back.
 #[test]
 fn cookies_between_a_browser_and_the_legacy_platform() {
