@@ -5,13 +5,14 @@ use relay::delivery::State;
 use tracking::Home;
 use units::{EventId, Seed, Timestamp};
 
+use super::place::{Place, on_each_store};
 use super::world::{NOW, Sale, assert_balanced, begin, event_id, finish, take_in};
 use crate::{By, Ledger, LedgerError, Proof, Proven, Reconcilable};
 
 const BY: By<'static> = By { actor: "lead", why: "month end" };
 
-fn ledger_with(states: &[State]) -> Ledger {
-    let mut ledger = Ledger::in_memory().unwrap();
+fn ledger_with(place: &Place, states: &[State]) -> Ledger {
+    let mut ledger = place.open();
     for (id, state) in (1_u64..).zip(states) {
         let order = u8::try_from(id).unwrap();
         take_in(&mut ledger, &[Sale { id, advertiser_id: 1, order, minor: 1000, clicked: true }]);
@@ -34,10 +35,9 @@ fn page(from: i64, after: Option<EventId>, limit: usize) -> Reconcilable {
     Reconcilable { period, after, limit }
 }
 
-#[test]
-fn what_a_report_names_is_confirmed_once() {
+fn what_a_report_names_is_confirmed_once(place: &Place) {
     let states = [State::Taken, State::Unknown, State::Dead, State::Confirmed];
-    let mut ledger = ledger_with(&states);
+    let mut ledger = ledger_with(place, &states);
     let legacy = confirm(&mut ledger, event_id(1), Home::Legacy);
     assert_eq!(legacy, Proven::OtherOwner);
     let once: Vec<Proven> = (1..=5).map(|id| confirm(&mut ledger, event_id(id), Home::Primary)).collect();
@@ -57,9 +57,8 @@ fn what_a_report_names_is_confirmed_once() {
     assert_balanced(&ledger);
 }
 
-#[test]
-fn rows_come_page_by_page() {
-    let ledger = ledger_with(&[State::Taken, State::Unknown, State::Dead]);
+fn rows_come_page_by_page(place: &Place) {
+    let ledger = ledger_with(place, &[State::Taken, State::Unknown, State::Dead]);
     let first = ledger.reconcilable(&page(0, None, 2)).unwrap();
     let next = ledger.reconcilable(&page(0, first.last().map(|row| row.event_id), 2)).unwrap();
     let states: Vec<State> = first.iter().chain(&next).map(|row| row.state).collect();
@@ -90,3 +89,8 @@ fn a_reader_of_a_file_changes_nothing_of_it() {
     let error = Ledger::open_reader(&path).unwrap_err();
     assert!(matches!(error, LedgerError::Schema(_)), "{error}");
 }
+
+on_each_store!(memory;
+    what_a_report_names_is_confirmed_once,
+    rows_come_page_by_page
+);
