@@ -54,6 +54,16 @@ pub struct Due {
     pub amount: Option<Money>,
 }
 
+impl Due {
+    /// The credited publisher, by the legacy id, where a click tells it.
+    pub const fn publisher_id(&self) -> Option<u64> {
+        match &self.evidence {
+            Evidence::Click(click) => Some(click.publisher_id),
+            Evidence::PlatformClickId(_) | Evidence::Voucher(_) | Evidence::None => None,
+        }
+    }
+}
+
 /// An attempt that begins.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Begun<'a> {

@@ -189,7 +189,7 @@ impl Ledger {
             "SELECT advertiser_id, state, currency, count(*),
              CAST(sum(CASE WHEN minor > {SUMMED_MAX} THEN {SUMMED_MAX} ELSE minor END) AS BIGINT), min(changed_at)
              FROM conversions WHERE attention = 1 GROUP BY advertiser_id, state, currency
-             ORDER BY advertiser_id, state LIMIT 10000"
+             ORDER BY advertiser_id, state, currency LIMIT 10000"
         );
         let read = |row: &Row<'_>| {
             let (state, code) = (row.get::<String>(1)?, row.get::<Option<String>>(2)?);

@@ -188,21 +188,24 @@ impl Transaction<'_> {
         outcome: &str,
         state: Option<&str>,
     ) -> Result<(), LedgerError> {
-        let update = "UPDATE order_items SET outcome = ?3, state = ?4 WHERE order_id = ?1 AND place = ?2";
+        let update = "UPDATE order_items SET outcome = ?3, state = ?4 WHERE order_id = ?1 AND place = ?2
+            AND outcome IS NULL";
         sql::run(&self.inner, update, (order_id, place, outcome, state), "work an order off")?;
         Ok(())
     }
 
-    /// An order has gone on: so many more are worked off, so many of them moved.
+    /// An order has gone on. How far is counted from its items, so that a step that is done again counts once.
     ///
     /// # Errors
     /// If the store fails.
-    pub fn order_went_on(&mut self, order_id: &str, worked: usize, moved: usize) -> Result<(), LedgerError> {
-        let update = "UPDATE orders SET worked = worked + ?2, moved = moved + ?3, changed_at = ?4,
-            state = CASE WHEN worked + ?2 >= items AND state = 'running' THEN 'done' ELSE state END
+    pub fn order_went_on(&mut self, order_id: &str) -> Result<(), LedgerError> {
+        let update = "UPDATE orders SET changed_at = ?2,
+            worked = (SELECT count(*) FROM order_items i WHERE i.order_id = ?1 AND i.outcome IS NOT NULL),
+            moved = (SELECT count(*) FROM order_items i WHERE i.order_id = ?1 AND i.outcome = 'done'),
+            state = CASE WHEN state = 'running' AND NOT EXISTS
+                (SELECT 1 FROM order_items i WHERE i.order_id = ?1 AND i.outcome IS NULL) THEN 'done' ELSE state END
             WHERE order_id = ?1";
-        let row = (order_id, sql::limit(worked), sql::limit(moved), self.now().as_millis());
-        sql::run(&self.inner, update, row, "work an order off")?;
+        sql::run(&self.inner, update, (order_id, self.now().as_millis()), "work an order off")?;
         Ok(())
     }
 

@@ -37,6 +37,7 @@ const CHANGES: &[Change] = &changes![
     "0007_transactions",
     "0008_taken",
     "0009_merchants",
+    "0010_dead_summary",
 ];
 
 /// How many changes there are.

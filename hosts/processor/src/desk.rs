@@ -4,6 +4,7 @@
 //! and everybody else asks it to do things, one after another. The line before it is bounded: who finds it
 //! full waits, and with him the edge that sent him, whose outbox keeps what it has.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
 use tokio::sync::{mpsc, oneshot};
@@ -15,10 +16,16 @@ const LINE_MAX: usize = 64;
 
 type Task = Box<dyn FnOnce(&mut Processor) + Send>;
 
-/// The processor's thread is gone: the process is stopping, or the thread has panicked.
+/// Why the desk did not do what it was asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the processor has stopped")]
-pub struct DeskClosed;
+pub enum DeskError {
+    /// The processor's thread is gone: the process is stopping.
+    #[error("the processor has stopped")]
+    Closed,
+    /// Doing it has panicked. Its transaction was rolled back, and everybody else is served as before.
+    #[error("doing it has failed, and nothing of it was kept: the log has the reason")]
+    Failed,
+}
 
 /// Asks the processor to do things.
 #[derive(Clone, Debug)]
@@ -36,7 +43,9 @@ impl Desk {
         let (done, ended) = oneshot::channel();
         thread::Builder::new().name("ledger".to_owned()).spawn(move || {
             while let Some(task) = tasks.blocking_recv() {
-                task(&mut processor);
+                // One question that panics must not take the ledger away from everybody: what it had begun in the
+                // ledger is rolled back as it unwinds, and its asker finds no answer.
+                drop(catch_unwind(AssertUnwindSafe(|| task(&mut processor))));
             }
             // Nobody may be waiting for it any more, which is no error.
             drop(done.send(processor));
@@ -47,14 +56,15 @@ impl Desk {
     /// Does `task` with the processor. It is done even if the asker goes away meanwhile.
     ///
     /// # Errors
-    /// If the processor has stopped.
+    /// If the processor has stopped, or doing it has failed.
     pub async fn ask<T: Send + 'static>(
         &self,
         task: impl FnOnce(&mut Processor) -> T + Send + 'static,
-    ) -> Result<T, DeskClosed> {
+    ) -> Result<T, DeskError> {
         let (answer, answered) = oneshot::channel();
         let task: Task = Box::new(move |processor| drop(answer.send(task(processor))));
-        self.line.send(task).await.map_err(|_| DeskClosed)?;
-        answered.await.map_err(|_| DeskClosed)
+        self.line.send(task).await.map_err(|_| DeskError::Closed)?;
+        let gone = |_| if self.line.is_closed() { DeskError::Closed } else { DeskError::Failed };
+        answered.await.map_err(gone)
     }
 }

@@ -14,7 +14,7 @@ use tracking::{Answer, Outbound, SendFailure};
 use units::Timestamp;
 
 use crate::serve::{FactSink, now};
-use crate::{Called, Delivery, Desk, Ended, Postback, ProcessorError};
+use crate::{Called, Delivery, Desk, DeskError, Ended, Postback, ProcessorError};
 
 /// One request under way.
 pub type Sending = Pin<Box<dyn Future<Output = Result<Answer, SendFailure>> + Send>>;
@@ -81,8 +81,15 @@ pub(crate) async fn drive(
             return;
         }
         let told = std::mem::take(&mut ended);
-        let Ok(turn) = desk.ask(move |processor| certain_turn(processor, told, stopping)).await else {
-            return;
+        let turn = match desk.ask(move |processor| certain_turn(processor, told, stopping)).await {
+            Ok(turn) => turn,
+            Err(DeskError::Closed) => return,
+            // What it was told of is in flight until the next start, which recovers it.
+            Err(DeskError::Failed) => {
+                sink(Fact::InvariantBroken { invariant: "I2" });
+                tokio::time::sleep(LEDGER_WAIT).await;
+                continue;
+            }
         };
         let wait = match turn {
             Ok(turn) => {
@@ -138,6 +145,13 @@ fn turn(processor: &mut crate::Processor, told: Vec<Over>, stopping: bool) -> Re
     settled.and(written)?;
     let (mut deliveries, mut postbacks, mut complaints) = (Vec::new(), Vec::new(), Vec::new());
     if !stopping {
+        // An order that cannot go on is no reason to deliver nothing.
+        if let Err(error) = processor.obey_orders(now) {
+            if error.is_surprise() {
+                return Err(error);
+            }
+            complaints.push(error);
+        }
         deliveries = processor.next_deliveries(now)?;
         // What was begun above is in flight whatever happens to the calls, which are asked for again.
         postbacks = processor.next_postbacks(now).unwrap_or_else(|error| {

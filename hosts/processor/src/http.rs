@@ -3,9 +3,12 @@
 //! An error is JSON with a code and a message that says what to do. `POST /v1/batches` answers only after the
 //! batch is durable.
 
+mod dead;
 pub(crate) mod delivering;
 mod evidence;
+mod filter;
 mod operator;
+mod order;
 mod proof;
 mod reconcile;
 mod reply;
@@ -25,7 +28,7 @@ use axum::{Json, Router};
 use relay::signature::{KEY_HEADER, SIGNATURE_HEADER, Signature, TIME_HEADER};
 use relay::step::Served;
 use serde_json::{Value, json};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tracking::Home;
 use units::limits::BATCH_BYTES_MAX;
 
@@ -42,6 +45,8 @@ pub(crate) struct Hall {
     pub(crate) settings: Arc<Settings>,
     pub(crate) watched: Watched,
     pub(crate) counted: delivering::Counted,
+    /// Who may ask a long question now.
+    pub(crate) readers: Arc<Semaphore>,
 }
 
 pub(crate) fn router(hall: Hall) -> Router {

@@ -16,12 +16,13 @@ mod http;
 mod processor;
 mod serve;
 
-pub use desk::{Desk, DeskClosed};
+pub use desk::{Desk, DeskError};
 pub use drive::{Elsewhere, Senders, Sending, Upstream};
 pub use processor::{
-    Called, Children, Confirmed, Delivery, DeliveryId, Draining, Ended, Imported, ImportedClick,
-    ImportedPostback, ImportedVoucher, Judgement, OwnerOrder, PlatformStatus, Postback, Processor,
-    ProcessorError, Proven, ProvenLine, ReceiveError, Received, Redrive, Released, RootSigner, Sign, Status,
-    confirm_proven, import_clicks, import_postbacks, import_vouchers, journal_import, show_click,
+    Approval, Called, Children, Confirmed, Corrected, Correcting, Delivery, DeliveryId, Draining, Ended,
+    Imported, ImportedClick, ImportedPostback, ImportedVoucher, Judgement, Ordered, OwnerOrder, Placed,
+    PlatformStatus, Postback, Processor, ProcessorError, Proven, ProvenLine, ReceiveError, Received, Redrive,
+    Rehearsal, Released, RootSigner, Sign, Status, confirm_proven, import_clicks, import_postbacks,
+    import_vouchers, journal_import, show_click,
 };
 pub use serve::{FactSink, Running, Settings, serve};

@@ -5,13 +5,17 @@ mod call;
 mod change;
 mod clicks;
 mod deliver;
+mod edit;
 mod lane;
+mod orders;
 mod owner;
 mod people;
 mod pick;
 mod postback;
+mod quarantine;
 mod receive;
 mod reconcile;
+mod rehearse;
 mod release;
 mod request;
 mod settle;
@@ -34,12 +38,15 @@ pub use clicks::{
     Imported, ImportedClick, ImportedVoucher, import_clicks, import_vouchers, journal_import, show_click,
 };
 pub use deliver::{Delivery, DeliveryId};
+pub use edit::{Corrected, Correcting};
+pub use orders::{Approval, Ordered, Placed};
 pub use owner::OwnerOrder;
 pub use people::Redrive;
 pub(crate) use postback::shown as shown_postback;
 pub use postback::{Called, ImportedPostback, Postback, import_postbacks};
 pub use receive::{ReceiveError, Received};
 pub use reconcile::{Confirmed, Proven, ProvenLine, confirm_proven};
+pub use rehearse::Rehearsal;
 pub use release::Released;
 pub use settle::Ended;
 pub use status::{Draining, PlatformStatus, Status};
@@ -48,6 +55,7 @@ pub use transactions::{Children, Judgement, RootSigner, Sign};
 use change::Telling;
 use deliver::{Flying, tried};
 use lane::{Lane, Pace};
+use orders::Pacing;
 use time::Times;
 
 /// Rows recovered in one transaction after a crash.
@@ -107,6 +115,12 @@ pub struct Processor {
     draws: u64,
     /// When the next redriven conversion may be due, so that a thousand of them come one after another.
     redrive_at: Timestamp,
+    /// How much orders may move now.
+    pacing: Pacing,
+    /// False once it was seen that no order runs.
+    orders_run: bool,
+    /// How often entries have failed that are not taken in, by the identity of their bytes.
+    failures: BTreeMap<EventId, u32>,
     facts: Vec<Fact>,
     /// True if more transactions wait to be locked than one turn takes.
     more_to_lock: bool,
@@ -127,6 +141,7 @@ impl Processor {
         now: Timestamp,
     ) -> Result<Self, ProcessorError> {
         let lanes = Lane::all(&snapshot.migration).into();
+        let orders_run = ledger.running_order()?.is_some();
         let mut processor = Self {
             ledger,
             snapshot,
@@ -149,6 +164,9 @@ impl Processor {
             seed,
             draws: 0,
             redrive_at: now,
+            pacing: Pacing::new(now),
+            orders_run,
+            failures: BTreeMap::new(),
             facts: Vec::new(),
             more_to_lock: false,
             signer: None,

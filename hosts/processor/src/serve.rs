@@ -9,9 +9,10 @@ use relay::Fact;
 use relay::signature::Keys;
 use telemetry::Telemetry;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use tokio::task::JoinHandle;
 use units::Timestamp;
+use units::limits::READERS_MAX;
 
 use crate::conservation::{self, Watch, Watched};
 use crate::drive::{Senders, drive};
@@ -108,6 +109,7 @@ pub async fn serve(
         settings: Arc::new(settings),
         watched,
         counted: Counted::default(),
+        readers: Arc::new(Semaphore::new(READERS_MAX)),
     };
     let mut closing = stopped.clone();
     let listening = tokio::spawn(async move {

@@ -6,8 +6,10 @@
 #![deny(clippy::float_arithmetic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::indexing_slicing, reason = "a test may fail loudly"))]
 
+pub mod advice;
 pub mod call;
 pub mod delivery;
+pub mod edit;
 pub mod envelope;
 pub mod exchange;
 pub mod fact;

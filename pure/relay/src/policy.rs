@@ -14,7 +14,7 @@ use tracking::Home;
 use tracking::cookie::Lives;
 use tracking::directory::{Advertiser, Directory};
 use tracking::source::Mistake;
-use units::Timestamp;
+use units::{Money, Timestamp};
 
 pub use self::consent::ConsentPolicy;
 pub use self::cookies::{CookieForms, CookiePolicy};
@@ -177,6 +177,34 @@ impl BreakerPolicy {
     }
 }
 
+/// When an order over dead letters waits for a second person.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OrdersPolicy {
+    /// Above so many dead letters.
+    pub second_person_items: u32,
+    /// Above so much money in one currency, in its major unit; none for no limit.
+    pub second_person_amount: Option<u32>,
+}
+
+impl Default for OrdersPolicy {
+    /// As many as one order took before there were approvals; amounts differ too much between programmes.
+    fn default() -> Self {
+        Self { second_person_items: 1000, second_person_amount: None }
+    }
+}
+
+impl OrdersPolicy {
+    /// True if an order over so many dead letters with so much money waits for a second person.
+    pub fn needs_second(&self, items: usize, sums: &[Money]) -> bool {
+        let many = u32::try_from(items).is_ok_and(|items| items <= self.second_person_items);
+        let above = |sum: &Money, limit: u32| {
+            let unit = 10_i64.saturating_pow(sum.currency.decimals());
+            sum.minor > i64::from(limit).saturating_mul(unit)
+        };
+        !many || self.second_person_amount.is_some_and(|limit| sums.iter().any(|sum| above(sum, limit)))
+    }
+}
+
 /// Everything an operator decides.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Policy {
@@ -194,6 +222,8 @@ pub struct Policy {
     pub consent: ConsentPolicy,
     /// When a transaction may no longer be changed.
     pub lock: Lock,
+    /// When an order over dead letters waits for a second person.
+    pub orders: OrdersPolicy,
 }
 
 pub use units::time::parse_duration;

@@ -132,6 +132,45 @@ pub fn holds(code: &str) -> bool {
     own || code.starts_with("held_") || code.starts_with("conflicting_")
 }
 
+/// Reads `text` as the value of `field`, as the endpoint's own parameter for it is read; none if it says that there is
+/// no value. Amounts are of `currency`.
+///
+/// # Errors
+/// If the endpoint has no single parameter for the field, or the text is no clean value of it.
+pub fn read_field(
+    endpoint: &Endpoint,
+    field: Field,
+    text: &str,
+    currency: Currency,
+) -> Result<Option<Value>, Problem> {
+    let single = |parameter: &&Parameter| {
+        parameter.meaning == Meaning::Field(field)
+            && parameter.family.is_none()
+            && !matches!(parameter.kind, Kind::Row(_))
+    };
+    let Some(parameter) = endpoint.parameters.iter().find(single) else {
+        let mut names: Vec<&str> = Vec::new();
+        for parameter in &endpoint.parameters {
+            if let Meaning::Field(field) = parameter.meaning
+                && single(&parameter)
+                && !names.contains(&field.name())
+            {
+                names.push(field.name());
+            }
+        }
+        let message = format!(
+            "endpoint `{}` has no single parameter for `{}`; it has {}",
+            endpoint.name,
+            field.name(),
+            names.join(", ")
+        );
+        return Err(Problem::new("no_such_field", message));
+    };
+    let mut problems = Vec::new();
+    let value = value::read(parameter, field, text, currency, &mut problems)?;
+    problems.into_iter().next().map_or(Ok(value), Err)
+}
+
 /// Where the values of an endpoint's parameters stand among the traces.
 struct Slots<'s> {
     /// By the parameter's place: the place of the trace that counts, from 1; 0 where none came.

@@ -398,7 +398,7 @@ impl Dialect {
 
     /// The place of the parameter of `endpoint` that `name` spells, and its number if it is one of a family.
     #[inline(always)]
-    pub(crate) fn find_parameter(&self, endpoint: &Endpoint, name: &[u8]) -> Option<(usize, Option<u32>)> {
+    pub fn find_parameter(&self, endpoint: &Endpoint, name: &[u8]) -> Option<(usize, Option<u32>)> {
         endpoint.names.find(self.strip_prefixes.strip(name), self.exact_names)
     }
 

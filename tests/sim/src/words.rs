@@ -66,6 +66,7 @@ fn advertiser(legacy_id: u64) -> Advertiser<'static> {
 fn policy() -> Policy {
     Policy {
         lock: relay::policy::Lock::default(),
+        orders: relay::policy::OrdersPolicy::default(),
         waves: vec![
             Wave::new("gone", Phase::Moved),
             Wave::new("here", Phase::Observe),

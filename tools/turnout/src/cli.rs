@@ -35,7 +35,7 @@ enum Command {
     Requests(command::requests::Arguments),
     Queue(command::queue::Arguments),
     Unrecognised(command::unrecognised::Arguments),
-    Dead(command::dead::Arguments),
+    Dead(Box<command::dead::Arguments>),
     Destinations(command::destinations::Arguments),
     Owner(command::owner::Arguments),
     Map(command::map::Arguments),

@@ -4,7 +4,7 @@ use relay::intake::EvidenceKind;
 use tracking::Home;
 use tracking::event::Click;
 use tracking::migration::Evidence;
-use units::Timestamp;
+use units::{EventId, Timestamp};
 
 use super::Due;
 use crate::store::{Connection, Row, named_params};
@@ -134,6 +134,15 @@ impl Ledger {
         let query = format!("SELECT {COLUMNS} WHERE c.active = 1 AND c.state = 'in_flight' LIMIT ?1");
         let rows = sql::all(&self.connection, &query, (sql::limit(limit),), |row| Ok(due(row)))?;
         rows.into_iter().collect()
+    }
+
+    /// A conversion as it would be delivered, wherever it stands; none if it was never booked.
+    ///
+    /// # Errors
+    /// If the store fails, or holds what cannot be.
+    pub fn due_of(&self, event_id: EventId) -> Result<Option<Due>, LedgerError> {
+        let query = format!("SELECT {COLUMNS} WHERE c.event_id = ?1 AND c.owner IS NOT NULL");
+        sql::one(&self.connection, &query, (sql::id(event_id),), |row| Ok(due(row)))?.transpose()
     }
 
     /// When the next delivery of a lane is due; none if nothing waits there.

@@ -40,6 +40,7 @@ pub(super) fn policy() -> Policy {
     let second = Duration::from_secs(1);
     Policy {
         lock: relay::policy::Lock::default(),
+        orders: relay::policy::OrdersPolicy::default(),
         waves: vec![Wave::new("moved", Phase::Moved)],
         delivery: DeliveryPolicy {
             evidence_wait: second,

@@ -167,6 +167,7 @@ pub(super) fn snapshot() -> Snapshot {
         directory: Directory::new(vec![advertiser(1, "gone"), advertiser(3, "here")], vec![site], Vec::new()),
         policy: Policy {
             lock: relay::policy::Lock::default(),
+            orders: relay::policy::OrdersPolicy::default(),
             waves: vec![Wave::new("gone", Phase::Moved), Wave::new("here", Phase::Observe)],
             delivery: DeliveryPolicy {
                 evidence_wait: second,

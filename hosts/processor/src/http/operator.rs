@@ -1,13 +1,12 @@
 //! The operator's interface. Every request carries the operator's token as a bearer token.
 
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::{Json, Router};
-use ledger::{By, Ledger, Page};
-use relay::delivery::State as Standing;
+use ledger::{Ledger, Page};
 use serde::Deserialize;
 use serde_json::Value;
 use subtle::ConstantTimeEq as _;
@@ -16,7 +15,7 @@ use units::EventId;
 use super::reply::Refusal;
 use super::{Hall, shapes};
 use crate::serve::now;
-use crate::{Processor, ProcessorError, Redrive};
+use crate::{Processor, ProcessorError};
 
 /// Rows of a list where none are asked for, and at most.
 const ROWS: usize = 100;
@@ -29,15 +28,11 @@ pub(super) fn router(hall: &Hall) -> Router<Hall> {
     Router::new()
         .route("/status", get(status))
         .route("/queue", get(queue))
-        .route("/dead", get(dead))
-        .route("/dead/redrive", post(redrive))
-        .route("/dead/discard", post(discard))
-        .route("/dead/{event_id}", get(conversion))
-        .route("/dead/{event_id}/redrive", post(redrive_one))
-        .route("/dead/{event_id}/discard", post(discard_one))
-        .route("/conversions/{event_id}", get(conversion))
+        .route("/conversions/{event_id}", get(super::dead::show))
         .route("/unmapped", get(unmapped))
         .route("/audit", get(audit))
+        .merge(super::dead::router())
+        .merge(super::order::router())
         .merge(super::delivering::router())
         .merge(super::evidence::router())
         .merge(super::transactions::router())
@@ -72,26 +67,12 @@ struct Wanted {
     limit: Option<usize>,
     advertiser_id: Option<u64>,
     after: Option<EventId>,
-    /// States, joined by commas.
-    state: Option<String>,
 }
 
 impl Wanted {
     fn page(&self) -> Page {
         let limit = self.limit.unwrap_or(ROWS).clamp(1, ROWS_MAX);
         Page { limit, advertiser_id: self.advertiser_id, after: self.after }
-    }
-
-    fn states(&self) -> Result<Vec<Standing>, Refusal> {
-        let names = self.state.as_deref().unwrap_or_default().split(',').filter(|name| !name.is_empty());
-        names
-            .map(|name| {
-                let known = || Standing::ALL.map(Standing::name).join(", ");
-                Standing::parse(name).ok_or_else(|| {
-                    Refusal::bad_request(format!("`{name}` is no state; there are {}", known()))
-                })
-            })
-            .collect()
     }
 }
 
@@ -122,22 +103,6 @@ async fn queue(State(hall): State<Hall>, Query(wanted): Query<Wanted>) -> Result
         .await
 }
 
-async fn dead(State(hall): State<Hall>, Query(wanted): Query<Wanted>) -> Result<Json<Value>, Refusal> {
-    let (page, states) = (wanted.page(), wanted.states()?);
-    ask(&hall, move |processor| {
-        let rows = processor.ledger().dead_list(&states, &page)?;
-        Ok(shapes::list("dead", &rows, page.limit))
-    })
-    .await
-}
-
-async fn conversion(State(hall): State<Hall>, Path(text): Path<String>) -> Result<Json<Value>, Refusal> {
-    let event_id = event_id(&text)?;
-    let shown = hall.desk.ask(move |processor| processor.ledger().show(event_id)).await??;
-    let missing = || Refusal::not_found(&format!("no conversion has event id {event_id}"));
-    Ok(Json(shapes::shown(&shown.ok_or_else(missing)?)))
-}
-
 async fn unmapped(State(hall): State<Hall>, Query(wanted): Query<Wanted>) -> Result<Json<Value>, Refusal> {
     let limit = wanted.page().limit;
     ask(&hall, move |processor| Ok(shapes::unmapped(&processor.ledger().unmapped(limit)?))).await
@@ -147,25 +112,6 @@ async fn audit(State(hall): State<Hall>) -> Result<Json<Value>, Refusal> {
     // An audit reads every row: on a connection of its own, where the ledger is a file.
     let audit = super::reconcile::beside(&hall, Ledger::audit).await?;
     Ok(Json(shapes::audit(&audit)))
-}
-
-/// An order of a person. `events` stands where the path names none.
-#[derive(Deserialize)]
-struct Order {
-    #[serde(default)]
-    events: Vec<EventId>,
-    actor: String,
-    #[serde(default)]
-    reason: String,
-    #[serde(default)]
-    approved: bool,
-}
-
-impl Order {
-    fn checked(self) -> Result<Self, Refusal> {
-        checked(&self.actor, &self.events)?;
-        Ok(self)
-    }
 }
 
 /// Checks who orders something, and of how many conversions.
@@ -182,45 +128,4 @@ pub(super) fn checked(actor: &str, events: &[EventId]) -> Result<(), Refusal> {
 
 pub(super) fn nobody() -> Refusal {
     Refusal::bad_request("`actor` is empty: the journal needs to know who orders it".to_owned())
-}
-
-async fn redrive(State(hall): State<Hall>, Json(order): Json<Order>) -> Result<Json<Value>, Refusal> {
-    let order = order.checked()?;
-    let order =
-        Redrive { events: order.events, actor: order.actor, why: order.reason, approved: order.approved };
-    let reply = ask(&hall, move |processor| Ok(shapes::outcomes(&processor.redrive(&order, now())?))).await;
-    hall.news.notify_one();
-    reply
-}
-
-async fn discard(State(hall): State<Hall>, Json(order): Json<Order>) -> Result<Json<Value>, Refusal> {
-    let order = order.checked()?;
-    ask(&hall, move |processor| {
-        let by = By { actor: &order.actor, why: &order.reason };
-        let outcomes = processor.discard(&order.events, by, now())?;
-        Ok(shapes::outcomes(&outcomes))
-    })
-    .await
-}
-
-async fn redrive_one(
-    hall: State<Hall>,
-    Path(text): Path<String>,
-    Json(order): Json<Order>,
-) -> Result<Json<Value>, Refusal> {
-    let events = vec![event_id(&text)?];
-    redrive(hall, Json(Order { events, ..order })).await
-}
-
-async fn discard_one(
-    hall: State<Hall>,
-    Path(text): Path<String>,
-    Json(order): Json<Order>,
-) -> Result<Json<Value>, Refusal> {
-    let events = vec![event_id(&text)?];
-    discard(hall, Json(Order { events, ..order })).await
-}
-
-fn event_id(text: &str) -> Result<EventId, Refusal> {
-    text.parse().map_err(|error: units::id::EventIdError| Refusal::bad_request(error.to_string()))
 }

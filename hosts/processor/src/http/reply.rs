@@ -7,7 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::DeskClosed;
+use crate::DeskError;
 
 /// A request that was not done, and why.
 #[derive(Debug)]
@@ -30,6 +30,11 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, "request", message)
     }
 
+    /// Too much is asked at the same time.
+    pub(crate) fn busy(message: &str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message.to_owned())
+    }
+
     /// The store failed. The message names every cause: the reader is an edge's log or an operator.
     pub(crate) fn unavailable(error: &dyn Error) -> Self {
         let mut message = error.to_string();
@@ -42,9 +47,12 @@ impl Refusal {
     }
 }
 
-impl From<DeskClosed> for Refusal {
-    fn from(error: DeskClosed) -> Self {
-        Self::unavailable(&error)
+impl From<DeskError> for Refusal {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::Closed => Self::unavailable(&error),
+            DeskError::Failed => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "failed", error.to_string()),
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 //! The JSON of the operator's interface. Times are RFC 3339, money is decimal text with its currency, ids of
 //! the platforms are numbers, and nothing is personal (I9).
 
+mod dead;
+
 use ledger::{
-    AdjustmentRow, AtRisk, Audit, AuditRow, ConversionRow, OwedPostback, PostingRow, Redriven, Shown,
-    StatusChange, Unmapped,
+    AdjustmentRow, AtRisk, Audit, AuditRow, ConversionRow, OwedPostback, PostingRow, Shown, StatusChange,
+    Unmapped,
 };
 use reconciliation::Repeats;
 use relay::Envelope;
@@ -12,10 +14,12 @@ use relay::intake::{BoundVoucher, Considered, KeptClick};
 use resilience::breaker::State as BreakerState;
 use serde_json::{Map, Value, json};
 use tracking::Home;
-use units::{EventId, Money, Timestamp};
+use units::{Money, Timestamp};
 
 use crate::conservation::Health;
 use crate::{PlatformStatus, Status};
+
+pub(crate) use dead::{closed, corrected, edit, groups, items, masked, order, rehearsal, revealed, sums};
 
 pub(super) fn time(at: Option<Timestamp>) -> Value {
     at.map_or(Value::Null, |at| Value::String(at.to_string()))
@@ -125,7 +129,7 @@ fn at_risk(row: &AtRisk) -> Value {
     })
 }
 
-pub(super) fn conversion(row: &ConversionRow) -> Value {
+pub(crate) fn conversion(row: &ConversionRow) -> Value {
     json!({
         "event_id": row.event_id,
         "state": row.state.name(),
@@ -210,7 +214,7 @@ fn considered(piece: &Considered) -> Value {
 }
 
 /// A change that a merchant asked for.
-fn change(row: &AdjustmentRow) -> Value {
+pub(crate) fn change(row: &AdjustmentRow) -> Value {
     json!({
         "change_id": row.adjustment_id,
         "call": row.event_id,
@@ -321,17 +325,4 @@ pub(super) fn audit(audit: &Audit) -> Value {
         "chain_hash": ledger::hex(&audit.head.hash),
         "findings": findings.collect::<Vec<_>>(),
     })
-}
-
-pub(super) fn outcomes(outcomes: &[(EventId, Redriven)]) -> Value {
-    let rows = outcomes.iter().map(|(event_id, outcome)| {
-        let (outcome, state) = match outcome {
-            Redriven::Queued => ("done", Some(State::Queued)),
-            Redriven::Decided(state) => ("done", Some(*state)),
-            Redriven::Already(state) => ("nothing_to_do", Some(*state)),
-            Redriven::NotFound => ("not_found", None),
-        };
-        json!({ "event_id": event_id, "outcome": outcome, "state": state.map(State::name) })
-    });
-    json!({ "events": rows.collect::<Vec<_>>() })
 }

@@ -1,3 +1,5 @@
+mod dead;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

@@ -17,7 +17,8 @@ use tracking::{Answer, Class, Event, Field, Home, SendFailure, Value, Verdict};
 use units::Timestamp;
 
 use super::deliver::{Delivery, DeliveryId};
-use super::settle::{Ended, excerpt};
+use super::quarantine::calmly;
+use super::settle::{Ended, excerpt, judged};
 use super::{Processor, ProcessorError, request};
 
 /// Most merchants that are passed over for one request, because they may not send for now.
@@ -25,6 +26,13 @@ const MERCHANTS_PASSED_OVER_MAX: usize = 16;
 
 /// Most changes in one request of ours.
 const TOGETHER_MAX: usize = 1000;
+
+/// Why a change is held.
+const UNWRITABLE: &str = "no request can be written of it: its merchant has no id on the new platform, the migration no \
+    rule, or its transaction cannot be read";
+
+/// A change, with the event that tells of it.
+type Writable = (DueAdjustment, Event);
 
 /// What must be remembered of a change while it is under way.
 #[derive(Debug)]
@@ -65,8 +73,8 @@ impl Processor {
         if self.gate(&destination).in_doubt() {
             rows.truncate(1);
         }
-        let written: Vec<(DueAdjustment, Event)> = rows.into_iter().filter_map(event).collect();
-        let Some(dispatch) = write(&written, operation, &snapshot.migration) else { return Ok(None) };
+        let (written, dispatch) = self.writable(rows, operation, now)?;
+        let Some(dispatch) = dispatch else { return Ok(None) };
         let Some((first, _)) = written.first() else { return Ok(None) };
         let (merchant, retry) = (first.advertiser_id, first.tries > 0);
         let rank = if retry { Rank::Retry } else { Rank::Fresh };
@@ -80,6 +88,45 @@ impl Processor {
         }
         self.change_at = now.plus(send.pace);
         Ok(Some(self.depart_changes(written, dispatch, went, now)))
+    }
+
+    /// The changes with their request, without those of which none can be written: they are held, so that those behind
+    /// them go on.
+    fn writable(
+        &mut self,
+        rows: Vec<DueAdjustment>,
+        operation: Operation,
+        now: Timestamp,
+    ) -> Result<(Vec<Writable>, Option<Dispatch>), ProcessorError> {
+        let snapshot = std::sync::Arc::clone(&self.snapshot);
+        let request = |some: &[(DueAdjustment, Event)]| {
+            calmly(|| write(some, operation, &snapshot.migration)).ok().flatten().filter(|_| !some.is_empty())
+        };
+        let (mut good, mut spoilt) = (Vec::with_capacity(rows.len()), Vec::new());
+        for row in rows {
+            let id = row.adjustment_id;
+            match calmly(|| event(row)) {
+                Ok(Some(pair)) => good.push(pair),
+                Ok(None) | Err(_) => spoilt.push(id),
+            }
+        }
+        let mut dispatch = request(&good);
+        if dispatch.is_none() {
+            let (sound, bad): (Vec<_>, Vec<_>) =
+                good.into_iter().partition(|pair| request(std::slice::from_ref(pair)).is_some());
+            spoilt.extend(bad.iter().map(|(row, _)| row.adjustment_id));
+            good = sound;
+            good.truncate(1);
+            dispatch = request(&good);
+        }
+        if !spoilt.is_empty() {
+            let mut transaction = self.ledger.transaction(now)?;
+            for id in spoilt {
+                transaction.hold_change(id, UNWRITABLE)?;
+            }
+            transaction.commit()?;
+        }
+        Ok((good, dispatch))
     }
 
     /// Changes of the merchant whose change is due the longest, of those that may send.
@@ -219,7 +266,7 @@ impl Processor {
         let outcome = match result {
             Ok(answer) => {
                 let migration = &self.snapshot.migration;
-                Outcome::Judged(migration.judge(Home::Primary, &telling.endpoint, &telling.event, answer))
+                judged(|| migration.judge(Home::Primary, &telling.endpoint, &telling.event, answer))
             }
             Err(failure) => Outcome::Failed(failure.clone()),
         };

@@ -217,6 +217,7 @@ impl Processor {
         changes.into_iter().for_each(|due| at(due.plus(self.shortest_settling()).max(self.change_at)));
         self.next_postback()?.into_iter().for_each(&mut at);
         self.has_more_to_lock().then_some(now).into_iter().for_each(&mut at);
+        self.next_order().into_iter().for_each(&mut at);
         Ok(wake)
     }
 

@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use ledger::{By, LedgerError, Redriven, Transaction};
-use relay::Envelope;
 use relay::delivery::State;
 use relay::intake::{self, Known};
 use relay::policy::Snapshot;
+use relay::{Envelope, Sealed};
 use units::{EventId, Timestamp};
 
 use super::receive::take_in;
 use super::{Processor, ProcessorError};
 
 /// The wait between two redriven conversions: a hundred a second, beside the fresh ones.
-const REDRIVE_EVERY: Duration = Duration::from_millis(10);
+pub(super) const REDRIVE_EVERY: Duration = Duration::from_millis(10);
 
 /// An operator's order to send conversions again.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -42,7 +42,8 @@ impl Processor {
         let mut slot = self.redrive_at.max(now);
         let mut outcomes = Vec::with_capacity(order.events.len());
         let mut facts = Vec::new();
-        let obeying = Obeying { order, snapshot: &self.snapshot, now };
+        let by = By { actor: &order.actor, why: &order.why };
+        let obeying = Obeying { by, approved: order.approved, snapshot: &self.snapshot, now };
         let mut transaction = self.ledger.transaction(now)?;
         for &event_id in &order.events {
             let outcome = obeying.redrive(&mut transaction, event_id, slot)?;
@@ -86,29 +87,59 @@ impl Processor {
     }
 }
 
+impl Processor {
+    /// The original request that a conversion is delivered from; none if it was erased, or cannot be opened.
+    pub(crate) fn original(&self, event_id: EventId) -> Result<Option<Sealed>, LedgerError> {
+        let sealed = self.ledger.sealed_of(event_id)?;
+        Ok(sealed.and_then(|(source, sealed)| {
+            Sealed::open(&sealed, &self.snapshot.secrets.seal_keys, source).ok()
+        }))
+    }
+
+    /// The same, after it was written down who asked for it and why.
+    pub(crate) fn reveal(
+        &mut self,
+        event_id: EventId,
+        by: By<'_>,
+        now: Timestamp,
+    ) -> Result<Option<Sealed>, LedgerError> {
+        let Some(sealed) = self.original(event_id)? else { return Ok(None) };
+        let mut transaction = self.ledger.transaction(now)?;
+        transaction.journal(by.actor, "reveal", Some(event_id), by.why)?;
+        transaction.commit()?;
+        Ok(Some(sealed))
+    }
+}
+
 /// An order that is being obeyed.
-struct Obeying<'a> {
-    order: &'a Redrive,
-    snapshot: &'a Snapshot,
-    now: Timestamp,
+pub(super) struct Obeying<'a> {
+    pub(super) by: By<'a>,
+    /// True where doubts are overruled.
+    pub(super) approved: bool,
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) now: Timestamp,
 }
 
 impl Obeying<'_> {
-    fn by(&self) -> By<'_> {
-        By { actor: &self.order.actor, why: &self.order.why }
-    }
-
-    fn redrive(
+    /// Sends a conversion or a change again, or decides about it anew.
+    pub(super) fn redrive(
         &self,
         transaction: &mut Transaction<'_>,
         event_id: EventId,
         slot: Timestamp,
     ) -> Result<Redriven, LedgerError> {
-        let Some((state, open)) = transaction.stands(event_id)? else { return Ok(Redriven::NotFound) };
-        if state == State::Unknown && !self.order.approved {
+        let Some((state, open)) = transaction.stands(event_id)? else {
+            return transaction.requeue_change(event_id, slot, self.by);
+        };
+        if state == State::Unknown && !self.approved {
             return Ok(Redriven::Already(state));
         }
-        let outcome = transaction.requeue(event_id, slot, self.by())?;
+        let outcome = transaction.requeue(event_id, slot, self.by)?;
+        if outcome == Redriven::Queued {
+            // What it is written with is today's map, not that of the day it was booked.
+            transaction
+                .remap(event_id, |advertiser, publisher| primary_ids(self.snapshot, advertiser, publisher))?;
+        }
         if outcome != Redriven::Already(State::Held) {
             return Ok(outcome);
         }
@@ -119,7 +150,7 @@ impl Obeying<'_> {
         }
         let by = envelope.event_id;
         take_in(transaction, self.snapshot, envelope, "redriven", self.now)?;
-        transaction.supersede(event_id, by, &self.order.actor)
+        transaction.supersede(event_id, by, self.by.actor)
     }
 
     /// A held conversion is decided about as if it had just arrived, by today's mapping.
@@ -129,10 +160,27 @@ impl Obeying<'_> {
         event_id: EventId,
         envelope: &Envelope,
     ) -> Result<Redriven, LedgerError> {
-        let known = transaction.known(envelope)?;
-        let standing = known.standing.filter(|standing| standing.event_id != event_id);
-        let known = Known { standing, approved: self.order.approved, ..known };
+        let known = without(transaction.known(envelope)?, event_id);
+        let known = Known { approved: self.approved, ..known };
         let decision = intake::decide_by(self.snapshot, envelope, &known, self.now);
-        transaction.redecide(event_id, envelope, &decision, self.by())
+        transaction.redecide(event_id, envelope, &decision, self.by)
     }
+}
+
+/// What is known beside the conversion itself, which is no reason against itself.
+pub(super) fn without(known: Known, event_id: EventId) -> Known {
+    let standing = known.standing.clone().filter(|standing| standing.event_id != event_id);
+    Known { standing, ..known }
+}
+
+/// What today's map calls an advertiser and a publisher on the new platform.
+pub(super) fn primary_ids(
+    snapshot: &Snapshot,
+    advertiser: u64,
+    publisher: Option<u64>,
+) -> (Option<u64>, Option<u64>) {
+    let directory = &snapshot.directory;
+    let advertiser = directory.advertiser(advertiser).and_then(|row| row.primary_id);
+    let publisher = publisher.and_then(|id| directory.publisher(id)).and_then(|row| row.primary_id);
+    (advertiser, publisher)
 }

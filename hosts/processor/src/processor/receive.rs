@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use units::limits::CLICKS_SWEPT_MAX;
 use units::{EventId, Timestamp};
 
+use super::quarantine::calmly;
 use super::{Processor, clicks};
 
 /// What a batch came to.
@@ -39,13 +40,27 @@ impl Processor {
     /// If the body is no batch or the ledger fails; then nothing of it was taken in.
     pub fn receive(&mut self, body: &[u8], now: Timestamp) -> Result<Received, ReceiveError> {
         let batch = Batch::decode(body)?;
+        match calmly(|| self.receive_some(&batch.entries, &batch.lane, now)) {
+            Ok(Ok(received)) => Ok(received),
+            // Whose fault it is shows when each is taken in by itself.
+            Ok(Err(_)) | Err(_) => self.receive_one_by_one(&batch, now),
+        }
+    }
+
+    /// Takes entries in, all of them or none.
+    pub(super) fn receive_some(
+        &mut self,
+        entries: &[Vec<u8>],
+        lane: &str,
+        now: Timestamp,
+    ) -> Result<Received, ReceiveError> {
         let mut received = Received::default();
-        let mut facts = Vec::with_capacity(batch.entries.len());
+        let mut facts = Vec::with_capacity(entries.len());
         let mut transaction = self.ledger.transaction(now)?;
-        for entry in &batch.entries {
+        for entry in entries {
             let new = match Envelope::decode(entry) {
                 Ok(envelope) => {
-                    let (new, fact) = take_in(&mut transaction, &self.snapshot, envelope, &batch.lane, now)?;
+                    let (new, fact) = take_in(&mut transaction, &self.snapshot, envelope, lane, now)?;
                     facts.extend(fact);
                     new
                 }
@@ -54,7 +69,7 @@ impl Processor {
                     facts.push(Fact::Moved { event_id, state: "held" });
                     let (code, message) = ("unreadable_entry".to_owned(), error.to_string());
                     let why = Reason { code, message, doubt: false };
-                    transaction.receive_unreadable(event_id, entry, &batch.lane, &why)?
+                    transaction.receive_unreadable(event_id, entry, lane, &why)?
                 }
             };
             received.accepted += usize::from(new);
@@ -78,6 +93,8 @@ pub(super) fn take_in(
     if !transaction.receive(&envelope, lane)? {
         return Ok((false, None));
     }
+    #[cfg(test)]
+    super::quarantine::fault::point(envelope.event_id)?;
     let sealed = std::mem::take(&mut envelope.sealed);
     let known = transaction.known(&envelope)?;
     let decision = intake::decide_by(snapshot, &envelope, &known, now);
@@ -108,7 +125,7 @@ fn fact(envelope: &Envelope, decision: &Decision) -> Option<Fact> {
 }
 
 /// The identity of an entry that cannot be read, made from its bytes so that its redelivery is recognised.
-fn identity(entry: &[u8]) -> EventId {
+pub(super) fn identity(entry: &[u8]) -> EventId {
     let digest = Sha256::digest(entry);
     let half = digest.iter().take(16).fold(0_u128, |bits, &byte| (bits << 8) | u128::from(byte));
     EventId::from_u128(half)

@@ -2,6 +2,7 @@
 
 use ledger::Due;
 use relay::delivery::{dispatch_from_bytes, original};
+use relay::edit::EDITED;
 use relay::envelope::open_bytes;
 use relay::policy::Snapshot;
 use relay::{Envelope, Sealed};
@@ -9,6 +10,7 @@ use tracking::migration::{ConversionOrder, Dispatch};
 use tracking::{Event, Field, Home, Value};
 
 use super::admit::Item;
+use super::quarantine::calmly;
 
 /// What is in the way of sending a conversion: a code, and what to do about it.
 pub(super) struct Obstacle {
@@ -31,6 +33,12 @@ pub(super) struct Written {
 /// What may have been processed goes out in the bytes of that attempt. What belongs to the old platform goes
 /// out in the client's own bytes. Everything else is written with today's mapping.
 pub(super) fn write(due: &Due, snapshot: &Snapshot) -> Result<Written, Obstacle> {
+    calmly(|| written(due, snapshot)).unwrap_or_else(|panic| Err(obstacle("poison_entry")(panic)))
+}
+
+fn written(due: &Due, snapshot: &Snapshot) -> Result<Written, Obstacle> {
+    #[cfg(test)]
+    super::quarantine::fault::point(due.event_id).map_err(|error| obstacle("no_rule")(error.to_string()))?;
     let envelope = Envelope::decode(&due.open);
     let mut envelope = envelope.map_err(|error| obstacle("unreadable_entry")(error.to_string()))?;
     // What its merchant has changed since it came is sent as it is now.
@@ -67,7 +75,7 @@ fn identifies(event: &Event, snapshot: &Snapshot) -> bool {
 pub(super) fn together(items: &[Item], snapshot: &Snapshot) -> Option<Dispatch> {
     let good = items.iter().filter_map(|item| Some((&item.due, &item.written.as_ref().ok()?.envelope)));
     let orders: Vec<ConversionOrder<'_>> = good.filter_map(|(due, envelope)| order(due, envelope)).collect();
-    snapshot.migration.conversions(&orders).ok()
+    calmly(|| snapshot.migration.conversions(&orders).ok()).ok().flatten()
 }
 
 /// What the new platform is told; none if it does not know the advertiser.
@@ -96,6 +104,11 @@ fn resent(due: &Due, snapshot: &Snapshot) -> Result<Dispatch, Obstacle> {
 }
 
 fn forwarded(due: &Due, snapshot: &Snapshot, envelope: &Envelope) -> Result<Dispatch, Obstacle> {
+    if envelope.problems.iter().any(|code| code == EDITED) {
+        let why = "a person has corrected it, and the platform gets the client's own bytes: make the change there, then \
+                   discard it";
+        return Err(obstacle("edited_for_legacy")(why.to_owned()));
+    }
     let sealed = Sealed::open(&due.sealed, &snapshot.secrets.seal_keys, due.source);
     let mut sealed = sealed.map_err(|error| obstacle("sealed_unreadable")(error.to_string()))?;
     if !envelope.consent.permits() {

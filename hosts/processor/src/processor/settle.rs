@@ -9,11 +9,12 @@ use ledger::Finished;
 use relay::Fact;
 use relay::delivery::{Changes, Destination, Outcome, Settled, settle};
 use resilience::breaker::State as BreakerState;
-use tracking::{Answer, Home, SendFailure};
+use tracking::{Answer, Home, Judged, SendFailure};
 use units::Timestamp;
 use units::limits::EXCERPT_BYTES_MAX;
 
 use super::deliver::DeliveryId;
+use super::quarantine::calmly;
 use super::{Processor, ProcessorError};
 
 /// How a delivery ended.
@@ -82,12 +83,7 @@ impl Processor {
         let outcome = match result {
             Ok(answer) => {
                 let migration = &self.snapshot.migration;
-                Outcome::Judged(migration.judge(
-                    flying.destination.home,
-                    &flying.endpoint,
-                    &flying.event,
-                    answer,
-                ))
+                judged(|| migration.judge(flying.destination.home, &flying.endpoint, &flying.event, answer))
             }
             Err(failure) => Outcome::Failed(failure.clone()),
         };
@@ -184,6 +180,11 @@ impl Processor {
             self.facts.push(Fact::BreakerChanged { home, open });
         }
     }
+}
+
+/// An answer as it is read. One that makes the reading fail may mean anything.
+pub(super) fn judged(read: impl FnOnce() -> Judged) -> Outcome {
+    calmly(read).map_or_else(|panic| Outcome::Failed(SendFailure::Ambiguous(panic)), Outcome::Judged)
 }
 
 /// The beginning of an answer, for people.

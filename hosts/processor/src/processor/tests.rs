@@ -1,8 +1,11 @@
 mod calling;
 mod clicks;
+mod dead;
 mod delivering;
+mod editing;
 mod histories;
 mod isolating;
+mod poison;
 mod postbacks;
 mod receiving;
 mod sent;

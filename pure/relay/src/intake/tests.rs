@@ -43,6 +43,7 @@ fn directory() -> Directory {
 fn policy() -> Policy {
     Policy {
         lock: crate::policy::Lock::default(),
+        orders: crate::policy::OrdersPolicy::default(),
         waves: vec![Wave::new("one", Phase::Moved), Wave::new("two", Phase::Shadow)],
         delivery: DeliveryPolicy {
             evidence_wait: Duration::from_secs(60),

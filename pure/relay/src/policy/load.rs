@@ -5,7 +5,7 @@ use core::time::Duration;
 use tracking::source::{Mistake, Section, Source};
 use units::time::parse_duration;
 
-use super::{Lock, Phase, Policy, Wave, consent, cookies, paces};
+use super::{Lock, OrdersPolicy, Phase, Policy, Wave, consent, cookies, paces};
 
 pub(super) fn load(file: &str, text: &str) -> Result<Policy, Vec<Mistake>> {
     let source = Source::new(file, text);
@@ -36,6 +36,7 @@ fn read_policy(root: &Section<'_, '_>) -> Option<Policy> {
         breaker: breaker?,
         proxy_deadline: proxy_deadline?,
         lock: root.section("calls", read_lock).unwrap_or_default(),
+        orders: root.section("orders", read_orders).unwrap_or_default(),
         consent,
     })
 }
@@ -87,6 +88,16 @@ fn read_lock(section: &Section<'_, '_>) -> Lock {
         section.mistake_at("lock_day", "`lock_day` must be a day that every month has: 1 to 28");
     }
     Lock { day, months }
+}
+
+/// Both keys may be left away; the amount then has no limit.
+fn read_orders(section: &Section<'_, '_>) -> OrdersPolicy {
+    let usual = OrdersPolicy::default();
+    let given = |key| section.number(key).map(|_| number(section, key, 1));
+    OrdersPolicy {
+        second_person_items: given("second_person_items").unwrap_or(usual.second_person_items),
+        second_person_amount: given("second_person_amount"),
+    }
 }
 
 /// A whole number of at least `least`.

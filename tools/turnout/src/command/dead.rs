@@ -1,128 +1,72 @@
 //! `turnout dead`: what died and why, and what a person decides about it.
 
-use std::process::ExitCode;
+mod decide;
+mod look;
+mod order;
+mod selection;
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
-use units::EventId;
 
-use super::ask::{NoAnswer, Where, list, shown, table};
+use super::ask::Where;
 use crate::cli::Outcome;
 
-/// What died and why; send it again, or discard it as a recorded decision.
+/// What waits for a person, by cause; and everything that a person can do about it.
 ///
-/// Example: turnout dead list --state dead,held
+/// Example: turnout dead
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    command: Dead,
+    command: Option<Dead>,
+    #[command(flatten)]
+    place: Where,
 }
 
 #[derive(Debug, Subcommand)]
 enum Dead {
-    /// List what waits for a person. Example: turnout dead list --state held
-    List {
+    /// What waits, by cause, with the money at stake and what to do. Example: turnout dead groups
+    Groups {
         #[command(flatten)]
         place: Where,
-        /// Only these states, joined by commas: dead, held, conflict, unknown, rejected.
-        #[arg(long, default_value = "")]
-        state: String,
-        /// Only this advertiser, by its legacy id.
-        #[arg(long, value_name = "ID")]
-        advertiser: Option<u64>,
-        /// Most rows.
-        #[arg(long, default_value_t = 50)]
-        limit: u32,
     },
-    /// Show one, whole: the event, every attempt and answer, its postings. Example: turnout dead show EVENT_ID
-    Show {
-        #[command(flatten)]
-        place: Where,
-        /// The event's id.
-        event_id: EventId,
-    },
-    /// Send again, paced; a second call for the same one does nothing. Example: turnout dead redrive EVENT_ID
-    Redrive {
-        #[command(flatten)]
-        order: Order,
-        /// Overrule a doubt, such as two long references that the new platform would cut to the same text.
-        #[arg(long)]
-        approve: bool,
-    },
+    /// List what waits. Example: turnout dead list --group held/unknown_advertiser
+    List(look::List),
+    /// Merchants' changes that wait. Example: turnout dead changes
+    Changes(look::Changes),
+    /// Show one, whole: the original request, the event, every attempt and answer. Example: turnout dead show EVENT_ID
+    Show(look::Show),
+    /// What a redrive would make of it today; nothing is written. Example: turnout dead try EVENT_ID
+    Try(look::Try),
+    /// Correct a field, and decide anew. Example: turnout dead edit EVENT_ID --set amount=12.00 --reason "asked the shop"
+    Edit(decide::Edit),
+    /// Send again, paced; the same operation again does nothing. Example: turnout dead redrive EVENT_ID
+    Redrive(order::Redrive),
     /// Drop for good, as a recorded decision. Example: turnout dead discard EVENT_ID --reason "test order"
-    Discard {
-        #[command(flatten)]
-        order: Order,
-    },
-}
-
-#[derive(Debug, Args)]
-struct Order {
-    #[command(flatten)]
-    place: Where,
-    /// The events' ids.
-    #[arg(required = true)]
-    event_ids: Vec<EventId>,
-    /// Who decides; the journal keeps it.
-    #[arg(long, env = "USER", default_value = "operator")]
-    actor: String,
-    /// Why; the journal keeps it.
-    #[arg(long, default_value = "")]
-    reason: String,
+    Discard(order::Discard),
+    /// Close a doubt by evidence. Example: turnout dead settle EVENT_ID --arrived --evidence "report of 30 November"
+    Settle(decide::Settle),
+    /// The orders and how far they are. Example: turnout dead orders
+    Orders(order::Orders),
+    /// Approve another person's order. Example: turnout dead approve OPERATION --actor bea
+    Approve(order::Approve),
+    /// Stop an order; what it has not moved stays. Example: turnout dead stop OPERATION
+    Stop(order::Stop),
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     match &arguments.command {
-        Dead::List { place, state, advertiser, limit } => dead_list(place, state, *advertiser, *limit),
-        Dead::Show { place, event_id } => {
-            let answer = place.processor("GET", &format!("/dead/{event_id}"), None)?;
-            super::explain::print_conversion(&answer, place.json);
-            Ok(ExitCode::SUCCESS)
-        }
-        Dead::Redrive { order, approve } => order.give("/dead/redrive", *approve),
-        Dead::Discard { order } => {
-            if order.reason.trim().is_empty() {
-                return Err("a discard needs --reason: the journal keeps why money was given up".into());
-            }
-            order.give("/dead/discard", false)
-        }
-    }
-}
-
-fn dead_list(place: &Where, state: &str, advertiser: Option<u64>, limit: u32) -> Outcome {
-    let only = advertiser.map(|id| format!("&advertiser_id={id}")).unwrap_or_default();
-    let answer = place.processor("GET", &format!("/dead?limit={limit}&state={state}{only}"), None)?;
-    if place.json {
-        println!("{answer}");
-        return Ok(ExitCode::SUCCESS);
-    }
-    let columns =
-        ["event_id", "state", "advertiser_id", "amount", "currency", "order_reference", "reason", "detail"];
-    let rows = list(&answer, "dead");
-    println!("{}", table(rows, &columns));
-    println!("{} wait for a person", rows.len());
-    Ok(ExitCode::SUCCESS)
-}
-
-impl Order {
-    fn give(&self, path: &str, approved: bool) -> Outcome {
-        let order = json!({
-            "events": self.event_ids,
-            "actor": self.actor,
-            "reason": self.reason,
-            "approved": approved,
-        });
-        let answer: Result<Value, NoAnswer> = self.place.processor("POST", path, Some(&order));
-        let answer = answer?;
-        let rows = list(&answer, "events");
-        if self.place.json {
-            println!("{answer}");
-        } else {
-            for row in rows {
-                println!("{} {} {}", shown(&row["event_id"]), shown(&row["outcome"]), shown(&row["state"]));
-            }
-        }
-        let missing = rows.iter().any(|row| row["outcome"] == "not_found");
-        Ok(if missing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        None => look::groups(&arguments.place),
+        Some(Dead::Groups { place }) => look::groups(place),
+        Some(Dead::List(list)) => list.run(),
+        Some(Dead::Changes(changes)) => changes.run(),
+        Some(Dead::Show(show)) => show.run(),
+        Some(Dead::Try(wanted)) => wanted.run(),
+        Some(Dead::Edit(edit)) => edit.run(),
+        Some(Dead::Redrive(order)) => order.run(),
+        Some(Dead::Discard(order)) => order.run(),
+        Some(Dead::Settle(settle)) => settle.run(),
+        Some(Dead::Orders(orders)) => orders.run(),
+        Some(Dead::Approve(approve)) => approve.run(),
+        Some(Dead::Stop(stop)) => stop.run(),
     }
 }

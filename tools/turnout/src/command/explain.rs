@@ -116,6 +116,25 @@ fn tell(translation: &Translation) {
     }
 }
 
+/// Prints the original request, as far as it is shown.
+fn print_original(original: &Value) {
+    if original.is_null() {
+        return;
+    }
+    let name = |name: &str| shown(&original[name]);
+    let masked = original["masked"] == true;
+    let target = if masked { name("path") } else { name("target") };
+    println!("the original request: {} {}{target}", name("method"), name("host"));
+    for (list_name, sign) in [("parameters", "="), ("headers", ": ")] {
+        for pair in list(original, list_name) {
+            println!("  {}{sign}{}", shown(&pair["name"]), shown(&pair["value"]));
+        }
+    }
+    if !masked {
+        println!("  client: {}\n  body: {}", name("client"), name("body"));
+    }
+}
+
 /// Prints the whole walk of a conversion that came in.
 pub(crate) fn print_conversion(answer: &Value, json: bool) {
     if json {
@@ -132,10 +151,16 @@ pub(crate) fn print_conversion(answer: &Value, json: bool) {
             }
         }
     }
+    print_original(&answer["original"]);
     println!("consent: {} ({})", shown(&answer["consent"]), shown(&answer["consent_reason"]));
     for (title, name, columns) in [
         ("the evidence, in order", "considered", &["evidence", "outcome", "publisher_id", "clicked_at"][..]),
-        ("attempts", "attempts", &["number", "platform", "request", "started_at", "verdict", "reason"][..]),
+        (
+            "attempts",
+            "attempts",
+            &["number", "platform", "request", "started_at", "verdict", "reason", "status", "answer"][..],
+        ),
+        ("corrected by people", "edits", &["number", "edited_at", "actor", "changes", "reason"][..]),
         (
             "changes by the merchant",
             "changes",

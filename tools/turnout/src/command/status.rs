@@ -167,7 +167,7 @@ fn processor_concerns(processor: &Value, concerns: &mut Vec<Concern>) {
                 shown(&row["advertiser_id"]),
                 shown(&row["state"])
             ),
-            to_do: "our books have it: make it on the new platform by hand (turnout explain TRANSACTION)",
+            to_do: "our books have it: turnout dead changes; redrive it, or make it on the new platform by hand and settle it",
         });
     }
     for row in list(processor, "at_risk") {
@@ -288,11 +288,11 @@ fn ago(seconds: u64) -> String {
 
 fn advice(state: &str) -> &'static str {
     match state {
-        "held" => "add the missing mapping, or decide: turnout dead list --state held",
         "conflict" => "two amounts for one order: compare with the merchant, then discard the wrong one",
-        "unknown" => "look for it in the platform's report; it is never sent to the other platform",
-        "dead" => "turnout dead list; mend the cause, then turnout dead redrive",
-        _ => "turnout dead list",
+        "unknown" => {
+            "look for it in the platform's report, then turnout dead settle; it is never sent to the other platform"
+        }
+        _ => "turnout dead says why, and what to do",
     }
 }
 

@@ -26,6 +26,7 @@ fn policy() -> Policy {
             ..BreakerPolicy::USUAL
         },
         lock: crate::policy::Lock::default(),
+        orders: crate::policy::OrdersPolicy::default(),
         proxy_deadline: second,
         legacy_lives: true,
         consent: ConsentPolicy::default(),

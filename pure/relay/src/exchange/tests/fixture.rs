@@ -353,6 +353,7 @@ pub(super) fn snapshot() -> Arc<Snapshot> {
         directory: directory(),
         policy: Policy {
             lock: crate::policy::Lock::default(),
+            orders: crate::policy::OrdersPolicy::default(),
             waves: vec![Wave::new("gone", Phase::Moved), Wave::new("here", Phase::Observe)],
             delivery: DeliveryPolicy {
                 evidence_wait: second,
