@@ -122,15 +122,25 @@ fn fronts(file: &EdgeFile) -> FrontSettings {
     }
 }
 
-/// Starts a processor of the ledger that is at `place`. `credentials` are shown to the primary.
+/// What a processor is started with.
+pub(crate) struct ProcessorParts<'a> {
+    /// Where its ledger is.
+    pub(crate) place: &'a LedgerPlace,
+    /// Where it listens.
+    pub(crate) listen: SocketAddr,
+    /// What is shown to the primary.
+    pub(crate) credentials: Credentials,
+    /// Whether publishers' addresses may lead to private networks.
+    pub(crate) private_postbacks: bool,
+}
+
+/// Starts a processor.
 pub(crate) async fn processor(
     ground: &Ground,
     keys: &KeyRing,
-    place: &LedgerPlace,
-    listen: SocketAddr,
-    credentials: Credentials,
-    private_postbacks: bool,
+    parts: ProcessorParts<'_>,
 ) -> Result<processor::Running, Wrong> {
+    let ProcessorParts { place, listen, credentials, private_postbacks } = parts;
     let ledger = place.open(ground.data.folder())?;
     place.note(ground.data.folder())?;
     let mut seed = [0; 16];

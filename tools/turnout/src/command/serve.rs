@@ -12,7 +12,7 @@ use tokio::signal::unix::Signal;
 use crate::cli::Outcome;
 use crate::data::{self, DataDir, KeyRing, RunFile};
 use crate::reload::{self, Readers};
-use crate::roles::{self, ANY, Credentials, Ground};
+use crate::roles::{self, ANY, Credentials, Ground, ProcessorParts};
 use crate::settings::{self, Settings};
 
 /// Run one role by itself, as many machines do.
@@ -92,12 +92,13 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Outcome {
             close(&ground);
         }
         Role::Processor | Role::Platforms => {
-            let listen = settings.processor.listen.unwrap_or(ANY);
-            let private = settings.processor.private_postbacks;
-            let credentials = Credentials(settings.credentials()?);
-            let processor =
-                roles::processor(&ground, &keys, &settings.processor.ledger, listen, credentials, private)
-                    .await?;
+            let parts = ProcessorParts {
+                place: &settings.processor.ledger,
+                listen: settings.processor.listen.unwrap_or(ANY),
+                credentials: Credentials(settings.credentials()?),
+                private_postbacks: settings.processor.private_postbacks,
+            };
+            let processor = roles::processor(&ground, &keys, parts).await?;
             run.processor = Some(processor.address.to_string());
             announce(arguments, &data, &run)?;
             let readers = readers(&settings, &data, &keys, hang_up);

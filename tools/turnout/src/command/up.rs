@@ -19,7 +19,7 @@ use crate::clock::parse_duration;
 use crate::data::{DataDir, RunFile};
 use crate::ledger_place::LedgerPlace;
 use crate::reload::{self, Readers};
-use crate::roles::{self, ANY, Ground};
+use crate::roles::{self, ANY, Ground, ProcessorParts};
 use crate::settings::Edge as EdgeFile;
 use crate::tls::{self, TlsFront};
 use crate::{data, world};
@@ -135,7 +135,9 @@ async fn start(
     let telemetry = Arc::new(Telemetry::new());
     let log = roles::request_log(data, roles::LANE, Some(requestlog::Settings::default()))?;
     let ground = Ground { data: data.clone(), snapshot, origins, telemetry, log: log.clone() };
-    let processor = roles::processor(&ground, keys, &LedgerPlace::default(), ANY, credentials, true).await?;
+    let place = LedgerPlace::default();
+    let parts = ProcessorParts { place: &place, listen: ANY, credentials, private_postbacks: true };
+    let processor = roles::processor(&ground, keys, parts).await?;
     let file = EdgeFile {
         listen: Some(arguments.edge),
         listen_tls: Some(arguments.edge_tls),
