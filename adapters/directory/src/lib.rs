@@ -1,6 +1,6 @@
 //! The directory: dialects, migrations, policies and id maps, from files or from what the binary embeds.
 //!
-//! A migration is a folder with `migration.toml`, `policy.toml`, `advertisers.csv`, `publishers.csv`,
+//! A migration is a folder with `migration.toml`, `policy.toml`, perhaps `terms.toml`, `advertisers.csv`, `publishers.csv`,
 //! `creatives.csv` and perhaps `short_links.csv`, or an imported map of any size in their place; dialects stand in `dialects/` beside the migrations' folder or are the embedded ones.
 //! Everything is read and checked before anything is used, and every mistake is reported together.
 
@@ -13,7 +13,7 @@ mod rows;
 
 use std::path::Path;
 
-use relay::policy::{Policy, Secrets, Snapshot};
+use relay::policy::{Policy, Secrets, Snapshot, Terms};
 use tracking::directory::Directory;
 use tracking::migration::Migration;
 use tracking::source::Mistake;
@@ -86,6 +86,7 @@ fn load_parts(
             (name.to_owned(), String::new())
         })
     };
+    let terms = files.has(TERMS).then(|| text(TERMS));
     let (join, rules) = (text("migration.toml"), text("policy.toml"));
     let tables = match &imported {
         Some(_) => Vec::new(),
@@ -99,8 +100,9 @@ fn load_parts(
             migration.legacy.furnish(|name| files.furniture(name))?;
             Ok(migration)
         });
-    let policy = Policy::load(&rules.0, &rules.1);
-    let mut version = version(&[&join, &rules], &tables);
+    let policy = policy(&rules, terms.as_ref());
+    let texts: Vec<_> = [&join, &rules].into_iter().chain(&terms).collect();
+    let mut version = version(&texts, &tables);
     let (directory, source) = match imported {
         Some((number, maps, directory)) => {
             version.push_str(&format!("+map{number}"));
@@ -125,6 +127,19 @@ fn load_parts(
             mistakes.extend(directory.err().into_iter().flatten());
             Err(LoadError { mistakes })
         }
+    }
+}
+
+/// The file of a migration that says who earns what. It need not be there.
+pub const TERMS: &str = "terms.toml";
+
+/// The policy with the terms of its programmes, or every mistake in either file.
+fn policy(rules: &(String, String), terms: Option<&(String, String)>) -> Result<Policy, Vec<Mistake>> {
+    let policy = Policy::load(&rules.0, &rules.1);
+    let terms = terms.map(|(file, text)| Terms::load(file, text)).transpose();
+    match (policy, terms) {
+        (Ok(policy), Ok(terms)) => Ok(Policy { terms: terms.unwrap_or_default(), ..policy }),
+        (policy, terms) => Err(policy.err().into_iter().chain(terms.err()).flatten().collect()),
     }
 }
 

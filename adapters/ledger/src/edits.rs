@@ -128,6 +128,7 @@ impl Transaction<'_> {
         // What is declined or locked stays as it is.
         self.may_amend(event_id, Cause::Operator)?;
         let status = self.status_of(event_id)?.unwrap_or(Status::Pending);
+        self.earn_no_more(event_id)?;
         let tries = self.leave(event_id)?;
         let before = in_force(&self.inner, event_id)?;
         self.place_booking(event_id, envelope, booking)?;

@@ -4,19 +4,20 @@ mod correct;
 mod known;
 mod sent;
 
-use attribution::{Credit, Status};
+use attribution::{Awarded, Credit, Status};
 use relay::delivery::State;
-use relay::intake::{Booking, Claims, Considered, Decision, EvidenceKind, Known, Reason};
+use relay::intake::{Booking, Claims, Considered, Decision, EvidenceKind, Known, Reason, Under};
 use relay::{Envelope, Purpose};
 use tracking::Class;
 use tracking::migration::Evidence;
 use units::{EventId, Money, Timestamp};
 
+use crate::awards::{Award, Earned};
 use crate::post::NewSet;
 use crate::store::named_params;
 use crate::{LedgerError, Transaction, sql};
 pub(crate) use known::{balances, in_force, posting, postings, standing_of};
-use known::{collision, standing};
+use known::{collision, resembling, standing};
 
 impl Transaction<'_> {
     /// Takes an event in. False if it was taken in before: then nothing is to be done about it.
@@ -99,7 +100,11 @@ impl Transaction<'_> {
             Some(prefix) => collision(&self.inner, advertiser(envelope), prefix, key)?,
             None => None,
         };
-        Ok(Known { standing, collides_with, ..known })
+        let resembles = match &standing {
+            None => resembling(&self.inner, envelope, &claims)?,
+            Some(_) => None,
+        };
+        Ok(Known { standing, collides_with, resembles, ..known })
     }
 
     /// Writes down what was decided about an event that was just taken in. `sealed` is its sealed part.
@@ -120,7 +125,7 @@ impl Transaction<'_> {
         }
         let keeps_sealed = match decision {
             Decision::Book(_) | Decision::Hold { .. } | Decision::Conflict { .. } => true,
-            Decision::Merge { correction, .. } => correction.as_ref().is_some_and(|better| better.in_time),
+            Decision::Merge { correction, .. } => correction.as_ref().is_some_and(|better| better.is_sent()),
             Decision::Drop { .. } | Decision::Record { .. } => false,
         };
         let kept = (keeps_sealed && !sealed.is_empty()).then_some(sealed);
@@ -158,6 +163,7 @@ impl Transaction<'_> {
                 (codes, details) = told(reasons);
                 // Without money nothing can be compared with it, so that it cannot stand for its key.
                 let key = key.filter(|_| claims.amount.is_some());
+                let key = if self.is_taken(key)? { None } else { key };
                 Place { reason: &codes, detail: &details, key, ..place(State::Held) }
             }
             Decision::Merge { into, .. } => Place { first: Some(*into), ..place(State::Merged) },
@@ -167,7 +173,10 @@ impl Transaction<'_> {
                 detail: &reason.message,
                 ..place(State::Conflict)
             },
-            Decision::Book(booking) => Place { key, booking: Some(booking), ..place(State::Queued) },
+            Decision::Book(booking) => {
+                let key = self.key_of(key, booking.under)?;
+                Place { key, booking: Some(booking), ..place(State::Queued) }
+            }
         };
         self.insert(&place, advertiser(envelope), &claims, envelope.received_at)?;
         match decision {
@@ -179,6 +188,7 @@ impl Transaction<'_> {
                     happened_at: envelope.received_at,
                     lines: &booking.postings,
                 })?;
+                self.earn(event_id, envelope.event_id, advertiser(envelope), booking)?;
                 self.sent_already(event_id, envelope)
             }
             Decision::Merge { into, correction } => {
@@ -201,14 +211,50 @@ impl Transaction<'_> {
         let place = Place {
             event_id,
             source: envelope.event_id,
-            key: envelope.key.as_deref(),
+            key: self.key_of(envelope.key.as_deref(), booking.under)?,
             state: State::Queued,
             reason: "",
             detail: "",
             first: None,
             booking: Some(booking),
         };
-        self.insert(&place, advertiser(envelope), &Claims::of(envelope), envelope.received_at)
+        let advertiser_id = advertiser(envelope);
+        self.insert(&place, advertiser_id, &Claims::of(envelope), envelope.received_at)?;
+        self.earn(event_id, envelope.event_id, advertiser_id, booking)
+    }
+
+    /// True if something stands under the key.
+    fn is_taken(&self, key: Option<&str>) -> Result<bool, LedgerError> {
+        let Some(key) = key else { return Ok(false) };
+        let query = "SELECT 1 FROM conversions WHERE key = ?1";
+        Ok(sql::one(&self.inner, query, (key,), |_| Ok(()))?.is_some())
+    }
+
+    /// The key that a booking stands under, which another order may have to leave.
+    fn key_of<'k>(&mut self, key: Option<&'k str>, under: Under) -> Result<Option<&'k str>, LedgerError> {
+        match under {
+            Under::Key => Ok(key),
+            Under::Nothing => Ok(None),
+            Under::InPlaceOf(other) => {
+                let update = "UPDATE conversions SET key = NULL WHERE event_id = ?1 AND key = ?2";
+                sql::run(&self.inner, update, (sql::id(other), key), "leave a key")?;
+                Ok(key)
+            }
+        }
+    }
+
+    /// Who earns by a booking.
+    fn earn(
+        &mut self,
+        event_id: EventId,
+        source: EventId,
+        advertiser_id: i64,
+        booking: &Booking,
+    ) -> Result<(), LedgerError> {
+        let (at, amount, awarded) = (booking.at, booking.amount, booking.awarded.as_ref());
+        self.award(&Award { event_id, source, at, currency: amount.currency, awarded })?;
+        let earned = awarded.map(|awarded| earned(advertiser_id, at, amount, awarded));
+        earned.map_or(Ok(()), |earned| self.count_earned(&earned, 1))
     }
 
     fn insert(
@@ -257,6 +303,13 @@ impl Transaction<'_> {
         self.tally.entered(advertiser_id, place.state);
         if place.state.needs_a_person() { self.mark_cause(place.event_id) } else { Ok(()) }
     }
+}
+
+/// What a publisher earned by an order, as it is counted: commissions in the order's own currency.
+pub(crate) fn earned(advertiser_id: i64, at: Timestamp, amount: Money, awarded: &Awarded) -> Earned {
+    let own = awarded.commission.currency == amount.currency;
+    let commission = if own { awarded.commission.minor } else { 0 };
+    Earned { advertiser_id, publisher_id: awarded.credited.publisher_id, at, amount, commission }
 }
 
 /// An event as the table of arrivals has it.

@@ -14,6 +14,7 @@
 
 mod adjust;
 mod audit;
+mod awards;
 mod clicks;
 mod closing;
 mod dead;
@@ -46,6 +47,7 @@ use units::Timestamp;
 
 pub use adjust::{AdjustmentFinished, AdjustmentRow, DueAdjustment, NewAdjustment, WantedChanges};
 pub use audit::{Audit, AuditRow, Finding};
+pub use awards::{AwardPage, AwardRow, Decided, Reaward, Span};
 pub use clicks::Keeping;
 pub use closing::Closed;
 pub use dead::{CHANGE, DeadSearch, Found, Group};

@@ -208,7 +208,7 @@ impl Transaction<'_> {
             SELECT c.event_id, c.publisher_id, 'queued', '', 1, ?2, ?2 FROM conversions c
             JOIN postback_addresses a ON a.publisher_id = c.publisher_id
             WHERE c.event_id = ?1 AND c.owner = 'primary' AND c.state IN ('taken', 'confirmed')
-            ON CONFLICT DO NOTHING";
+            AND c.commission_minor IS NOT NULL ON CONFLICT DO NOTHING";
         sql::run(&self.inner, insert, (sql::id(event_id), self.now.as_millis()), "owe a postback")?;
         Ok(())
     }

@@ -38,6 +38,7 @@ const CHANGES: &[Change] = &changes![
     "0008_taken",
     "0009_merchants",
     "0010_dead_summary",
+    "0011_awards",
 ];
 
 /// How many changes there are.

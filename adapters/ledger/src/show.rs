@@ -6,7 +6,7 @@ use units::{EventId, Timestamp};
 
 use crate::intake::posting;
 use crate::store::Row;
-use crate::{AdjustmentRow, ConversionRow, Ledger, LedgerError, OwedPostback, StatusChange, sql};
+use crate::{AdjustmentRow, AwardRow, ConversionRow, Ledger, LedgerError, OwedPostback, StatusChange, sql};
 
 /// One attempt.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -78,6 +78,8 @@ pub struct Shown {
     pub sealed: bool,
     /// Its attempts, in order.
     pub attempts: Vec<AttemptRow>,
+    /// Who earns how much of it, by each decision in order.
+    pub awards: Vec<AwardRow>,
     /// Its postings, in order.
     pub postings: Vec<PostingRow>,
     /// What was done to it.
@@ -113,6 +115,7 @@ impl Ledger {
             open,
             sealed,
             attempts: self.attempts(event_id)?,
+            awards: self.awards_of(event_id)?,
             postings: self.postings(event_id)?,
             journal: self.journal_of(event_id)?,
             later_arrivals: self.later_arrivals(event_id)?,

@@ -3,6 +3,7 @@
 //! An error is JSON with a code and a message that says what to do. `POST /v1/batches` answers only after the
 //! batch is durable.
 
+mod awards;
 mod dead;
 pub(crate) mod delivering;
 mod evidence;

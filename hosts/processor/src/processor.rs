@@ -1,6 +1,7 @@
 //! The processor without its host: synchronous, in whatever time it is given.
 
 mod admit;
+pub(crate) mod awards;
 mod call;
 mod change;
 mod clicks;

@@ -1,22 +1,44 @@
-//! What a conversion earns the credited publisher.
+//! What an order earns.
+//!
+//! The whole order earns one commission, by the rules as they are for its credited publisher; a model then says how it
+//! is shared ([`crate::model`]). An order is taken apart where its rules tell articles apart: each part goes to the first
+//! rule that fits it, and each rule is paid once on the sum of its parts, rounded half to even. So nothing is rounded
+//! twice, and the parts are the whole.
 
+mod basket;
+mod rules;
+
+use tracking::Event;
 use tracking::directory::Commission;
-use units::Money;
+use units::{Currency, Money};
 
-const WHOLE_BASIS_POINTS: u64 = 10_000;
+pub use rules::{Cap, Condition, Figures, Of, Pays, Period, Rule, Step, Volume, kind};
+
+use crate::rate::Rate;
+use crate::terms::Version;
 
 /// Why a commission cannot be computed.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CommissionError {
     /// The amount or the rule is too large to multiply.
-    #[error(
-        "a commission of {basis_points} hundredths of a percent of {amount} is larger than can be booked"
-    )]
+    #[error("the commission by `{rule}` of {amount} is larger than can be booked")]
     TooLarge {
         /// The rule.
-        basis_points: u64,
-        /// The order's value.
+        rule: String,
+        /// What it is of.
         amount: Money,
+    },
+    /// Rules or caps of two currencies meet.
+    #[error(
+        "`{rule}` is in {wanted}, and the commission is in {found}: say it in {found} too, in a new version of the terms"
+    )]
+    OtherCurrency {
+        /// The rule or cap.
+        rule: String,
+        /// Its currency.
+        wanted: Currency,
+        /// The commission's.
+        found: Currency,
     },
 }
 
@@ -26,42 +48,82 @@ pub enum CommissionError {
 /// If the commission cannot be represented.
 pub fn commission(rule: &Commission, amount: Money) -> Result<Money, CommissionError> {
     match *rule {
-        Commission::Percent { basis_points } => amount
-            .share(basis_points, WHOLE_BASIS_POINTS)
-            .ok_or(CommissionError::TooLarge { basis_points, amount }),
+        Commission::Percent { basis_points } => {
+            let too_large =
+                || CommissionError::TooLarge { rule: "the programme's percentage".to_owned(), amount };
+            Rate::from_basis_points(basis_points).of(amount).ok_or_else(too_large)
+        }
         Commission::Flat(flat) => Ok(flat),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use units::Currency;
-
-    use super::*;
-
-    #[test]
-    fn percent_and_flat() {
-        let usd = |minor| Money::from_minor(minor, Currency::USD);
-        let percent = |basis_points| Commission::Percent { basis_points };
-        for (rule, amount, expected) in [
-            (percent(1000), 1000, 100),
-            (percent(750), 1999, 150),
-            (percent(0), 1999, 0),
-            (percent(10_000), 1999, 1999),
-            (Commission::Flat(usd(250)), 1, 250),
-        ] {
-            assert_eq!(commission(&rule, usd(amount)), Ok(usd(expected)), "{rule:?} of {amount}");
-        }
-        assert!(commission(&percent(u64::MAX), usd(i64::MAX)).is_err());
-    }
-
-    proptest! {
-        #[test]
-        fn a_part_is_never_more_than_the_whole(minor in 0_i64..=i64::MAX, basis_points in 0_u64..=10_000) {
-            let amount = Money::from_minor(minor, Currency::USD);
-            let earned = commission(&Commission::Percent { basis_points }, amount).unwrap();
-            prop_assert!((0..=minor).contains(&earned.minor));
-        }
-    }
+/// An order, as far as its commission asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// What it says.
+    pub event: &'a Event,
+    /// Its value.
+    pub amount: Money,
+    /// Who is credited for it.
+    pub publisher_id: u64,
+    /// What was earned before it.
+    pub figures: Figures,
 }
+
+/// A commission and the rules that made it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Earned {
+    /// How much.
+    pub amount: Money,
+    /// The rules and caps that applied, by name, in order.
+    pub rules: Vec<String>,
+}
+
+/// What an order earns under `version`, where `usual` is earned if none of its rules fits.
+///
+/// # Errors
+/// If the commission cannot be represented, or is in two currencies.
+pub fn earned(order: &Order<'_>, version: &Version, usual: &Commission) -> Result<Earned, CommissionError> {
+    let (amount, mut names) = match rules::overriding(order, version)? {
+        Some((amount, name)) => (amount, vec![name]),
+        None => by_rules(order, version, usual)?,
+    };
+    let amount = rules::capped(amount, order, version, &mut names)?;
+    Ok(Earned { amount, rules: names })
+}
+
+fn by_rules(
+    order: &Order<'_>,
+    version: &Version,
+    usual: &Commission,
+) -> Result<(Money, Vec<String>), CommissionError> {
+    let parts = basket::parts(order, version);
+    let (mut total, mut names) = (None, Vec::new());
+    for (place, rule) in version.rules.iter().enumerate() {
+        let own: Vec<_> = parts.iter().filter(|part| part.rule == Some(place)).collect();
+        if let Some(paid) = rules::paid(rule, &own, order)? {
+            total = Some(sum(total, paid, &rule.name)?);
+            names.push(rule.name.clone());
+        }
+    }
+    let rest: Vec<_> = parts.iter().filter(|part| part.rule.is_none()).collect();
+    if !rest.is_empty() {
+        let paid = commission(usual, basket::value(&rest, order.amount.currency))?;
+        total = Some(sum(total, paid, "directory")?);
+        names.push("directory".to_owned());
+    }
+    Ok((total.unwrap_or(Money::from_minor(0, order.amount.currency)), names))
+}
+
+fn sum(total: Option<Money>, paid: Money, rule: &str) -> Result<Money, CommissionError> {
+    let Some(total) = total else { return Ok(paid) };
+    if total.currency != paid.currency {
+        let (wanted, found) = (paid.currency, total.currency);
+        return Err(CommissionError::OtherCurrency { rule: rule.to_owned(), wanted, found });
+    }
+    let too_large = || CommissionError::TooLarge { rule: rule.to_owned(), amount: paid };
+    total.checked_add(paid).ok_or_else(too_large)
+}
+
+#[cfg(test)]
+mod tests;

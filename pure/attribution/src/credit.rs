@@ -1,15 +1,19 @@
 //! Which click earns the credit for a conversion.
 //!
-//! Candidates are ranked by what proves them: a token of ours in the request, a click that we hold under the
-//! click id that the request names, a voucher that is bound to a publisher, a publisher that a cookie names, and
-//! last one that the merchant names. The strongest kind that has a valid click decides; among clicks of one kind
-//! the last before the conversion wins. A click is valid if it belongs to the conversion's advertiser and lies in
-//! the advertiser's window. Nothing is awarded by guessing.
+//! Candidates are ranked by the class of their publisher, since what a shopper need not have noticed never displaces
+//! a click; then by what proves them: a token of ours in the request, a click that we hold under the click id that the
+//! request names, a voucher that is bound to a publisher, a publisher that a cookie names, and last one that the
+//! merchant names, unless the terms say another order. The strongest kind that has a valid click decides; among clicks
+//! of one kind the last before the conversion wins. A click is valid if it belongs to the conversion's advertiser and
+//! lies in its publisher's window. Nothing is awarded by guessing.
 
 use core::time::Duration;
 
+use tracking::directory::Advertiser;
 use tracking::event::Click;
 use units::Timestamp;
+
+use crate::terms::Version;
 
 /// How much the clock of another machine may run ahead before its click counts as later than the sale.
 const CLOCK_SKEW_MAX: Duration = Duration::from_secs(300);
@@ -32,6 +36,14 @@ pub enum Proof {
 }
 
 impl Proof {
+    /// Every proof, the strongest first where the terms do not say otherwise.
+    pub const ALL: [Self; 5] = [Self::Token, Self::ClickId, Self::Voucher, Self::Cookie, Self::Named];
+
+    /// True if it tells when its click happened.
+    pub const fn tells_time(self) -> bool {
+        !matches!(self, Self::Voucher | Self::Named)
+    }
+
     /// The proof's name in tables and output.
     pub const fn name(self) -> &'static str {
         match self {
@@ -99,21 +111,31 @@ pub struct Judged {
     pub objection: Option<NoCredit>,
 }
 
-/// The click that earns the credit for a conversion of `advertiser_id` at `at`, among `candidates`.
+/// Every candidate with what was found about it under the terms in force, the strongest first.
 ///
-/// Where no click is valid, the reason is that of the strongest candidate.
-pub fn credit(candidates: &[Candidate], advertiser_id: u64, at: Timestamp, window_days: u32) -> Credit {
-    winner(&judge(candidates, advertiser_id, at, window_days))
-}
-
-/// Every candidate with what was found about it, the strongest first.
-pub fn judge(candidates: &[Candidate], advertiser_id: u64, at: Timestamp, window_days: u32) -> Vec<Judged> {
-    let judged = |candidate: &Candidate| Judged {
-        objection: objection(&candidate.click, advertiser_id, at, window_days),
-        candidate: candidate.clone(),
+/// The order is that of class, proof and time, and of the publishers' ids where all of that is the same: it does not
+/// depend on the order in which the candidates were found.
+pub fn judge(
+    candidates: &[Candidate],
+    advertiser: &Advertiser<'_>,
+    at: Timestamp,
+    version: &Version,
+) -> Vec<Judged> {
+    let judged = |candidate: &Candidate| {
+        let click = &candidate.click;
+        let window_days = version.window_days(click.publisher_id, advertiser);
+        let of = (click.advertiser_id, click.at);
+        Judged {
+            objection: objection_to(of, advertiser.legacy_id, at, window_days),
+            candidate: candidate.clone(),
+        }
     };
     let mut judged: Vec<Judged> = candidates.iter().map(judged).collect();
-    judged.sort_by_key(|one| (one.candidate.proof, core::cmp::Reverse(one.candidate.click.at)));
+    judged.sort_by_key(|one| {
+        let Candidate { click, proof } = &one.candidate;
+        let rank = version.class(click.publisher_id).rank();
+        (rank, version.place(*proof), core::cmp::Reverse(click.at), click.publisher_id)
+    });
     judged
 }
 
@@ -147,69 +169,5 @@ pub fn objection_to(
     }
 }
 
-fn objection(click: &Click, advertiser_id: u64, at: Timestamp, window_days: u32) -> Option<NoCredit> {
-    objection_to((click.advertiser_id, click.at), advertiser_id, at, window_days)
-}
-
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn candidate(proof: Proof, publisher_id: u64, day: i64) -> Candidate {
-        let at = Timestamp::from_seconds(day * 86_400);
-        let click = Click { advertiser_id: 1, publisher_id, creative_id: 0, at, click_id: String::new() };
-        Candidate { click, proof }
-    }
-
-    fn credited(candidates: &[Candidate]) -> Result<u64, NoCredit> {
-        match credit(candidates, 1, Timestamp::from_seconds(100 * 86_400), 30) {
-            Credit::To(winner) => Ok(winner.click.publisher_id),
-            Credit::None(reason) => Err(reason),
-        }
-    }
-
-    #[test]
-    fn the_strongest_proof_decides_and_then_the_last_click() {
-        use Proof::{ClickId, Cookie, Named, Token, Voucher};
-        let cases: [(&[Candidate], Result<u64, NoCredit>); 9] = [
-            (&[], Err(NoCredit::NoClick)),
-            (&[candidate(Cookie, 3, 99), candidate(Token, 1, 80)], Ok(1)),
-            (&[candidate(ClickId, 2, 80), candidate(ClickId, 4, 90)], Ok(4)),
-            (&[candidate(Token, 1, 60), candidate(Cookie, 3, 99)], Ok(3)),
-            (&[candidate(Voucher, 2, 100), candidate(ClickId, 4, 90)], Ok(4)),
-            (&[candidate(Cookie, 3, 99), candidate(Voucher, 2, 100)], Ok(2)),
-            (&[candidate(Named, 5, 100), candidate(Cookie, 3, 99)], Ok(3)),
-            (&[candidate(Token, 1, 69)], Err(NoCredit::OutsideWindow)),
-            (&[candidate(Token, 1, 101)], Err(NoCredit::AfterConversion)),
-        ];
-        for (candidates, expected) in cases {
-            assert_eq!(credited(candidates), expected, "{candidates:?}");
-        }
-    }
-
-    #[test]
-    fn the_last_moment_of_the_window_counts() {
-        assert_eq!(credited(&[candidate(Proof::Token, 1, 70)]), Ok(1));
-        let mut foreign = candidate(Proof::Token, 1, 99);
-        foreign.click.advertiser_id = 2;
-        assert_eq!(credited(&[foreign]), Err(NoCredit::OtherAdvertiser));
-    }
-
-    proptest! {
-        #[test]
-        fn the_order_of_arrival_does_not_matter(
-            seeds in prop::collection::vec((0_u8..5, 0_i64..110), 1..8), turn in 0_usize..8
-        ) {
-            let kinds = [Proof::Token, Proof::ClickId, Proof::Voucher, Proof::Cookie, Proof::Named];
-            let proof = |n| kinds[usize::from(n)];
-            let mut candidates: Vec<Candidate> =
-                seeds.iter().map(|&(kind, day)| candidate(proof(kind), u64::try_from(day).unwrap(), day)).collect();
-            let before = credited(&candidates).ok();
-            let places = candidates.len();
-            candidates.rotate_left(turn % places);
-            prop_assert_eq!(credited(&candidates).ok(), before);
-        }
-    }
-}
+mod tests;

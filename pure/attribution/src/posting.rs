@@ -54,15 +54,19 @@ pub struct Posting {
     pub amount: Money,
 }
 
-/// The lines of a commission: the advertiser owes it, the publisher is owed it.
+/// The lines of a commission: the advertiser owes it, and each credited publisher is owed its share. All shares
+/// are of one currency.
 ///
 /// A conversion without credit owes nothing and has no lines: its set is empty, and it exists.
-pub fn booking(advertiser_id: u64, credited: Option<(u64, Money)>) -> Vec<Posting> {
-    let Some((publisher_id, commission)) = credited else { return Vec::new() };
-    vec![
-        Posting { account: Account::Advertiser(advertiser_id), amount: commission.negated() },
-        Posting { account: Account::Publisher(publisher_id), amount: commission },
-    ]
+pub fn booking(advertiser_id: u64, credited: impl IntoIterator<Item = (u64, Money)>) -> Vec<Posting> {
+    let mut shares: Vec<(u64, Money)> = credited.into_iter().collect();
+    shares.sort_by_key(|(publisher_id, _)| *publisher_id);
+    let Some((_, first)) = shares.first() else { return Vec::new() };
+    let whole = shares.iter().fold(0_i64, |sum, (_, share)| sum.saturating_add(share.minor));
+    let owed = Money::from_minor(whole, first.currency).negated();
+    let owing = Posting { account: Account::Advertiser(advertiser_id), amount: owed };
+    let earning = |(publisher_id, amount)| Posting { account: Account::Publisher(publisher_id), amount };
+    core::iter::once(owing).chain(shares.into_iter().map(earning)).collect()
 }
 
 /// The lines that turn `standing` into `right`: everything that stands is taken back, then booked anew.

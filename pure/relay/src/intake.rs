@@ -8,6 +8,7 @@
 //! a second arrival of a booked order is never a second order. Only then is it validated, because the second
 //! arrival need not be complete. What cannot be booked is held with every reason named; nothing becomes zero.
 
+mod again;
 mod attribute;
 mod book;
 mod clicks;
@@ -19,10 +20,11 @@ use tracking::dialect::ForeignClickId;
 use tracking::directory::Directory;
 use tracking::migration::Evidence;
 use tracking::{Class, Field, Home, Text, Value};
-use units::{EventId, Money, Timestamp};
+use units::{Currency, EventId, Money, Timestamp};
 
-pub use attribute::{EvidenceKind, Token, evidence_kind};
-use attribution::{Credit, Posting};
+pub use again::{AgainError, Kept};
+pub use attribute::{EvidenceKind, Token, evidence_kind, evidence_kind_of};
+use attribution::{Awarded, Credit, Figures, Posting};
 pub use clicks::{KeptClick, Origin, click_reference, expires_at};
 pub use considered::Considered;
 
@@ -37,10 +39,14 @@ pub struct Known {
     pub standing: Option<Standing>,
     /// Another order reference of the same advertiser, equal to this one as far as the new platform reads.
     pub collides_with: Option<String>,
+    /// Another order of the same click, worth the same, at nearly the same time: its reference.
+    pub resembles: Option<String>,
     /// The clicks that are held under the ids that the event names.
     pub clicks: Vec<KeptClick>,
     /// What is bound of the voucher codes that the event names.
     pub vouchers: Vec<BoundVoucher>,
+    /// What publishers had earned before this order, where its programme's terms ask for that.
+    pub figures: Vec<(u64, Figures)>,
     /// True if a person has looked at it and decided that it is to be booked in spite of a doubt.
     pub approved: bool,
 }
@@ -89,6 +95,14 @@ pub struct Standing {
     pub sent: bool,
     /// The lines that are in force for it; none if it is not booked.
     pub postings: Option<Vec<Posting>>,
+    /// When it was received.
+    pub received_at: Timestamp,
+    /// When the last arrival of it was received.
+    pub last_at: Timestamp,
+    /// The evidence that is known of it.
+    pub considered: Vec<Considered>,
+    /// True if the merchant's own rule gave it to another channel.
+    pub auto_voided: bool,
 }
 
 /// One thing that is wrong with an event.
@@ -145,17 +159,21 @@ pub struct Booking {
     pub owner: Home,
     /// Its money.
     pub amount: Money,
+    /// When the order happened, as far as is known: the terms of that time decide.
+    pub at: Timestamp,
     /// What proves the click; it picks the endpoint.
     pub evidence: Evidence,
     /// How that evidence is known.
     pub evidence_kind: EvidenceKind,
-    /// Who is credited, or why nobody is.
+    /// Whose click the platform is told of, or why of nobody's.
     pub credit: Credit,
+    /// Who earns how much in our own books, and why; none if nobody does.
+    pub awarded: Option<Awarded>,
     /// The advertiser's id on the new platform.
     pub advertiser_primary_id: Option<u64>,
     /// The credited publisher's id on the new platform.
     pub publisher_primary_id: Option<u64>,
-    /// What the publisher earns.
+    /// What the order earns, all publishers together.
     pub commission: Option<Money>,
     /// The lines; they sum to zero.
     pub postings: Vec<Posting>,
@@ -167,6 +185,19 @@ pub struct Booking {
     pub considered: Vec<Considered>,
     /// A click id that is named and not recorded yet: its record makes this better.
     pub wanted_click: Option<String>,
+    /// Whether it stands under its key.
+    pub under: Under,
+}
+
+/// Whether a conversion stands under its key, so that later arrivals are held against it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Under {
+    /// It does.
+    Key,
+    /// It does not: another order stands there.
+    Nothing,
+    /// It does from now on, and this one does not any more.
+    InPlaceOf(EventId),
 }
 
 /// What a later arrival makes better.
@@ -179,6 +210,28 @@ pub struct Correction {
     /// True if it was not sent yet, so that the owner will be told with the better evidence. False makes it a
     /// correction that a person sees.
     pub in_time: bool,
+    /// What is better.
+    pub better: Better,
+}
+
+impl Correction {
+    /// True if the owner will be told by the arrival that it comes from.
+    pub const fn is_sent(&self) -> bool {
+        self.in_time && !matches!(self.better, Better::Money)
+    }
+}
+
+/// What a correction makes better.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Better {
+    /// The click that the owner is told of, and what is earned by it.
+    Evidence,
+    /// What is earned alone: the click that the owner is told of stands.
+    Money,
+    /// The order's value, and what is earned with it.
+    Amount,
+    /// The merchant's own rule gave the order to another channel: the owner is told so, and nobody earns.
+    Void,
 }
 
 /// What the envelope claims about a conversion, for the ledger's look-ups.
@@ -294,6 +347,36 @@ pub fn reconsider(
     // Its doubts were settled when it was booked.
     let known = &Known { approved: true, ..known.clone() };
     merge::better(&book::Arrival { envelope, ground, known, now }, standing)
+}
+
+/// The publishers that `envelope` may credit, where what is earned depends on what they had earned before; and the
+/// programme and the time that this is asked of. None where it does not depend on that.
+pub fn asks_for_figures(ground: &Ground<'_>, envelope: &Envelope, known: &Known) -> Option<Asked> {
+    let claims = Claims::of(envelope);
+    let (advertiser_id, amount) = (claims.advertiser_id?, claims.amount?);
+    let arrival = book::Arrival { envelope, ground, known, now: envelope.received_at };
+    let at = arrival.at();
+    let version = ground.policy.terms.at(advertiser_id, at);
+    if !version.looks_back() {
+        return None;
+    }
+    let advertiser = ground.directory.advertiser(advertiser_id)?;
+    let basis = attribute::Basis { advertiser: &advertiser, version, at, amount };
+    let publishers = attribute::publishers(&arrival, &claims, &basis);
+    Some(Asked { advertiser_id, currency: amount.currency, at, publishers })
+}
+
+/// What is asked about what was earned before an order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Asked {
+    /// The programme.
+    pub advertiser_id: u64,
+    /// The currency of the order.
+    pub currency: Currency,
+    /// When the order happened: only what came before it counts.
+    pub at: Timestamp,
+    /// Of these.
+    pub publishers: Vec<u64>,
 }
 
 /// Decides about an arrival.

@@ -16,6 +16,8 @@ use tracking::directory::{Advertiser, Directory};
 use tracking::source::Mistake;
 use units::{Money, Timestamp};
 
+pub use attribution::Terms;
+
 pub use self::consent::ConsentPolicy;
 pub use self::cookies::{CookieForms, CookiePolicy};
 pub use self::lock::Lock;
@@ -224,6 +226,8 @@ pub struct Policy {
     pub lock: Lock,
     /// When an order over dead letters waits for a second person.
     pub orders: OrdersPolicy,
+    /// Who earns what, by programme and date; they stand in a file of their own.
+    pub terms: Terms,
 }
 
 pub use units::time::parse_duration;

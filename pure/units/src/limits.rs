@@ -87,6 +87,23 @@ pub const CLICK_MARGIN_DAYS: u32 = 30;
 /// Most expired clicks removed with one batch. It is more than a batch can add, so that they never pile up.
 pub const CLICKS_SWEPT_MAX: usize = 4 * BATCH_ENTRIES_MAX;
 
+/// Most rules in one version of a programme's terms: every order asks each of them for each of its articles.
+pub const TERMS_RULES_MAX: usize = 256;
+
+/// Most orders that one question about models or terms is answered for: some seconds of a reader's time, and some tens
+/// of megabytes where all of them come out otherwise.
+pub const AWARDS_ASKED_MAX: usize = 200_000;
+
+/// Most orders of one answer that are told one by one.
+pub const AWARDS_SHOWN_MAX: usize = 100;
+
+/// Most touches of one order's journey: as many as all of its evidence can name, and later arrivals add.
+pub const TOUCHES_MAX: usize = 64;
+
+/// How far apart two orders of one click and one amount may be received and still be suspected of being one: a page sends
+/// its pixel and its beacon within seconds, and a shopper who waits for a slow page within minutes.
+pub const RESEMBLING_WITHIN: core::time::Duration = core::time::Duration::from_secs(600);
+
 /// Longest order reference the new platform keeps, in characters, before it cuts.
 pub const ORDER_REFERENCE_CHARS_MAX: usize = 50;
 

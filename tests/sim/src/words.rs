@@ -67,6 +67,7 @@ fn policy() -> Policy {
     Policy {
         lock: relay::policy::Lock::default(),
         orders: relay::policy::OrdersPolicy::default(),
+        terms: relay::policy::Terms::default(),
         waves: vec![
             Wave::new("gone", Phase::Moved),
             Wave::new("here", Phase::Observe),

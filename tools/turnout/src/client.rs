@@ -45,6 +45,19 @@ pub(crate) fn ask(
     ask_with(address, token, method, path, &body.map(serde_json::Value::to_string).unwrap_or_default())
 }
 
+/// The same, where many rows are read for the answer.
+pub(crate) fn ask_patiently(
+    address: &str,
+    token: &str,
+    method: &str,
+    path: &str,
+    body: Option<&serde_json::Value>,
+) -> Result<serde_json::Value, AskError> {
+    let body = body.map(serde_json::Value::to_string).unwrap_or_default();
+    let text = exchange(address, token, (method, path, &body), LONG_PATIENCE)?;
+    Ok(serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text)))
+}
+
 /// The same with a body that is JSON already.
 pub(crate) fn ask_with(
     address: &str,

@@ -1,10 +1,11 @@
 //! Writing what more knowledge makes better into a conversion that stands.
 
 use relay::Envelope;
-use relay::intake::{Considered, Correction};
+use relay::intake::{Better, Booking, Considered, Correction};
 use units::{EventId, Timestamp};
 
-use super::ProofRow;
+use super::{ProofRow, earned};
+use crate::awards::{Award, Earned};
 use crate::post::NewSet;
 use crate::store::{Row, named_params};
 use crate::{LedgerError, Transaction, sql};
@@ -30,29 +31,30 @@ impl Transaction<'_> {
         // What a person has corrected is delivered as it was corrected.
         let edited = "SELECT 1 FROM edits WHERE event_id = ?1";
         let edited = sql::one(&self.inner, edited, (sql::id(into),), |_| Ok(()))?.is_some();
-        let update = "UPDATE conversions SET publisher_id = :publisher_id,
-            publisher_primary_id = :publisher_primary_id, creative_id = :creative_id, click_id = :click_id,
-            click_at = :click_at, evidence = :evidence, evidence_value = :evidence_value,
+        let sent = better.is_sent() && !edited;
+        self.earn_instead(into, arrival.event_id, better)?;
+        if better.better == Better::Evidence {
+            self.prove(into, &better.booking)?;
+        }
+        let update = "UPDATE conversions SET minor = :minor, currency = :currency,
+            flags = CASE WHEN :void THEN trim(flags || ' auto_void') ELSE flags END,
             commission_minor = :commission_minor, commission_currency = :commission_currency,
-            considered = :considered, wanted_click = :wanted_click,
-            source = CASE WHEN :in_time AND NOT :edited THEN :arrival ELSE source END,
-            due_at = CASE WHEN :in_time AND state = 'queued' THEN :due_at ELSE due_at END,
+            considered = :considered, source = CASE WHEN :sent THEN :arrival ELSE source END,
+            due_at = CASE WHEN :sent AND state = 'queued' THEN :due_at ELSE due_at END,
             corrected_late = CASE WHEN :in_time THEN corrected_late ELSE 1 END, changed_at = :now
             WHERE event_id = :into RETURNING received_at";
         let booking = &better.booking;
-        let proof = ProofRow::of(booking);
         let row = named_params! {
-            ":publisher_id": proof.publisher_id, ":publisher_primary_id": proof.publisher_primary_id,
-            ":creative_id": proof.creative_id, ":click_id": proof.click_id, ":click_at": proof.click_at,
-            ":evidence": proof.evidence, ":evidence_value": proof.value,
-            ":commission_minor": proof.commission.map(|earned| earned.minor),
-            ":commission_currency": proof.commission.map(|earned| earned.currency.code().to_owned()),
-            ":considered": Considered::write(&booking.considered), ":wanted_click": booking.wanted_click,
-            ":in_time": better.in_time, ":edited": edited, ":arrival": sql::id(arrival.event_id),
+            ":minor": booking.amount.minor, ":currency": booking.amount.currency.code(),
+            ":void": better.better == Better::Void,
+            ":commission_minor": booking.commission.map(|earned| earned.minor),
+            ":commission_currency": booking.commission.map(|earned| earned.currency.code().to_owned()),
+            ":considered": Considered::write(&booking.considered),
+            ":sent": sent, ":in_time": better.in_time, ":arrival": sql::id(arrival.event_id),
             ":due_at": booking.due_at.as_millis(), ":now": self.now.as_millis(), ":into": sql::id(into),
         };
         let happened_at = sql::one(&self.inner, update, row, |row| row.get::<i64>(0))?;
-        if better.in_time && !edited && arrival.event_id != into {
+        if sent && arrival.event_id != into {
             let erase = "UPDATE envelopes SET sealed = NULL WHERE event_id = ?1";
             sql::run(&self.inner, erase, (sql::id(into),), "erase what is personal")?;
         }
@@ -63,14 +65,88 @@ impl Transaction<'_> {
             self.post(&NewSet { event_id: into, kind, cause, happened_at, lines })?;
         }
         let told = if better.in_time { "before it was sent" } else { "after it was sent" };
-        let detail = format!("better evidence ({}) {told}", booking.evidence_kind.name());
+        let detail = match better.better {
+            Better::Evidence => format!("better evidence ({}) {told}", booking.evidence_kind.name()),
+            Better::Money => "another touch of its journey earns too".to_owned(),
+            Better::Amount => format!("its value is {} {told}", booking.amount),
+            Better::Void => format!("its merchant gave it to another channel {told}"),
+        };
         self.journal("processor", "correct", Some(into), &detail)?;
-        if better.in_time {
-            self.change_owner(into, better)
-        } else {
+        match (better.better, better.in_time) {
+            (Better::Evidence, true) => self.change_owner(into, better),
             // What was sent already is not sent again, so that this is when its publisher is known.
-            self.owe_postback_to_another(into)
+            (Better::Evidence, false) => self.owe_postback_to_another(into),
+            _ => Ok(()),
         }
+    }
+
+    /// The click that the owner is told of.
+    fn prove(&mut self, into: EventId, booking: &Booking) -> Result<(), LedgerError> {
+        let update = "UPDATE conversions SET publisher_id = :publisher_id,
+            publisher_primary_id = :publisher_primary_id, creative_id = :creative_id, click_id = :click_id,
+            click_at = :click_at, evidence = :evidence, evidence_value = :evidence_value,
+            wanted_click = :wanted_click WHERE event_id = :into";
+        let proof = ProofRow::of(booking);
+        let row = named_params! {
+            ":publisher_id": proof.publisher_id, ":publisher_primary_id": proof.publisher_primary_id,
+            ":creative_id": proof.creative_id, ":click_id": proof.click_id, ":click_at": proof.click_at,
+            ":evidence": proof.evidence, ":evidence_value": proof.value,
+            ":wanted_click": booking.wanted_click, ":into": sql::id(into),
+        };
+        sql::run(&self.inner, update, row, DOING)?;
+        Ok(())
+    }
+
+    /// Who earns from now on, in place of who earned before.
+    fn earn_instead(
+        &mut self,
+        event_id: EventId,
+        source: EventId,
+        better: &Correction,
+    ) -> Result<(), LedgerError> {
+        // What is not booked yet earns nothing yet.
+        if better.postings.is_none() {
+            return Ok(());
+        }
+        let booking = &better.booking;
+        let advertiser_id = self.earn_no_more(event_id)?;
+        let (at, amount, awarded) = (booking.at, booking.amount, booking.awarded.as_ref());
+        self.award(&Award { event_id, source, at, currency: amount.currency, awarded })?;
+        match (advertiser_id, awarded) {
+            (Some(advertiser_id), Some(awarded)) => {
+                self.count_earned(&earned(advertiser_id, at, amount, awarded), 1)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes an order out of what its publisher earned by; whose programme it is of.
+    pub(crate) fn earn_no_more(&mut self, event_id: EventId) -> Result<Option<i64>, LedgerError> {
+        let query = "SELECT c.advertiser_id, coalesce(a.publisher_id, c.publisher_id),
+            coalesce(a.happened_at, c.received_at), c.minor, c.currency,
+            coalesce(a.commission_minor, c.commission_minor), coalesce(a.currency, c.commission_currency)
+            FROM conversions c
+            LEFT JOIN awards a ON a.event_id = c.event_id AND a.credited = 1
+                AND a.number = (SELECT max(number) FROM awards WHERE event_id = c.event_id)
+            WHERE c.event_id = ?1";
+        let read = |row: &Row<'_>| {
+            let publisher_id = row.get::<Option<i64>>(1)?.map(sql::uint);
+            let amount = (row.get::<Option<i64>>(3)?, row.get::<Option<String>>(4)?);
+            let commission = (row.get::<Option<i64>>(5)?, row.get::<Option<String>>(6)?);
+            Ok((row.get::<i64>(0)?, publisher_id, sql::time(row.get(2)?), amount, commission))
+        };
+        let found = sql::one(&self.inner, query, (sql::id(event_id),), read)?;
+        let Some((advertiser_id, publisher_id, at, (minor, code), (paid, paid_code))) = found else {
+            return Ok(None);
+        };
+        let amount = sql::money(minor, code)?;
+        let paid = sql::money(paid, paid_code)?;
+        if let (Some(publisher_id), Some(amount), Some(paid)) = (publisher_id, amount, paid) {
+            let commission = if paid.currency == amount.currency { paid.minor } else { 0 };
+            let before = Earned { advertiser_id, publisher_id, at, amount, commission };
+            self.count_earned(&before, -1)?;
+        }
+        Ok(Some(advertiser_id))
     }
 
     /// Better evidence may name another platform. It becomes the owner only while it is certain that nothing

@@ -1,7 +1,9 @@
 //! What the ledger knows of a conversion and the books.
 
 use attribution::{Account, Posting, posting as books};
-use relay::intake::{EvidenceKind, Standing};
+use relay::Envelope;
+use relay::intake::{Claims, Considered, EvidenceKind, Standing};
+use units::limits::RESEMBLING_WITHIN;
 use units::{Currency, EventId, Money, Timestamp};
 
 use crate::store::{Connection, Params, Row};
@@ -47,29 +49,75 @@ fn standing_where(
          CASE WHEN EXISTS (SELECT 1 FROM adjustments a WHERE a.conversion = c.event_id)
              OR status NOT IN ('pending', 'approved') OR (status IS NOT NULL AND received_at < ?2)
              THEN 'dropped' ELSE state END,
-         minor, currency, publisher_id, evidence, tries FROM conversions c WHERE {condition}"
+         minor, currency, publisher_id, evidence, tries, received_at, considered, flags,
+         (SELECT max(received_at) FROM conversions m WHERE m.first = c.event_id)
+         FROM conversions c WHERE {condition}"
     );
-    let read = |row: &Row<'_>| {
-        let (minor, code) = (row.get::<Option<i64>>(2)?, row.get::<Option<String>>(3)?);
-        let publisher_id = row.get::<Option<i64>>(4)?.map(sql::uint);
-        let (state, evidence) = (row.get::<String>(1)?, row.get::<String>(5)?);
-        Ok((sql::event_id(row.get(0)?), state, (minor, code), publisher_id, evidence, row.get::<i64>(6)?))
-    };
-    let Some((event_id, state, (minor, code), publisher_id, evidence, tries)) =
-        sql::one(connection, &query, params, read)?
+    let found = sql::one(connection, &query, params, |row| Ok(what_stands(row)))?;
+    let Some(standing) = found.transpose()? else { return Ok(None) };
+    Ok(Some(Standing { postings: in_force(connection, standing.event_id)?, ..standing }))
+}
+
+/// What stands, without its lines.
+fn what_stands(row: &Row<'_>) -> Result<Standing, LedgerError> {
+    let get = |source| LedgerError::Store { doing: "look something up", source };
+    let text = |place| row.get::<String>(place).map_err(get);
+    let time = |place| row.get::<Option<i64>>(place).map(|at| at.map(sql::time)).map_err(get);
+    let evidence = text(5)?;
+    let kind = EvidenceKind::parse(&evidence);
+    let received_at = time(7)?.unwrap_or_default();
+    Ok(Standing {
+        event_id: sql::event_id(row.get(0).map_err(get)?),
+        state: sql::state(&text(1)?)?,
+        amount: sql::money(row.get(2).map_err(get)?, row.get(3).map_err(get)?)?,
+        publisher_id: row.get::<Option<i64>>(4).map_err(get)?.map(sql::uint),
+        evidence: kind.ok_or(LedgerError::Corrupt { what: "the evidence", value: evidence })?,
+        sent: row.get::<i64>(6).map_err(get)? > 0,
+        postings: None,
+        received_at,
+        last_at: time(10)?.map_or(received_at, |last| last.max(received_at)),
+        considered: Considered::read(&text(8)?),
+        auto_voided: text(9)?.split(' ').any(|flag| flag == "auto_void"),
+    })
+}
+
+/// The reference of another order that came from the same click, is worth the same and was received at nearly the same
+/// time.
+pub(super) fn resembling(
+    connection: &Connection,
+    envelope: &Envelope,
+    claims: &Claims,
+) -> Result<Option<String>, LedgerError> {
+    let (Some(advertiser_id), Some(amount), Some(reference)) =
+        (claims.advertiser_id, claims.amount.filter(|amount| amount.minor > 0), &claims.reference)
     else {
         return Ok(None);
     };
-    let kind = EvidenceKind::parse(&evidence);
-    Ok(Some(Standing {
-        event_id,
-        state: sql::state(&state)?,
-        amount: sql::money(minor, code)?,
-        publisher_id,
-        evidence: kind.ok_or(LedgerError::Corrupt { what: "the evidence", value: evidence })?,
-        sent: tries > 0,
-        postings: in_force(connection, event_id)?,
-    }))
+    let query = "SELECT reference FROM conversions
+        WHERE advertiser_id = ?1 AND click_id = ?2 AND minor = ?3 AND currency = ?4 AND reference <> ?5
+        AND received_at BETWEEN ?6 AND ?7 AND event_id <> ?8 AND state NOT IN ('merged', 'conflict', 'dropped')
+        LIMIT 1";
+    let carried =
+        [&envelope.click, &envelope.cookie_click].into_iter().flatten().map(|click| &click.click_id);
+    for click_id in claims.click_ids.iter().chain(carried).filter(|id| !id.is_empty()) {
+        let (from, to) =
+            (envelope.received_at.minus(RESEMBLING_WITHIN), envelope.received_at.plus(RESEMBLING_WITHIN));
+        let row = (
+            sql::int(advertiser_id),
+            click_id,
+            amount.minor,
+            amount.currency.code(),
+            reference,
+            from.as_millis(),
+            to.as_millis(),
+            sql::id(envelope.event_id),
+        );
+        let found = sql::one(connection, query, row, |row| row.get(0))?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
 }
 
 /// What is earned by a conversion, whether it was paid since or not; none if it was never booked.

@@ -41,6 +41,7 @@ pub(super) fn policy() -> Policy {
     Policy {
         lock: relay::policy::Lock::default(),
         orders: relay::policy::OrdersPolicy::default(),
+        terms: relay::policy::Terms::default(),
         waves: vec![Wave::new("moved", Phase::Moved)],
         delivery: DeliveryPolicy {
             evidence_wait: second,
@@ -85,7 +86,8 @@ impl Sale {
         event.set(Field::OrderReference, Value::Text(format!("order {}", self.order).into()));
         event.set(Field::Amount, Value::Money(Money::from_minor(self.minor, Currency::USD)));
         let (advertiser_id, publisher_id) = (self.advertiser_id, PUBLISHER);
-        let click = Click { advertiser_id, publisher_id, creative_id: 0, at: NOW, click_id: "c".to_owned() };
+        let click =
+            Click { advertiser_id, publisher_id, creative_id: 0, at: NOW, click_id: format!("c{}", self.id) };
         Envelope {
             event_id: event_id(self.id),
             purpose: Purpose::Live,

@@ -168,6 +168,7 @@ pub(super) fn snapshot() -> Snapshot {
         policy: Policy {
             lock: relay::policy::Lock::default(),
             orders: relay::policy::OrdersPolicy::default(),
+            terms: relay::policy::Terms::default(),
             waves: vec![Wave::new("gone", Phase::Moved), Wave::new("here", Phase::Observe)],
             delivery: DeliveryPolicy {
                 evidence_wait: second,

@@ -31,6 +31,7 @@ pub(super) fn router(hall: &Hall) -> Router<Hall> {
         .route("/conversions/{event_id}", get(super::dead::show))
         .route("/unmapped", get(unmapped))
         .route("/audit", get(audit))
+        .merge(super::awards::router())
         .merge(super::dead::router())
         .merge(super::order::router())
         .merge(super::delivering::router())

@@ -1,6 +1,7 @@
 //! The JSON of the operator's interface. Times are RFC 3339, money is decimal text with its currency, ids of
 //! the platforms are numbers, and nothing is personal (I9).
 
+pub(super) mod awards;
 mod dead;
 
 use ledger::{
@@ -268,6 +269,7 @@ pub(super) fn shown(shown: &Shown) -> Value {
         "problems": envelope.as_ref().map(|envelope| &envelope.problems),
         "sealed_part_kept": shown.sealed,
         "attempts": attempts.collect::<Vec<_>>(),
+        "awards": shown.awards.iter().map(awards::award).collect::<Vec<_>>(),
         "postings": shown.postings.iter().map(posting).collect::<Vec<_>>(),
         "journal": journal.collect::<Vec<_>>(),
         "changes": shown.changes.iter().map(change).collect::<Vec<_>>(),

@@ -9,7 +9,7 @@ use tracking::Home;
 use tracking::event::Click;
 use units::Timestamp;
 
-use super::{Processor, ProcessorError};
+use super::{Processor, ProcessorError, receive};
 use crate::http::shapes;
 
 /// Most conversions that one click makes better. One click leads to a handful of orders; an id that many
@@ -28,7 +28,7 @@ pub(super) fn reconsider(
     for (event_id, open) in transaction.waiting_for_click(click_id, RECONSIDERED_MAX)? {
         let Ok(envelope) = Envelope::decode(&open) else { continue };
         let standing = transaction.standing_of(event_id)?;
-        let known = Known { standing, ..transaction.known(&envelope)? };
+        let known = Known { standing, ..receive::known(transaction, snapshot, &envelope)? };
         if let Some(better) = intake::reconsider(&Ground::of(snapshot), &envelope, &known, now) {
             transaction.correct(event_id, &envelope, &better)?;
             corrected += 1;

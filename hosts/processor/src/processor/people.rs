@@ -10,7 +10,7 @@ use relay::{Envelope, Sealed};
 use units::{EventId, Timestamp};
 
 use super::receive::take_in;
-use super::{Processor, ProcessorError};
+use super::{Processor, ProcessorError, receive};
 
 /// The wait between two redriven conversions: a hundred a second, beside the fresh ones.
 pub(super) const REDRIVE_EVERY: Duration = Duration::from_millis(10);
@@ -160,7 +160,7 @@ impl Obeying<'_> {
         event_id: EventId,
         envelope: &Envelope,
     ) -> Result<Redriven, LedgerError> {
-        let known = without(transaction.known(envelope)?, event_id);
+        let known = without(receive::known(transaction, self.snapshot, envelope)?, event_id);
         let known = Known { approved: self.approved, ..known };
         let decision = intake::decide_by(self.snapshot, envelope, &known, self.now);
         transaction.redecide(event_id, envelope, &decision, self.by)

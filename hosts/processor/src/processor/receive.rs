@@ -3,7 +3,7 @@
 use attribution::Credit;
 use ledger::{LedgerError, Transaction};
 use relay::envelope::{Batch, EnvelopeError};
-use relay::intake::{self, Claims, Decision, Reason};
+use relay::intake::{self, Claims, Decision, Ground, Known, Reason};
 use relay::policy::Snapshot;
 use relay::{Envelope, Fact};
 use sha2::{Digest as _, Sha256};
@@ -96,7 +96,7 @@ pub(super) fn take_in(
     #[cfg(test)]
     super::quarantine::fault::point(envelope.event_id)?;
     let sealed = std::mem::take(&mut envelope.sealed);
-    let known = transaction.known(&envelope)?;
+    let known = known(transaction, snapshot, &envelope)?;
     let decision = intake::decide_by(snapshot, &envelope, &known, now);
     transaction.apply(&envelope, &sealed, &decision)?;
     if let Decision::Record { clicks } = &decision {
@@ -105,6 +105,20 @@ pub(super) fn take_in(
         }
     }
     Ok((true, fact(&envelope, &decision)))
+}
+
+/// What the ledger knows that bears on an event, and what its publishers had earned before if that decides what they
+/// earn now.
+pub(super) fn known(
+    transaction: &Transaction<'_>,
+    snapshot: &Snapshot,
+    envelope: &Envelope,
+) -> Result<Known, LedgerError> {
+    let known = transaction.known(envelope)?;
+    match intake::asks_for_figures(&Ground::of(snapshot), envelope, &known) {
+        Some(asked) => Ok(Known { figures: transaction.figures(&asked)?, ..known }),
+        None => Ok(known),
+    }
 }
 
 fn fact(envelope: &Envelope, decision: &Decision) -> Option<Fact> {

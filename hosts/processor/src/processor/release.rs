@@ -6,7 +6,7 @@ use relay::intake::{self, Decision, Known, Reason};
 use relay::policy::Snapshot;
 use units::{EventId, Timestamp};
 
-use super::{Processor, ProcessorError, Redrive};
+use super::{Processor, ProcessorError, Redrive, receive};
 
 /// Conversions looked at in one turn, so that nobody waits long behind them.
 const LOOKED_AT: usize = 200;
@@ -63,7 +63,7 @@ fn is_mapped_now(
 ) -> Result<bool, LedgerError> {
     let Some((_, open)) = transaction.stands(event_id)? else { return Ok(false) };
     let Ok(envelope) = Envelope::decode(&open) else { return Ok(false) };
-    let known = transaction.known(&envelope)?;
+    let known = receive::known(transaction, snapshot, &envelope)?;
     let standing = known.standing.clone().filter(|standing| standing.event_id != event_id);
     let decision = intake::decide_by(snapshot, &envelope, &Known { standing, ..known }, now);
     // What a person must settle besides is told as that from now on.

@@ -1,3 +1,4 @@
+mod awards;
 mod calling;
 mod clicks;
 mod dead;

@@ -4,8 +4,9 @@
 //! is sent. What has arrived, or may have, is changed there afterwards, by a request of its own that waits until it is
 //! known whether the transaction is there.
 
+use attribution::model::split;
 use attribution::status::{Act, Cause, Refusal, step};
-use attribution::{Posting, Status, commission, posting};
+use attribution::{Account, Posting, Status, commission, posting};
 use tracking::Home;
 use tracking::dialect::interface::{CallOutcome, Operation};
 use tracking::directory::Commission;
@@ -159,14 +160,15 @@ fn edit(change: &Change, target: &Target, standing: Money, rules: Rules<'_>) -> 
     let amount = change.amount(standing);
     let rule = change.commission(rules.commission, amount.currency);
     let Some(rule) = rule else { return Effect::Refused(CallOutcome::Incomplete) };
-    let credited = match target.publisher_id {
-        Some(publisher) => match commission(&rule, amount) {
-            Ok(earned) => Some((publisher, earned)),
+    let earned = match target.publisher_id {
+        Some(_) => match commission(&rule, amount) {
+            Ok(earned) => Some(earned),
             Err(_) => return Effect::Refused(CallOutcome::Incomplete),
         },
         None => None,
     };
-    let right = posting::booking(rules.advertiser_id, credited);
+    let right =
+        posting::booking(rules.advertiser_id, earned.into_iter().flat_map(|earned| shared(earned, target)));
     let lines = target.postings.as_deref().unwrap_or_default();
     let changes = change.is_of_money() && lines != right.as_slice();
     Effect::Apply(Applied {
@@ -176,7 +178,24 @@ fn edit(change: &Change, target: &Target, standing: Money, rules: Rules<'_>) -> 
             (false, false) => How::Afterwards,
         },
         amount,
-        commission: credited.map(|(_, earned)| earned),
+        commission: earned,
         postings: if changes { posting::correction(lines, &right) } else { Vec::new() },
     })
+}
+
+/// What each publisher gets of a commission: as much of it as it has of the one that stands.
+fn shared(earned: Money, target: &Target) -> Vec<(u64, Money)> {
+    let lines = target.postings.as_deref().unwrap_or_default().iter();
+    let owed = lines.filter_map(|line| match line.account {
+        Account::Publisher(id) => {
+            u64::try_from(line.amount.minor).ok().filter(|minor| *minor > 0).map(|minor| (id, minor))
+        }
+        Account::Advertiser(_) | Account::Paid(_) | Account::Network => None,
+    });
+    let (ids, weights): (Vec<u64>, Vec<u64>) = owed.unzip();
+    if ids.is_empty() {
+        return target.publisher_id.map(|id| (id, earned)).into_iter().collect();
+    }
+    let shares = split(earned.minor, &weights).into_iter();
+    ids.into_iter().zip(shares.map(|minor| Money::from_minor(minor, earned.currency))).collect()
 }

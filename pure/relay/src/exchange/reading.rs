@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use attribution::Duplicates;
 use tracking::consent::{self, Consent, Decided, Signals};
 use tracking::cookie;
 use tracking::decode::{self, Decoded, Outcome, Problem};
@@ -264,9 +265,13 @@ impl Reading<'_> {
         event
     }
 
-    /// The key of a conversion; none if nothing identifies it.
+    /// The key of a conversion; none if nothing identifies it, or every arrival is an order of its own.
     pub fn key(&self, snapshot: &Snapshot) -> Option<String> {
-        let dialect = &snapshot.migration.legacy;
-        key::conversion_key(&self.decoded.event, 0, |text| dialect.is_placeholder(text))
+        let (dialect, event) = (&snapshot.migration.legacy, &self.decoded.event);
+        let version = snapshot.policy.terms.at(event.id(Field::AdvertiserId)?, self.received_at);
+        if version.duplicates(attribution::commission::kind(event)) == Duplicates::Each {
+            return None;
+        }
+        key::conversion_key(event, version.epoch, |text| dialect.is_placeholder(text))
     }
 }

@@ -4,13 +4,18 @@
 //! is named; a voucher that is bound to a publisher; a cookie of our hosts; a publisher that the merchant names.
 
 use attribution::credit::{judge, objection_to, winner};
-use attribution::{Candidate, Credit, Judged, NoCredit, Proof};
+use attribution::terms::Version;
+use attribution::{
+    Awarded, Candidate, Case, CommissionError, Credit, Figures, Judged, NoCredit, Proof, Touch,
+};
 use tracking::directory::Advertiser;
 use tracking::event::Click;
 use tracking::migration::{Evidence, EvidenceKind as RuleKind};
 use tracking::{Field, Home};
+use units::{Money, Timestamp};
 
 use super::book::Arrival;
+use super::considered::{ASSISTS, USED, WEAKER};
 use super::{Claims, Considered};
 
 /// How the evidence of a conversion is known.
@@ -78,12 +83,13 @@ pub fn evidence_kind(evidence: &Evidence, credit: &Credit) -> EvidenceKind {
     match (evidence, credit) {
         (Evidence::PlatformClickId(_), _) => EvidenceKind::PlatformClickId,
         (Evidence::Voucher(_), _) => EvidenceKind::Voucher,
-        (Evidence::Click(_), Credit::To(candidate)) => kind_of(candidate.proof),
+        (Evidence::Click(_), Credit::To(candidate)) => evidence_kind_of(candidate.proof),
         (Evidence::Click(_), Credit::None(_)) | (Evidence::None, _) => EvidenceKind::None,
     }
 }
 
-const fn kind_of(proof: Proof) -> EvidenceKind {
+/// The kind of a proof.
+pub const fn evidence_kind_of(proof: Proof) -> EvidenceKind {
     match proof {
         Proof::Token => EvidenceKind::Token,
         Proof::ClickId => EvidenceKind::ClickId,
@@ -97,8 +103,10 @@ const fn kind_of(proof: Proof) -> EvidenceKind {
 pub(super) struct Attribution {
     /// What the owner is told.
     pub(super) evidence: Evidence,
-    /// Who is credited in our own books.
+    /// Whose click the owner is told of.
     pub(super) credit: Credit,
+    /// Who earns how much in our own books; none if nobody does.
+    pub(super) awarded: Result<Option<Awarded>, CommissionError>,
     /// True if the evidence holds by our own rules: nothing better is waited for.
     pub(super) proven: bool,
     /// The platform on which the click is known to have happened.
@@ -109,28 +117,41 @@ pub(super) struct Attribution {
     pub(super) wanted_click: Option<String>,
 }
 
-/// The evidence that the owner is told, and who is credited in our own books.
+/// What an arrival is held against while its evidence is searched.
+#[derive(Clone, Copy)]
+pub(super) struct Basis<'a> {
+    pub(super) advertiser: &'a Advertiser<'a>,
+    /// The terms in force.
+    pub(super) version: &'a Version,
+    /// When the order happened, as far as is known: what came after that did not lead to it.
+    pub(super) at: Timestamp,
+    /// The order's value.
+    pub(super) amount: Money,
+}
+
+/// The evidence that the owner is told, and who earns how much in our own books.
 ///
 /// A visitor who refused leaves no trace in either: no identifier is used or passed on (I10).
-pub(super) fn attribute(arrival: &Arrival<'_>, claims: &Claims, advertiser: &Advertiser<'_>) -> Attribution {
+pub(super) fn attribute(arrival: &Arrival<'_>, claims: &Claims, basis: &Basis<'_>) -> Attribution {
     if !arrival.envelope.consent.permits() {
         return Attribution {
             evidence: Evidence::None,
             credit: Credit::None(NoCredit::ConsentRefused),
+            awarded: Ok(None),
             proven: true,
             click_home: None,
             considered: vec![Considered::bare(EvidenceKind::None, NoCredit::ConsentRefused.name())],
             wanted_click: None,
         };
     }
-    let at = arrival.envelope.received_at;
-    let search = Search { arrival, claims, advertiser };
+    let search = Search { arrival, claims, basis };
     let mut considered = Vec::new();
     let own_ids = search.platform_click_ids(&mut considered);
     let candidates = search.candidates(&mut considered);
-    let judged = judge(&candidates, advertiser.legacy_id, at, advertiser.window_days);
-    let credit = winner(&judged);
-    note(&judged, &mut considered);
+    let judged = judge(&candidates, basis.advertiser, basis.at, basis.version);
+    let awarded = search.award(&touches(&judged, arrival));
+    let credit = credited(&judged, awarded.as_ref().ok().and_then(Option::as_ref));
+    note(&judged, &credit, awarded.as_ref().ok().and_then(Option::as_ref), &mut considered);
     in_order(&mut considered);
     let by_credit = match &credit {
         Credit::To(candidate) if candidate.proof == Proof::Voucher => {
@@ -154,7 +175,44 @@ pub(super) fn attribute(arrival: &Arrival<'_>, claims: &Claims, advertiser: &Adv
         _ => None,
     };
     let wanted_click = if matches!(credit, Credit::None(_)) { search.unknown_click_id() } else { None };
-    Attribution { evidence, credit: named(credit), proven, click_home, considered, wanted_click }
+    Attribution { evidence, credit: named(credit), awarded, proven, click_home, considered, wanted_click }
+}
+
+/// The publishers that an arrival may credit: what they had earned before may decide about what they earn now.
+pub(super) fn publishers(arrival: &Arrival<'_>, claims: &Claims, basis: &Basis<'_>) -> Vec<u64> {
+    let found = attribute(arrival, claims, basis).considered;
+    let standing = arrival.known.standing.iter().flat_map(|standing| &standing.considered);
+    let mut publishers: Vec<u64> =
+        found.iter().chain(standing).filter_map(Considered::touch).map(|touch| touch.publisher_id).collect();
+    publishers.sort_unstable();
+    publishers.dedup();
+    publishers
+}
+
+/// Every touch of the order: those that the arrival names, and those that are known of what stands.
+fn touches(judged: &[Judged], arrival: &Arrival<'_>) -> Vec<Touch> {
+    let own = judged.iter().filter(|one| one.objection != Some(NoCredit::OtherAdvertiser));
+    let standing = arrival.known.standing.iter().flat_map(|standing| &standing.considered);
+    own.map(|one| touch(&one.candidate)).chain(standing.filter_map(Considered::touch)).collect()
+}
+
+fn touch(candidate: &Candidate) -> Touch {
+    let Candidate { click, proof } = candidate;
+    Touch { proof: *proof, publisher_id: click.publisher_id, at: proof.tells_time().then_some(click.at) }
+}
+
+/// The arrival's own click that earns the credit. None if nobody is credited, or what stands already knows of a
+/// better one.
+fn credited(judged: &[Judged], awarded: Option<&Awarded>) -> Credit {
+    let Some(awarded) = awarded else {
+        // Where the commission cannot be computed, the order is held, and its evidence is told as it is.
+        return winner(judged);
+    };
+    let own = judged.iter().find(|one| one.objection.is_none() && touch(&one.candidate) == awarded.credited);
+    match own {
+        Some(one) => Credit::To(one.candidate.clone()),
+        None => Credit::None(NoCredit::NoClick),
+    }
 }
 
 /// A voucher's code stands where a click's id does while candidates are compared; it is no click id.
@@ -177,28 +235,37 @@ struct OwnIds<'a> {
 struct Search<'a> {
     arrival: &'a Arrival<'a>,
     claims: &'a Claims,
-    advertiser: &'a Advertiser<'a>,
+    basis: &'a Basis<'a>,
 }
 
 impl<'a> Search<'a> {
     fn platform_click_ids(&self, considered: &mut Vec<Considered>) -> OwnIds<'a> {
         let mut ids = OwnIds { valid: Vec::new(), doubtful: Vec::new() };
-        let (at, days) = (self.arrival.envelope.received_at, self.advertiser.window_days);
+        let Basis { advertiser, version, at, .. } = *self.basis;
+        let days = version.window_days.unwrap_or(advertiser.window_days);
         for id in &self.claims.click_ids {
             let Some(foreign) = self.arrival.ground.click_ids.primary(id) else { continue };
-            let own = foreign.advertiser_id.filter(|id| Some(*id) == self.advertiser.primary_id);
+            let own = foreign.advertiser_id.filter(|id| Some(*id) == advertiser.primary_id);
             let objection = match (own, foreign.at) {
                 (None, _) => Some(NoCredit::OtherAdvertiser),
                 (Some(_), None) => Some(NoCredit::OutsideWindow),
                 (Some(own), Some(clicked_at)) => objection_to((own, clicked_at), own, at, days),
             };
-            let outcome = objection.map_or("used", NoCredit::name);
+            let outcome = objection.map_or(USED, NoCredit::name);
             let place = if objection.is_none() { &mut ids.valid } else { &mut ids.doubtful };
             place.push(id.as_str());
             let piece = Considered::bare(EvidenceKind::PlatformClickId, outcome);
             considered.push(Considered { at: foreign.at, ..piece });
         }
         ids
+    }
+
+    /// Who earns how much. What the merchant's own rule gave to another channel earns nobody anything.
+    fn award(&self, touches: &[Touch]) -> Result<Option<Awarded>, CommissionError> {
+        let Basis { advertiser, version, at, amount } = *self.basis;
+        let figures: &[(u64, Figures)] = &self.arrival.known.figures;
+        let event = &self.arrival.envelope.event;
+        Case { event, amount, at, advertiser, version, figures }.award(touches)
     }
 
     /// Every click that may have led here, with what proves it.
@@ -255,7 +322,7 @@ impl<'a> Search<'a> {
     }
 
     fn vouchers(&self, candidates: &mut Vec<Candidate>, considered: &mut Vec<Considered>) {
-        let at = self.arrival.envelope.received_at;
+        let at = self.basis.at;
         for code in &self.claims.vouchers {
             match self.arrival.known.vouchers.iter().find(|bound| bound.code == *code) {
                 Some(bound) if bound.holds_at(at) => {
@@ -269,7 +336,7 @@ impl<'a> Search<'a> {
 
     /// A click whose time nobody tells: the conversion's stands for it.
     fn untimed(&self, publisher_id: u64, id: &str, proof: Proof) -> Candidate {
-        let (advertiser_id, at) = (self.advertiser.legacy_id, self.arrival.envelope.received_at);
+        let (advertiser_id, at) = (self.basis.advertiser.legacy_id, self.basis.at);
         let click = Click { advertiser_id, publisher_id, creative_id: 0, at, click_id: id.to_owned() };
         Candidate { click, proof }
     }
@@ -307,24 +374,31 @@ pub enum Token {
     Click(Click),
 }
 
-fn note(judged: &[Judged], considered: &mut Vec<Considered>) {
-    let used = judged.iter().position(|one| one.objection.is_none());
+fn note(judged: &[Judged], credit: &Credit, awarded: Option<&Awarded>, considered: &mut Vec<Considered>) {
+    let is_credited = |one: &Candidate| matches!(credit, Credit::To(credited) if credited == one);
+    let used = judged.iter().position(|one| one.objection.is_none() && is_credited(&one.candidate));
+    let earns = |publisher_id: u64| {
+        awarded.is_some_and(|awarded| {
+            awarded.model.shares()
+                && awarded.awards.iter().any(|award| award.touch.publisher_id == publisher_id)
+        })
+    };
     for (place, one) in judged.iter().enumerate() {
+        let Candidate { click, proof } = &one.candidate;
         let outcome = match one.objection {
             Some(objection) => objection.name(),
-            None if Some(place) == used => "used",
-            None => "weaker",
+            None if Some(place) == used => USED,
+            None if earns(click.publisher_id) => ASSISTS,
+            None => WEAKER,
         };
-        let Candidate { click, proof } = &one.candidate;
-        let piece = Considered::bare(kind_of(*proof), outcome);
-        let timed = !matches!(proof, Proof::Voucher | Proof::Named);
+        let piece = Considered::bare(evidence_kind_of(*proof), outcome);
         let publisher_id = Some(click.publisher_id);
-        considered.push(Considered { publisher_id, at: timed.then_some(click.at), ..piece });
+        considered.push(Considered { publisher_id, at: proof.tells_time().then_some(click.at), ..piece });
     }
 }
 
 /// In the order of the search, with what was not there.
-fn in_order(considered: &mut Vec<Considered>) {
+pub(super) fn in_order(considered: &mut Vec<Considered>) {
     for kind in EvidenceKind::ALL.into_iter().filter(|kind| *kind != EvidenceKind::None) {
         if !considered.iter().any(|piece| piece.kind == kind) {
             considered.push(Considered::bare(kind, "absent"));

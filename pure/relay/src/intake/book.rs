@@ -1,22 +1,37 @@
 //! Booking a conversion that is new under its key.
 
-use attribution::{Credit, commission, posting};
-use tracking::directory::{Advertiser, Publisher};
+use attribution::{Awarded, CommissionError, Credit, posting};
+use tracking::directory::Publisher;
 use tracking::migration::Evidence;
 use tracking::{Field, Home};
-use units::{Money, Timestamp};
+use units::Timestamp;
 
-use super::attribute::{Attribution, attribute, evidence_kind};
-use super::{Booking, Claims, Decision, Ground, Known, Reason, validate};
+use super::attribute::{Attribution, Basis, attribute, evidence_kind};
+use super::{Booking, Claims, Decision, Ground, Known, Reason, Under, validate};
 use crate::envelope::Envelope;
 use crate::owner::owner;
 
 /// An arrival with everything that bears on it.
+#[derive(Clone, Copy)]
 pub(super) struct Arrival<'a> {
     pub(super) envelope: &'a Envelope,
     pub(super) ground: &'a Ground<'a>,
     pub(super) known: &'a Known,
     pub(super) now: Timestamp,
+}
+
+impl Arrival<'_> {
+    /// When the order happened, as far as is known: one order may arrive more than once.
+    pub(super) fn at(&self) -> Timestamp {
+        let standing = self.known.standing.as_ref().map(|standing| standing.received_at);
+        standing.map_or(self.envelope.received_at, |first| first.min(self.envelope.received_at))
+    }
+
+    /// True if the merchant's own rule gave the order to another channel, as this arrival says or one before it.
+    fn is_auto_voided(&self) -> bool {
+        let standing = self.known.standing.as_ref().is_some_and(|standing| standing.auto_voided);
+        standing || self.envelope.event.flag(Field::AutoVoid) == Some(true)
+    }
 }
 
 pub(super) fn book(arrival: &Arrival<'_>) -> Decision {
@@ -32,47 +47,44 @@ pub(super) fn booking(arrival: &Arrival<'_>) -> Result<Booking, Vec<Reason>> {
     let mut reasons = validate::validate(arrival, &claims);
     let advertiser = claims.advertiser_id.and_then(|id| arrival.ground.directory.advertiser(id));
     let (Some(advertiser), Some(amount)) = (advertiser.as_ref(), claims.amount) else { return Err(reasons) };
-    let found = attribute(arrival, &claims, advertiser);
     let policy = arrival.ground.policy;
+    let at = arrival.at();
+    let version = policy.terms.at(advertiser.legacy_id, at);
+    let found = attribute(arrival, &claims, &Basis { advertiser, version, at, amount });
     let owner = owner(policy.legacy_lives, policy.phase(advertiser), found.click_home);
     // What an edge has sent already has its home, and needs no map any more.
     let sent = arrival.envelope.sent.as_ref();
     let owner = sent.map_or(owner, |sent| sent.home);
     let due_at = due_at(arrival, found.proven);
-    let Attribution { evidence, credit, considered, wanted_click, .. } = found;
+    let Attribution { evidence, credit, awarded, considered, wanted_click, .. } = found;
     let publisher = credited_publisher(arrival, &credit);
     let told = matches!(evidence, Evidence::Click(_));
     if sent.is_none() {
         reasons.extend(validate::mapping(owner, advertiser, told.then_some(&credit), publisher.as_ref()));
     }
-    let commission = match earned(advertiser, &credit, amount) {
-        Ok(commission) => commission,
-        Err(reason) => {
-            reasons.push(reason);
-            None
-        }
-    };
+    let awarded = earned(awarded, arrival, &mut reasons);
     if reasons.iter().any(|reason| !(reason.doubt && arrival.known.approved)) {
         return Err(reasons);
     }
-    let credited = match &credit {
-        Credit::To(candidate) => commission.map(|earned| (candidate.click.publisher_id, earned)),
-        Credit::None(_) => None,
-    };
+    let shares = awarded.iter().flat_map(|awarded| &awarded.awards);
+    let shares = shares.map(|award| (award.touch.publisher_id, award.share));
     Ok(Booking {
         owner,
         amount,
+        at,
         evidence_kind: evidence_kind(&evidence, &credit),
         due_at,
         flags: flags(arrival, &claims, &reasons),
         advertiser_primary_id: advertiser.primary_id,
         publisher_primary_id: publisher.and_then(|row| row.primary_id),
-        postings: posting::booking(advertiser.legacy_id, credited),
+        postings: posting::booking(advertiser.legacy_id, shares),
+        commission: awarded.as_ref().map(|awarded| awarded.commission),
         evidence,
         credit,
-        commission,
+        awarded,
         considered,
         wanted_click,
+        under: Under::Key,
     })
 }
 
@@ -83,16 +95,22 @@ fn credited_publisher<'a>(arrival: &Arrival<'a>, credit: &Credit) -> Option<Publ
     }
 }
 
-fn earned(advertiser: &Advertiser<'_>, credit: &Credit, amount: Money) -> Result<Option<Money>, Reason> {
-    if matches!(credit, Credit::None(_)) {
-        return Ok(None);
-    }
-    let earned = commission(&advertiser.commission, amount);
-    earned.map(Some).map_err(|error| Reason {
-        code: "commission_out_of_range".to_owned(),
-        message: error.to_string(),
-        doubt: false,
-    })
+/// Who earns how much. What the merchant's own rule gave to another channel earns nobody anything in our books; the
+/// platform is told of it all the same, with the channel that won.
+fn earned(
+    awarded: Result<Option<Awarded>, CommissionError>,
+    arrival: &Arrival<'_>,
+    reasons: &mut Vec<Reason>,
+) -> Option<Awarded> {
+    let awarded = awarded.unwrap_or_else(|error| {
+        let code = match error {
+            CommissionError::TooLarge { .. } => "commission_out_of_range",
+            CommissionError::OtherCurrency { .. } => "commission_currency",
+        };
+        reasons.push(Reason { code: code.to_owned(), message: error.to_string(), doubt: false });
+        None
+    });
+    awarded.filter(|_| !arrival.is_auto_voided())
 }
 
 /// Without evidence a conversion waits for its copy that has some: one order commonly arrives raw first. A
@@ -111,7 +129,7 @@ fn flags(arrival: &Arrival<'_>, claims: &Claims, overruled: &[Reason]) -> Vec<St
     if claims.amount.is_some_and(|amount| amount.minor == 0) {
         flags.push("zero_amount".to_owned());
     }
-    if arrival.envelope.event.flag(Field::AutoVoid) == Some(true) {
+    if arrival.is_auto_voided() {
         flags.push("auto_void".to_owned());
     }
     flags.sort();

@@ -2,16 +2,25 @@
 //!
 //! Nothing in it identifies a visitor: kinds, codes, publishers and times.
 
+use attribution::{NoCredit, Proof, Touch};
 use units::Timestamp;
 
 use super::EvidenceKind;
+
+/// What becomes of a piece that is a touch of the order: it is credited, it earns a share, it earns nothing, or it lies
+/// outside its time.
+pub(super) const USED: &str = "used";
+pub(super) const ASSISTS: &str = "assists";
+pub(super) const WEAKER: &str = "weaker";
+const TOUCHES: [&str; 5] =
+    [USED, ASSISTS, WEAKER, NoCredit::OutsideWindow.name(), NoCredit::AfterConversion.name()];
 
 /// One piece of evidence.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Considered {
     /// What it is.
     pub kind: EvidenceKind,
-    /// What became of it, by code: `used`, `weaker`, `absent`, or why it does not count.
+    /// What became of it, by code: `used`, `assists`, `weaker`, `absent`, or why it does not count.
     pub outcome: String,
     /// The publisher that it names.
     pub publisher_id: Option<u64>,
@@ -23,6 +32,22 @@ impl Considered {
     /// Something without a publisher or a time.
     pub(super) fn bare(kind: EvidenceKind, outcome: &str) -> Self {
         Self { kind, outcome: outcome.to_owned(), publisher_id: None, at: None }
+    }
+
+    /// The touch of the order's journey that it is; none if it is none, or is known not to be one of this order's.
+    /// Whether it lies in its window is found out anew each time.
+    pub fn touch(&self) -> Option<Touch> {
+        let proof = match self.kind {
+            EvidenceKind::Token => Proof::Token,
+            EvidenceKind::ClickId => Proof::ClickId,
+            EvidenceKind::Voucher => Proof::Voucher,
+            EvidenceKind::Cookie => Proof::Cookie,
+            EvidenceKind::Named => Proof::Named,
+            EvidenceKind::PlatformClickId | EvidenceKind::None => return None,
+        };
+        let of_this_order = TOUCHES.contains(&self.outcome.as_str());
+        let publisher_id = self.publisher_id.filter(|_| of_this_order)?;
+        Some(Touch { proof, publisher_id, at: self.at.filter(|_| proof.tells_time()) })
     }
 
     /// The pieces as one text, for a table.

@@ -1,45 +1,194 @@
 //! Another arrival of a conversion that stands.
 
-use attribution::{Credit, posting};
+use core::time::Duration;
+
+use attribution::commission::kind;
+use attribution::{Credit, Duplicates, Posting, posting};
+use tracking::{Field, Value};
 use units::Money;
+use units::limits::TOUCHES_MAX;
 
 use super::book::{Arrival, booking};
-use super::{Booking, Claims, Correction, Decision, EvidenceKind, Reason, Standing};
+use super::considered::{USED, WEAKER};
+use super::{
+    Better, Booking, Claims, Considered, Correction, Decision, EvidenceKind, Known, Reason, Standing, Under,
+};
 use crate::delivery::State;
 
-/// The same money is the same order, seen again; other money is a question for a person.
+/// How much the clock of another machine may run ahead before its click counts as later than an order.
+const CLOCK_SKEW_MAX: Duration = Duration::from_secs(300);
+
+/// Of the same order or another one with the same reference, as the programme's terms say for its kind.
 pub(super) fn merge(arrival: &Arrival<'_>, standing: &Standing) -> Decision {
     let claims = Claims::of(arrival.envelope);
-    if claims.amount != standing.amount {
-        let reason = conflict(standing.amount, claims.amount);
-        return Decision::Conflict { with: standing.event_id, reason };
+    let terms = &arrival.ground.policy.terms;
+    let version = claims.advertiser_id.map(|id| terms.at(id, arrival.at()));
+    let policy = version.map(|version| version.duplicates(kind(&arrival.envelope.event))).unwrap_or_default();
+    let into = standing.event_id;
+    let same_money = claims.amount == standing.amount;
+    match policy {
+        Duplicates::First => Decision::Merge { into, correction: None },
+        Duplicates::Each => alone(arrival, Under::Nothing),
+        Duplicates::Window { hours } if is_far(arrival, standing, hours) => {
+            let later = arrival.envelope.received_at > standing.received_at;
+            alone(arrival, if later { Under::InPlaceOf(into) } else { Under::Nothing })
+        }
+        Duplicates::Merge if !same_money => {
+            let mut envelope = arrival.envelope.clone();
+            standing.amount.iter().for_each(|money| envelope.event.set(Field::Amount, Value::Money(*money)));
+            let told = Arrival { envelope: &envelope, ..*arrival };
+            Decision::Merge { into, correction: better(&told, standing) }
+        }
+        Duplicates::Latest if !same_money => Decision::Merge { into, correction: latest(arrival, standing) },
+        _ if !same_money => {
+            Decision::Conflict { with: into, reason: conflict(standing.amount, claims.amount) }
+        }
+        _ => same(arrival, standing),
     }
-    Decision::Merge { into: standing.event_id, correction: better(arrival, standing) }
+}
+
+/// The same money is the same order, seen again; unless its click happened after the order that stands.
+fn same(arrival: &Arrival<'_>, standing: &Standing) -> Decision {
+    if !has_later_click(arrival, standing) {
+        return Decision::Merge { into: standing.event_id, correction: better(arrival, standing) };
+    }
+    if arrival.known.approved {
+        return alone(arrival, Under::Nothing);
+    }
+    Decision::Hold { reasons: vec![repeats(standing)] }
+}
+
+/// An order of its own, whatever stands under its reference.
+fn alone(arrival: &Arrival<'_>, under: Under) -> Decision {
+    let known = Known { standing: None, ..arrival.known.clone() };
+    match booking(&Arrival { known: &known, ..*arrival }) {
+        Ok(booking) => Decision::Book(Box::new(Booking { under, ..booking })),
+        Err(reasons) => Decision::Hold { reasons },
+    }
+}
+
+fn is_far(arrival: &Arrival<'_>, standing: &Standing, hours: u32) -> bool {
+    let (one, other) = (arrival.envelope.received_at, standing.received_at);
+    one.since(other).max(other.since(one)) > Duration::from_secs(u64::from(hours).saturating_mul(3600))
+}
+
+/// True if the arrival was led to by a click that came after the order that stands, which it cannot have led to.
+fn has_later_click(arrival: &Arrival<'_>, standing: &Standing) -> bool {
+    if arrival.envelope.received_at <= standing.received_at.plus(CLOCK_SKEW_MAX) {
+        return false;
+    }
+    let known = Known { standing: None, approved: true, ..arrival.known.clone() };
+    let Ok(booking) = booking(&Arrival { known: &known, ..*arrival }) else { return false };
+    match &booking.credit {
+        Credit::To(candidate) if candidate.proof.tells_time() && !candidate.click.click_id.is_empty() => {
+            candidate.click.at > standing.received_at.plus(CLOCK_SKEW_MAX)
+        }
+        _ => false,
+    }
+}
+
+fn repeats(standing: &Standing) -> Reason {
+    Reason {
+        code: "reference_repeats".to_owned(),
+        message: format!(
+            "order {} has the same reference and the same amount, and the click of this one came after it: discard this \
+             one if it is a page seen again, redrive it with --approve if it is another order; where a shop says one \
+             reference for all its orders, say `policy = \"each\"` in its terms",
+            standing.event_id
+        ),
+        doubt: true,
+    }
 }
 
 /// What an arrival makes better of what stands.
 ///
-/// An arrival that could not be booked by itself still counts as seen; it has nothing better to say.
+/// An arrival that could not be booked by itself still counts as seen; it has nothing better to say. What is earned is
+/// found out from the evidence of all arrivals together, so that the order in which they come does not matter.
 pub(super) fn better(arrival: &Arrival<'_>, standing: &Standing) -> Option<Box<Correction>> {
-    let better = booking(arrival).ok().filter(|booking| improves(booking, standing));
-    better.map(|booking| Box::new(correct(booking, standing)))
+    let booking = correctable(arrival, standing)?;
+    let better = improvement(&booking, standing)?;
+    Some(Box::new(corrected(booking, standing, better)))
 }
 
-/// True if the arrival has a click where what stands has none.
-fn improves(booking: &Booking, standing: &Standing) -> bool {
-    // What a person dropped stays dropped, whatever proves it later.
-    if standing.state == State::Dropped {
-        return false;
+/// The money of whatever was received last is right.
+fn latest(arrival: &Arrival<'_>, standing: &Standing) -> Option<Box<Correction>> {
+    if arrival.envelope.received_at <= standing.last_at {
+        let mut envelope = arrival.envelope.clone();
+        standing.amount.iter().for_each(|money| envelope.event.set(Field::Amount, Value::Money(*money)));
+        return better(&Arrival { envelope: &envelope, ..*arrival }, standing);
     }
-    let credited = matches!(booking.credit, Credit::To(_)) && standing.publisher_id.is_none();
-    let proven = booking.evidence_kind != EvidenceKind::None && standing.evidence == EvidenceKind::None;
-    // A publisher that stands is never taken away by an arrival that names none.
-    credited || (proven && standing.publisher_id.is_none())
+    let booking = correctable(arrival, standing)?;
+    let evidence = improvement(&booking, standing) == Some(Better::Evidence);
+    let better = if evidence { Better::Evidence } else { Better::Amount };
+    Some(Box::new(corrected(booking, standing, better)))
 }
 
-fn correct(booking: Booking, standing: &Standing) -> Correction {
+/// The booking of all arrivals together, where what stands may still be corrected.
+fn correctable(arrival: &Arrival<'_>, standing: &Standing) -> Option<Booking> {
+    // What a person dropped stays dropped, and what is locked stays as it is, whatever proves it later.
+    let locked = arrival.ground.policy.lock.holds(standing.received_at, arrival.now);
+    if standing.state == State::Dropped || locked {
+        return None;
+    }
+    booking(arrival).ok()
+}
+
+fn corrected(booking: Booking, standing: &Standing, better: Better) -> Correction {
     let postings = standing.postings.as_ref().map(|lines| posting::correction(lines, &booking.postings));
-    Correction { postings, in_time: !standing.sent, booking }
+    let considered = together(&booking, standing);
+    Correction { postings, in_time: !standing.sent, better, booking: Booking { considered, ..booking } }
+}
+
+fn improvement(booking: &Booking, standing: &Standing) -> Option<Better> {
+    let Some(awarded) = &booking.awarded else {
+        let voided = booking.flags.iter().any(|flag| flag == "auto_void");
+        if voided && !standing.auto_voided {
+            return Some(Better::Void);
+        }
+        // A publisher that stands is never taken away by an arrival that names none.
+        let proven = booking.evidence_kind != EvidenceKind::None && standing.evidence == EvidenceKind::None;
+        return (proven && standing.publisher_id.is_none()).then_some(Better::Evidence);
+    };
+    let own = matches!(booking.credit, Credit::To(_));
+    let Some(publisher_id) = standing.publisher_id else { return own.then_some(Better::Evidence) };
+    // An arrival that names nobody new changes nothing: not even where the terms were edited meanwhile.
+    let known = |piece: &Considered| standing.considered.iter().any(|other| other.touch() == piece.touch());
+    if booking.considered.iter().all(|piece| piece.touch().is_none() || known(piece)) {
+        return None;
+    }
+    if own && awarded.credited.publisher_id != publisher_id {
+        return Some(Better::Evidence);
+    }
+    let stands = standing.postings.as_ref().is_none_or(|lines| same_lines(lines, &booking.postings));
+    (awarded.model.shares() && !stands).then_some(Better::Money)
+}
+
+/// True if two sets of lines owe the same to the same.
+fn same_lines(one: &[Posting], other: &[Posting]) -> bool {
+    let owed = |lines: &[Posting], line: &Posting| {
+        let of_it =
+            |each: &&Posting| each.account == line.account && each.amount.currency == line.amount.currency;
+        lines.iter().filter(of_it).map(|each| i128::from(each.amount.minor)).sum::<i128>()
+    };
+    one.iter().chain(other).all(|line| owed(one, line) == owed(other, line))
+}
+
+/// The evidence of all arrivals: what the arrival has found, and every touch that was known before.
+fn together(booking: &Booking, standing: &Standing) -> Vec<Considered> {
+    let mut pieces = booking.considered.clone();
+    for known in &standing.considered {
+        let told = |piece: &Considered| piece.touch().is_some() && piece.touch() == known.touch();
+        if known.touch().is_some() && !pieces.iter().any(told) && pieces.len() < TOUCHES_MAX {
+            let stands = matches!(booking.credit, Credit::None(_)) && known.outcome == USED;
+            let outcome =
+                if stands || known.outcome != USED { known.outcome.clone() } else { WEAKER.to_owned() };
+            // Where nothing of a kind was found, that is no longer so.
+            pieces.retain(|piece| !(piece.kind == known.kind && piece.outcome == "absent"));
+            pieces.push(Considered { outcome, ..known.clone() });
+        }
+    }
+    super::attribute::in_order(&mut pieces);
+    pieces
 }
 
 fn conflict(first: Option<Money>, second: Option<Money>) -> Reason {

@@ -44,6 +44,7 @@ fn policy() -> Policy {
     Policy {
         lock: crate::policy::Lock::default(),
         orders: crate::policy::OrdersPolicy::default(),
+        terms: crate::policy::Terms::default(),
         waves: vec![Wave::new("one", Phase::Moved), Wave::new("two", Phase::Shadow)],
         delivery: DeliveryPolicy {
             evidence_wait: Duration::from_secs(60),
@@ -127,6 +128,10 @@ fn standing(envelope: &Envelope, sent: bool) -> Known {
         evidence: booking.evidence_kind,
         sent,
         postings: Some(booking.postings),
+        received_at: envelope.received_at,
+        last_at: envelope.received_at,
+        considered: booking.considered,
+        auto_voided: booking.flags.iter().any(|flag| flag == "auto_void"),
     };
     Known { standing: Some(standing), ..Known::default() }
 }

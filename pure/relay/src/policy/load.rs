@@ -38,6 +38,7 @@ fn read_policy(root: &Section<'_, '_>) -> Option<Policy> {
         lock: root.section("calls", read_lock).unwrap_or_default(),
         orders: root.section("orders", read_orders).unwrap_or_default(),
         consent,
+        terms: super::Terms::default(),
     })
 }
 

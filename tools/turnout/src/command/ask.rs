@@ -59,6 +59,18 @@ impl Where {
         Ok(client::ask_for_long(&address, &run.token, &format!("/v1/operator{path}"))?)
     }
 
+    /// Asks the processor something that it must read long for.
+    pub(crate) fn processor_patiently(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, NoAnswer> {
+        let run = self.running()?;
+        let address = run.processor.ok_or_else(|| NoAnswer::Role("processor", self.data.clone()))?;
+        Ok(client::ask_patiently(&address, &run.token, method, &format!("/v1/operator{path}"), body)?)
+    }
+
     /// Tells the processor something that is JSON already.
     pub(crate) fn tell_processor(&self, path: &str, body: &str) -> Result<Value, NoAnswer> {
         let run = self.running()?;

@@ -171,6 +171,11 @@ pub(crate) fn print_conversion(answer: &Value, json: bool) {
             "postbacks",
             &["publisher_id", "state", "attempts", "detail", "changed_at"][..],
         ),
+        (
+            "who earns, by each decision",
+            "awards",
+            &["decision", "publisher_id", "share", "evidence", "touched_at", "model", "terms", "rules"][..],
+        ),
         ("postings", "postings", &["set", "kind", "account", "party", "amount"][..]),
         ("journal", "journal", &["at", "actor", "action", "detail"][..]),
         ("later arrivals", "later_arrivals", &["event_id", "state", "received_at", "evidence"][..]),

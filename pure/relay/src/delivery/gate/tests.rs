@@ -27,6 +27,7 @@ fn policy() -> Policy {
         },
         lock: crate::policy::Lock::default(),
         orders: crate::policy::OrdersPolicy::default(),
+        terms: crate::policy::Terms::default(),
         proxy_deadline: second,
         legacy_lives: true,
         consent: ConsentPolicy::default(),

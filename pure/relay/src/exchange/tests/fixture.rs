@@ -354,6 +354,7 @@ pub(super) fn snapshot() -> Arc<Snapshot> {
         policy: Policy {
             lock: crate::policy::Lock::default(),
             orders: crate::policy::OrdersPolicy::default(),
+            terms: crate::policy::Terms::default(),
             waves: vec![Wave::new("gone", Phase::Moved), Wave::new("here", Phase::Observe)],
             delivery: DeliveryPolicy {
                 evidence_wait: second,
