@@ -15,13 +15,14 @@ use self::files::{Manifest, SnapshotError, copy_lane, copy_tree};
 use crate::cli::Outcome;
 use crate::clock::wall_clock;
 use crate::data;
+use crate::ledger_place::LedgerPlace;
 
 /// The ledger's file in a data directory.
 const LEDGER: &str = "ledger.sqlite";
 /// The lanes' folder.
 const OUTBOX: &str = "outbox";
 /// What else makes a machine what it is. The request log is left out: it is no money, and large.
-const OTHERS: [&str; 4] = ["secrets.toml", "callers.toml", "migration", "directory"];
+const OTHERS: [&str; 5] = ["secrets.toml", "callers.toml", "ledger.json", "migration", "directory"];
 
 /// Copy outbox, ledger, keys, maps and migration of a data directory into a new folder, while everything runs.
 ///
@@ -73,7 +74,11 @@ pub(crate) fn take(arguments: &TakeArguments) -> Outcome {
         copy_lane(&from.join(OUTBOX).join(&lane), &to.join(OUTBOX).join(&lane))?;
     }
     let ledger = from.join(LEDGER);
-    if ledger.exists() {
+    if LedgerPlace::noted(from)?.server()?.is_some() {
+        eprintln!(
+            "turnout: the ledger is on a server and not in this copy: back it up now (pg_dump), after the outbox"
+        );
+    } else if ledger.exists() {
         ledger::Ledger::copy(&ledger, &to.join(LEDGER))?;
     }
     for name in OTHERS {
