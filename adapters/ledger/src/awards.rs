@@ -241,13 +241,17 @@ impl Ledger {
     /// # Errors
     /// If the store fails, or holds what cannot be.
     pub fn awards_of(&self, event_id: EventId) -> Result<Vec<AwardRow>, LedgerError> {
-        let query =
-            "SELECT number, publisher_id, minor, currency, commission_minor, credited, evidence, touched_at,
-            touches, model, terms, rules, figures, source, decided_at
-            FROM awards WHERE event_id = ?1 ORDER BY number, line LIMIT 1000";
-        let rows = sql::all(&self.connection, query, (sql::id(event_id),), |row| Ok(award_row(row)))?;
-        rows.into_iter().collect()
+        awards_of(&self.connection, event_id)
     }
+}
+
+fn awards_of(connection: &Connection, event_id: EventId) -> Result<Vec<AwardRow>, LedgerError> {
+    let query =
+        "SELECT number, publisher_id, minor, currency, commission_minor, credited, evidence, touched_at,
+        touches, model, terms, rules, figures, source, decided_at
+        FROM awards WHERE event_id = ?1 ORDER BY number, line LIMIT 1000";
+    let rows = sql::all(connection, query, (sql::id(event_id),), |row| Ok(award_row(row)))?;
+    rows.into_iter().collect()
 }
 
 fn award_row(row: &Row<'_>) -> Result<AwardRow, LedgerError> {

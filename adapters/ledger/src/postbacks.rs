@@ -84,7 +84,10 @@ pub struct PostbackId {
 // changed since is told as it is now.
 const DUE: &str =
     "SELECT p.event_id, p.publisher_id, a.method, a.address, p.tries, p.counted, c.advertiser_id,
-    c.minor, c.currency, c.commission_minor, c.commission_currency, c.received_at,
+    c.minor, c.currency,
+    coalesce((SELECT w.minor FROM awards w WHERE w.event_id = c.event_id AND w.publisher_id = c.publisher_id
+        AND w.number = (SELECT max(v.number) FROM awards v WHERE v.event_id = c.event_id)), c.commission_minor),
+    c.commission_currency, c.received_at,
     (SELECT reference FROM clicks k WHERE k.click_id = c.click_id), e.open,
     d.minor, d.currency, d.commission_minor, d.commission_currency, CASE WHEN d.operation = 'void' THEN 1 ELSE 0 END
     FROM postbacks p CROSS JOIN postback_addresses a ON a.publisher_id = p.publisher_id
@@ -222,6 +225,15 @@ impl Transaction<'_> {
             AND publisher_id <> coalesce((SELECT publisher_id FROM conversions WHERE event_id = ?1), -1)";
         sql::run(&self.inner, update, (sql::id(event_id), self.now.as_millis()), "drop a postback")?;
         self.owe_postback(event_id)
+    }
+
+    /// Nobody earns by the transaction any more: whoever waits to be called for it is not.
+    pub(crate) fn owe_no_postback(&mut self, event_id: EventId) -> Result<(), LedgerError> {
+        let update = "UPDATE postbacks SET state = 'dropped', active = 0, due_at = NULL, changed_at = ?2,
+            detail = 'the merchant gave the transaction to another channel'
+            WHERE event_id = ?1 AND state = 'queued'";
+        sql::run(&self.inner, update, (sql::id(event_id), self.now.as_millis()), "drop a postback")?;
+        Ok(())
     }
 
     /// A call begins.

@@ -5,7 +5,7 @@
 
 use tracking::decode::read_field;
 use tracking::dialect::Endpoint;
-use tracking::{Field, Value, key};
+use tracking::{Field, Value};
 use units::{Currency, Money};
 
 use crate::envelope::Envelope;
@@ -80,8 +80,7 @@ pub fn edit(snapshot: &Snapshot, envelope: &Envelope, changes: &[Change]) -> Res
     if !edited.problems.iter().any(|code| code == EDITED) {
         edited.problems.push(EDITED.to_owned());
     }
-    let legacy = &snapshot.migration.legacy;
-    edited.key = key::conversion_key(&edited.event, 0, |text| legacy.is_placeholder(text));
+    edited.key = snapshot.conversion_key(&edited.event, edited.received_at);
     Ok(Edited { envelope: edited, differences })
 }
 

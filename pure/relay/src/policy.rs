@@ -10,13 +10,15 @@ use core::time::Duration;
 
 use resilience::breaker::Wait;
 use resilience::{Breaker, Evidence};
-use tracking::Home;
 use tracking::cookie::Lives;
 use tracking::directory::{Advertiser, Directory};
 use tracking::source::Mistake;
+use tracking::{Event, Field, Home, key};
 use units::{Money, Timestamp};
 
+use attribution::Duplicates;
 pub use attribution::Terms;
+use attribution::commission::kind;
 
 pub use self::consent::ConsentPolicy;
 pub use self::cookies::{CookieForms, CookiePolicy};
@@ -270,6 +272,19 @@ pub struct Snapshot {
     pub policy: Policy,
     /// The keys that this version works with.
     pub secrets: Secrets,
+}
+
+impl Snapshot {
+    /// The key of a conversion that came at `at`, under the terms of that time; none if nothing identifies it, or every
+    /// arrival of its kind is an order of its own.
+    pub fn conversion_key(&self, event: &Event, at: Timestamp) -> Option<String> {
+        let legacy = &self.migration.legacy;
+        let version = self.policy.terms.at(event.id(Field::AdvertiserId)?, at);
+        if version.duplicates(kind(event)) == Duplicates::Each {
+            return None;
+        }
+        key::conversion_key(event, version.epoch, |text| legacy.is_placeholder(text))
+    }
 }
 
 /// The keys of an edge and its processor. They print nothing.

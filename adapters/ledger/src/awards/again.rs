@@ -6,10 +6,10 @@ use relay::delivery::State;
 use relay::intake::Considered;
 use units::{Currency, EventId, Money, Timestamp};
 
-use super::{Award, AwardRow};
+use super::{Award, AwardRow, awards_of};
 use crate::intake::{earned, in_force};
 use crate::post::NewSet;
-use crate::store::Row;
+use crate::store::{Connection, Row};
 use crate::{By, Ledger, LedgerError, Transaction, sql};
 
 /// Which conversions are decided about again.
@@ -65,6 +65,25 @@ pub struct Decided {
     pub postings: Vec<Posting>,
 }
 
+/// A conversion, its last decision's arrival and time.
+const DECIDED: &str =
+    "SELECT c.event_id, c.state, c.advertiser_id, c.minor, c.currency, c.publisher_id, c.received_at,
+    c.considered, c.flags, CASE WHEN EXISTS (SELECT 1 FROM adjustments x WHERE x.conversion = c.event_id)
+        THEN 1 ELSE 0 END, e.open, a.happened_at, c.status
+    FROM conversions c
+    LEFT JOIN awards a ON a.event_id = c.event_id AND a.line = 1
+        AND a.number = (SELECT max(w.number) FROM awards w WHERE w.event_id = c.event_id)
+    JOIN envelopes e ON e.event_id = coalesce(a.source, c.source)";
+
+/// The same with the decision and the lines in force.
+fn with_decision(connection: &Connection, row: Decided) -> Result<Decided, LedgerError> {
+    let mut awards = awards_of(connection, row.event_id)?;
+    let last = awards.last().map(|award| award.number);
+    awards.retain(|award| Some(award.number) == last);
+    let postings = in_force(connection, row.event_id)?.unwrap_or_default();
+    Ok(Decided { awards, postings, ..row })
+}
+
 impl Ledger {
     /// Booked conversions of `span` behind `after`, at most `limit`.
     ///
@@ -76,29 +95,20 @@ impl Ledger {
         after: Option<(Timestamp, EventId)>,
         limit: usize,
     ) -> Result<AwardPage, LedgerError> {
-        let query = "SELECT c.event_id, c.state, c.advertiser_id, c.minor, c.currency, c.publisher_id, c.received_at,
-            c.considered, c.flags, EXISTS (SELECT 1 FROM adjustments x WHERE x.conversion = c.event_id), e.open,
-            a.happened_at, c.status
-            FROM conversions c
-            LEFT JOIN awards a ON a.event_id = c.event_id AND a.line = 1
-                AND a.number = (SELECT max(number) FROM awards WHERE event_id = c.event_id)
-            JOIN envelopes e ON e.event_id = coalesce(a.source, c.source)
+        let query = format!(
+            "{DECIDED}
             WHERE (c.received_at, c.event_id) > (?1, ?2) AND c.received_at >= ?3 AND c.received_at < ?4
             AND (?5 = 0 OR c.advertiser_id = ?5)
             AND EXISTS (SELECT 1 FROM posting_sets s WHERE s.event_id = c.event_id AND s.kind = 'booking')
-            ORDER BY c.received_at, c.event_id LIMIT ?6";
+            ORDER BY c.received_at, c.event_id LIMIT ?6"
+        );
         let (at, id) = after.map_or((i64::MIN, [0; 16]), |(at, id)| (at.as_millis(), sql::id(id)));
         let advertiser_id = span.advertiser_id.map_or(0, sql::int);
         let (since, until) = (span.since.as_millis(), span.until.as_millis());
         let row = (at, id, since, until, advertiser_id, sql::limit(limit));
-        let rows = sql::all(&self.connection, query, row, |row| Ok(decided(row)))?;
-        let mut rows: Vec<Decided> = rows.into_iter().collect::<Result<_, _>>()?;
-        for row in &mut rows {
-            row.postings = in_force(&self.connection, row.event_id)?.unwrap_or_default();
-            row.awards = self.awards_of(row.event_id)?;
-            let last = row.awards.last().map(|award| award.number);
-            row.awards.retain(|award| Some(award.number) == last);
-        }
+        let rows = sql::all(&self.connection, &query, row, |row| Ok(decided(row)))?;
+        let whole = |row: Result<Decided, LedgerError>| with_decision(&self.connection, row?);
+        let rows: Vec<Decided> = rows.into_iter().map(whole).collect::<Result<_, _>>()?;
         let last = rows.last().filter(|_| rows.len() == limit);
         Ok(AwardPage { next: last.map(|row| (row.received_at, row.event_id)), rows })
     }
@@ -122,6 +132,16 @@ pub struct Reaward<'a> {
 }
 
 impl Transaction<'_> {
+    /// A booked conversion as it was decided about; none if it has no money.
+    ///
+    /// # Errors
+    /// If the store fails, or holds what cannot be.
+    pub fn decided(&self, event_id: EventId) -> Result<Option<Decided>, LedgerError> {
+        let query = format!("{DECIDED} WHERE c.event_id = ?1 AND c.minor IS NOT NULL");
+        let found = sql::one(&self.inner, &query, (sql::id(event_id),), |row| Ok(decided(row)))?;
+        found.map(|row| with_decision(&self.inner, row?)).transpose()
+    }
+
     /// Decides anew who earns of a conversion. The platform is not told: it is money in our own books alone. False if it
     /// was decided about by somebody else meanwhile, changed by its merchant or dropped; then nothing is done.
     ///

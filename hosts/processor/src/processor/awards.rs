@@ -10,6 +10,7 @@ use relay::delivery::State;
 use relay::intake::{AgainError, Asked, Kept};
 use relay::policy::{Snapshot, Terms};
 use sha2::{Digest as _, Sha256};
+use tracking::directory::Commission;
 use units::limits::{AWARDS_ASKED_MAX, BATCH_ENTRIES_MAX};
 use units::{Currency, Day, EventId, Money, Timestamp};
 
@@ -372,6 +373,25 @@ impl Running {
         }
         Ok(figures)
     }
+}
+
+/// What an order earns of another value, by the terms of its own time. None where the programme's row of the
+/// directory says it.
+pub(super) fn of_value(snapshot: &Snapshot, row: &Decided, amount: Money) -> Option<Commission> {
+    if row.auto_voided {
+        return Some(Commission::Flat(Money::from_minor(0, amount.currency)));
+    }
+    let terms = &snapshot.policy.terms;
+    let version = terms.at(row.advertiser_id, row.happened_at);
+    if version.rules.is_empty() && version.caps.is_empty() && !version.overrides {
+        return None;
+    }
+    let envelope = Envelope::decode(&row.open).ok()?;
+    let order = Order { row, envelope };
+    let figures = order.figures();
+    let kept = Kept { amount, ..order.kept(&figures) };
+    let awarded = kept.award(&snapshot.directory, terms, None).ok().flatten()?;
+    Some(Commission::Flat(awarded.commission))
 }
 
 impl Processor {

@@ -8,12 +8,13 @@ use relay::policy::Snapshot;
 use relay::step::Served;
 use relay::{Envelope, Fact, Sealed};
 use tracking::dialect::interface::{CallOutcome, Operation};
+use tracking::directory::Commission;
 use tracking::event::Click;
 use tracking::{Field, Home};
 use units::Timestamp;
 
 use super::receive::take_in;
-use super::{Processor, ReceiveError};
+use super::{Processor, ReceiveError, awards};
 
 /// What a call came to: an answer with the transaction that it names, or nothing that is ours.
 enum Came {
@@ -171,6 +172,19 @@ impl Asked<'_> {
         })
     }
 
+    /// What a transaction earns after a change, where the terms of its own time say it.
+    fn earns(
+        &self,
+        transaction: &Transaction<'_>,
+        change: &Change,
+        target: &Target,
+    ) -> Result<Option<Commission>, LedgerError> {
+        let (Some(row), Some(amount)) = (transaction.decided(target.event_id)?, target.amount) else {
+            return Ok(None);
+        };
+        Ok(awards::of_value(self.snapshot, &row, change.amount(amount)))
+    }
+
     fn apply(
         &mut self,
         transaction: &mut Transaction<'_>,
@@ -181,14 +195,15 @@ impl Asked<'_> {
         let Some(advertiser) = self.snapshot.directory.advertiser(self.call.advertiser_id) else {
             return Ok(CallOutcome::NotFound);
         };
-        let rules = Rules {
-            advertiser_id: advertiser.legacy_id,
-            commission: &advertiser.commission,
-            lock: self.snapshot.policy.lock,
-        };
         let mut refused = None;
         let mut apply = Vec::new();
         for target in targets {
+            let commission = self.earns(transaction, change, target)?;
+            let rules = Rules {
+                advertiser_id: advertiser.legacy_id,
+                commission: commission.as_ref().unwrap_or(&advertiser.commission),
+                lock: self.snapshot.policy.lock,
+            };
             match call::effect(change, target, rules, self.now) {
                 Effect::Already => {}
                 Effect::Refused(outcome) => refused = refused.or(Some(outcome)),

@@ -9,7 +9,7 @@ use tracking::Home;
 use units::{EventId, Timestamp};
 
 use super::people::without;
-use super::{Processor, ProcessorError};
+use super::{Processor, ProcessorError, receive};
 
 /// A person's correction of one event.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -70,7 +70,7 @@ impl Processor {
             Ok(edited) => edited,
             Err(mistakes) => return Ok(Corrected::Refused(mistakes.join("; "))),
         };
-        let known = without(transaction.known(&edited.envelope)?, event_id);
+        let known = without(receive::known(&transaction, &self.snapshot, &edited.envelope)?, event_id);
         let known = Known { approved: correcting.overrules, ..known };
         let decision = intake::decide_by(&self.snapshot, &edited.envelope, &known, now);
         if let Err(why) = possible(&before, &decision) {

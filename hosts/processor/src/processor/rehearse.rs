@@ -11,7 +11,7 @@ use units::{EventId, Timestamp};
 
 use super::people::{primary_ids, without};
 use super::quarantine::calmly;
-use super::{Processor, ProcessorError, request};
+use super::{Processor, ProcessorError, receive, request};
 
 /// What would become of a dead letter.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -114,7 +114,8 @@ fn rehearsed(
             let Ok(envelope) = Envelope::decode(&open) else {
                 return Ok(bare("held").because("unreadable_entry", "this version cannot read it"));
             };
-            let known = Known { approved: overrules, ..without(transaction.known(&envelope)?, event_id) };
+            let known = without(receive::known(transaction, snapshot, &envelope)?, event_id);
+            let known = Known { approved: overrules, ..known };
             let decision = intake::decide_by(snapshot, &envelope, &known, now);
             Ok(decided(bare("sent"), &envelope, sealed, &decision, snapshot))
         }

@@ -76,7 +76,7 @@ impl Change {
     }
 
     /// The order's value after the change, for one that is worth `standing`.
-    pub(super) fn amount(&self, standing: Money) -> Money {
+    pub fn amount(&self, standing: Money) -> Money {
         match self.amount {
             None => standing,
             Some(amount) if self.currency_named || amount.currency == standing.currency => amount,

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use attribution::Duplicates;
 use tracking::consent::{self, Consent, Decided, Signals};
 use tracking::cookie;
 use tracking::decode::{self, Decoded, Outcome, Problem};
@@ -10,7 +9,6 @@ use tracking::destination::{self, Refusal};
 use tracking::dialect::{Endpoint, Handling};
 use tracking::directory::{Advertiser, CreativeKind, Publisher, Table};
 use tracking::event::Click;
-use tracking::key;
 use tracking::{Class, Event, Field, Home, Inbound, Value};
 use units::{EventId, Timestamp};
 
@@ -267,11 +265,6 @@ impl Reading<'_> {
 
     /// The key of a conversion; none if nothing identifies it, or every arrival is an order of its own.
     pub fn key(&self, snapshot: &Snapshot) -> Option<String> {
-        let (dialect, event) = (&snapshot.migration.legacy, &self.decoded.event);
-        let version = snapshot.policy.terms.at(event.id(Field::AdvertiserId)?, self.received_at);
-        if version.duplicates(attribution::commission::kind(event)) == Duplicates::Each {
-            return None;
-        }
-        key::conversion_key(event, version.epoch, |text| dialect.is_placeholder(text))
+        snapshot.conversion_key(&self.decoded.event, self.received_at)
     }
 }

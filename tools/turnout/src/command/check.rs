@@ -101,6 +101,16 @@ fn report(snapshot: &relay::policy::Snapshot) {
         let members = directory.advertisers().filter(|row| row.wave == wave.name).count();
         println!("  wave {}: {}, {members} advertisers", wave.name, wave.phase.name());
     }
+    for (advertiser_id, version) in snapshot.policy.terms.versions() {
+        let known = advertiser_id.is_none_or(|id| directory.advertiser(id).is_some());
+        let note = if known { "" } else { "; the directory does not have it" };
+        println!(
+            "  terms of {}: {}, {} rules{note}",
+            version.name,
+            version.model.name(),
+            version.rules.len()
+        );
+    }
     let open: Vec<&str> = snapshot.policy.consent.open().collect();
     if !open.is_empty() {
         println!(

@@ -9,12 +9,13 @@ use proptest::prelude::*;
 use relay::Envelope;
 use relay::intake::BoundVoucher;
 use relay::policy::{Snapshot, Terms};
+use tracking::directory::Commission;
 use tracking::event::Click;
 use tracking::{Field, Value};
 use units::{EventId, Timestamp};
 
 use super::world::{MOVED, START, Sale, World, batch, event_id, snapshot};
-use crate::processor::awards::{Recalculated, compare, recalculate};
+use crate::processor::awards::{Recalculated, compare, of_value, recalculate};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const ALWAYS: Span =
@@ -240,6 +241,24 @@ fn six_policies_for_duplicates() {
 }
 
 #[test]
+fn a_key_is_of_the_terms_of_its_time() {
+    let text = "[[terms]]\n[[terms.duplicate]]\nkind = \"lead\"\npolicy = \"each\"\n\
+        [[terms]]\nfrom = \"2027-01-01\"\nepoch = 1\n";
+    let (usual, snapshot) = (snapshot(), with_terms(text));
+    let sale = raw(1, "A-1", 1000, Duration::ZERO).event;
+    let lead =
+        with(raw(2, "A-1", 1000, Duration::ZERO), Field::ConversionType, Value::Text("lead".into())).event;
+    let next_year = units::Day::new(2027, 1, 1).unwrap().start();
+    let key = usual.conversion_key(&sale, START);
+    assert!(key.is_some() && key == snapshot.conversion_key(&sale, START));
+    let later = snapshot.conversion_key(&sale, next_year);
+    assert!(later.is_some() && later != key, "order numbers start again");
+    assert_eq!(usual.conversion_key(&sale, next_year), key);
+    assert_eq!(snapshot.conversion_key(&lead, START), None, "each lead is one of its own");
+    assert!(snapshot.conversion_key(&lead, next_year).is_some());
+}
+
+#[test]
 fn the_latest_money_stands_in_whichever_order_it_comes() {
     let arrivals =
         [raw(1, "A-1", 1000, Duration::ZERO), raw(2, "A-1", 2000, HOUR), raw(3, "A-1", 1500, 2 * HOUR)];
@@ -330,6 +349,26 @@ fn other_terms_are_told_in_money_and_applied_as_corrections() {
     assert_eq!(shown.awards.iter().map(|award| award.number).collect::<Vec<_>>(), [1, 2]);
     let after = world.again(&terms);
     assert!(after.changed.is_empty() && after.digests[0] == after.digests[1], "{after:#?}");
+}
+
+/// 5 % of another value, with at most 2.00: an edit earns by the terms, and what was given away stays given away.
+#[test]
+fn an_order_of_another_value_earns_by_the_terms_of_its_time() {
+    let text = "[[terms]]\n[[terms.rule]]\nname = \"five\"\npercent = \"5\"\n\
+        [[terms.cap]]\nper = \"order\"\namount = \"2\"\n";
+    let mut world = World::with(with_terms(text));
+    let voided = with(raw(2, "B-2", 1000, Duration::ZERO), Field::AutoVoid, Value::Flag(true));
+    world.take(&[
+        clicked(raw(1, "B-1", 1000, Duration::ZERO), click(456, HOUR)),
+        clicked(voided, click(456, 2 * HOUR)),
+    ]);
+    let rows = world.processor.ledger().decided(&ALWAYS, None, 10).unwrap().rows;
+    let usd = |minor| units::Money::from_minor(minor, units::Currency::USD);
+    let earns = |place: usize, minor| of_value(world.processor.snapshot(), &rows[place], usd(minor));
+    assert_eq!(earns(0, 2000), Some(Commission::Flat(usd(100))));
+    assert_eq!(earns(0, 10_000), Some(Commission::Flat(usd(200))));
+    assert_eq!(earns(1, 10_000), Some(Commission::Flat(usd(0))));
+    assert_eq!(of_value(&snapshot(), &rows[0], usd(2000)), None, "as the directory says");
 }
 
 #[test]
