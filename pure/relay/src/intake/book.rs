@@ -123,6 +123,10 @@ fn due_at(arrival: &Arrival<'_>, proven: bool) -> Timestamp {
 fn flags(arrival: &Arrival<'_>, claims: &Claims, overruled: &[Reason]) -> Vec<String> {
     let mut flags = arrival.envelope.problems.clone();
     flags.extend(overruled.iter().map(|reason| reason.code.clone()));
+    if arrival.known.resembles.is_some() {
+        // Two orders of one click may well be worth the same: a suggestion, which holds nothing up.
+        flags.push("resembles_order".to_owned());
+    }
     if arrival.envelope.key.is_none() {
         flags.push("no_key".to_owned());
     }

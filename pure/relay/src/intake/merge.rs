@@ -15,9 +15,6 @@ use super::{
 };
 use crate::delivery::State;
 
-/// How much the clock of another machine may run ahead before its click counts as later than an order.
-const CLOCK_SKEW_MAX: Duration = Duration::from_secs(300);
-
 /// Of the same order or another one with the same reference, as the programme's terms say for its kind.
 pub(super) fn merge(arrival: &Arrival<'_>, standing: &Standing) -> Decision {
     let claims = Claims::of(arrival.envelope);
@@ -43,19 +40,9 @@ pub(super) fn merge(arrival: &Arrival<'_>, standing: &Standing) -> Decision {
         _ if !same_money => {
             Decision::Conflict { with: into, reason: conflict(standing.amount, claims.amount) }
         }
-        _ => same(arrival, standing),
+        // A page that is seen again is one order, even after another click: that click came too late to earn by it.
+        _ => Decision::Merge { into, correction: better(arrival, standing) },
     }
-}
-
-/// The same money is the same order, seen again; unless its click happened after the order that stands.
-fn same(arrival: &Arrival<'_>, standing: &Standing) -> Decision {
-    if !has_later_click(arrival, standing) {
-        return Decision::Merge { into: standing.event_id, correction: better(arrival, standing) };
-    }
-    if arrival.known.approved {
-        return alone(arrival, Under::Nothing);
-    }
-    Decision::Hold { reasons: vec![repeats(standing)] }
 }
 
 /// An order of its own, whatever stands under its reference.
@@ -70,34 +57,6 @@ fn alone(arrival: &Arrival<'_>, under: Under) -> Decision {
 fn is_far(arrival: &Arrival<'_>, standing: &Standing, hours: u32) -> bool {
     let (one, other) = (arrival.envelope.received_at, standing.received_at);
     one.since(other).max(other.since(one)) > Duration::from_secs(u64::from(hours).saturating_mul(3600))
-}
-
-/// True if the arrival was led to by a click that came after the order that stands, which it cannot have led to.
-fn has_later_click(arrival: &Arrival<'_>, standing: &Standing) -> bool {
-    if arrival.envelope.received_at <= standing.received_at.plus(CLOCK_SKEW_MAX) {
-        return false;
-    }
-    let known = Known { standing: None, approved: true, ..arrival.known.clone() };
-    let Ok(booking) = booking(&Arrival { known: &known, ..*arrival }) else { return false };
-    match &booking.credit {
-        Credit::To(candidate) if candidate.proof.tells_time() && !candidate.click.click_id.is_empty() => {
-            candidate.click.at > standing.received_at.plus(CLOCK_SKEW_MAX)
-        }
-        _ => false,
-    }
-}
-
-fn repeats(standing: &Standing) -> Reason {
-    Reason {
-        code: "reference_repeats".to_owned(),
-        message: format!(
-            "order {} has the same reference and the same amount, and the click of this one came after it: discard this \
-             one if it is a page seen again, redrive it with --approve if it is another order; where a shop says one \
-             reference for all its orders, say `policy = \"each\"` in its terms",
-            standing.event_id
-        ),
-        doubt: true,
-    }
 }
 
 /// What an arrival makes better of what stands.

@@ -36,14 +36,6 @@ pub(super) fn validate(arrival: &Arrival<'_>, claims: &Claims) -> Vec<Reason> {
         );
         reasons.push(doubt("reference_collides", message));
     }
-    if let Some(other) = &arrival.known.resembles {
-        let message = format!(
-            "order `{other}` came from the same click, is worth the same and was received within {} minutes: discard this \
-             one if a page sent both, redrive it with --approve if it is another order",
-            units::limits::RESEMBLING_WITHIN.as_secs().div_euclid(60)
-        );
-        reasons.push(doubt("resembles_order", message));
-    }
     // A problem of the amount is told once, as what is missing.
     let mut seen = Vec::new();
     reasons.retain(|reason| {
