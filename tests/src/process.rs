@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 /// How long a role may take until it listens. Generous: the machine may be busy with other tests.
 const START_WITHIN: Duration = Duration::from_secs(60);
+
+/// How long one that was killed may take to be gone.
+const DIES_WITHIN: Duration = Duration::from_secs(60);
 
 /// The binary under test.
 pub fn binary() -> PathBuf {
@@ -105,7 +108,9 @@ impl Process {
             Some(pid) => _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL),
             None => drop(self.child.kill()),
         }
-        drop(self.child.wait());
+        if !ends(&mut self.child, DIES_WITHIN) && !thread::panicking() {
+            panic!("process {} was killed and is still there after {DIES_WITHIN:?}", self.id());
+        }
     }
 
     /// Fails the test if it has panicked.
@@ -123,6 +128,18 @@ impl Drop for Process {
             let from = errors.len().saturating_sub(4000);
             let tail = errors.get(from..).unwrap_or(&errors);
             eprintln!("--- standard error of process {}:\n{tail}", self.child.id());
+        }
+    }
+}
+
+/// Waits for its end; false if it does not come within this time.
+pub(crate) fn ends(child: &mut Child, within: Duration) -> bool {
+    let began = Instant::now();
+    loop {
+        match child.try_wait() {
+            Ok(None) if began.elapsed() < within => thread::sleep(Duration::from_millis(5)),
+            Ok(None) => return false,
+            Ok(Some(_)) | Err(_) => return true,
         }
     }
 }

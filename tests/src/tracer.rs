@@ -4,14 +4,21 @@
 //! exact, while one at the n-th call of a whole process is met by whichever thread gets there first.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::power::JOURNALLING;
-use crate::process::binary;
+use crate::process::{binary, ends};
 use crate::wait::wait_for;
+
+/// How long it may take to get hold of a process.
+const ATTACHES_WITHIN: Duration = Duration::from_secs(20);
+
+/// How long it may take to let go of it.
+const LETS_GO_WITHIN: Duration = Duration::from_secs(3);
 
 /// A fault at system calls.
 #[derive(Debug, Clone)]
@@ -92,15 +99,14 @@ impl Tracer {
     fn run(mut command: Command, log: &Path) -> Self {
         let spawned = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut child = spawned.unwrap_or_else(|error| panic!("strace cannot be run ({error}): install it"));
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let first = lines.next().map(Result::unwrap_or_default).unwrap_or_default();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let first = first_of(lines);
+        let tracer = Self { child, log: log.to_owned() };
         assert!(
             first.contains(" attached"),
             "strace does not attach: {first:?}. It needs root, or kernel.yama.ptrace_scope = 0"
         );
-        // It tells of every thread, and must not wait for a reader.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, log: log.to_owned() }
+        tracer
     }
 
     /// Keeps a journal of these calls of a thread in `log`, and injects at some of them, if anything.
@@ -121,12 +127,28 @@ impl Tracer {
 
 impl Drop for Tracer {
     fn drop(&mut self) {
-        // It may have ended with its process. Asked to end, it detaches first; killed, it could not.
+        // It may have ended with its process. Asked to end, it takes back what it does to a call under way.
         let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
-        let signal = rustix::process::Signal::TERM;
-        let _gone_already = pid.map(|pid| rustix::process::kill_process(pid, signal));
-        drop(self.child.wait());
+        let _gone_already = pid.map(|pid| rustix::process::kill_process(pid, rustix::process::Signal::TERM));
+        // A process that dies just as it is let go of holds the tracer for ever: it waits for the first thread, whose
+        // end the kernel tells it only after the ends of the others. The kernel lets go of what a dead tracer held.
+        if !ends(&mut self.child, LETS_GO_WITHIN) {
+            drop(self.child.kill());
+            drop(self.child.wait());
+        }
     }
+}
+
+/// The first line of what it tells, or nothing after a while. It tells of every thread, and must not wait for a reader.
+fn first_of(mut lines: impl Iterator<Item = io::Result<String>> + Send + 'static) -> String {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        // Nobody waits any more if it took too long.
+        drop(sender.send(lines.next()));
+        lines.for_each(drop);
+    });
+    let first = receiver.recv_timeout(ATTACHES_WITHIN).ok().flatten();
+    first.and_then(Result::ok).unwrap_or_default()
 }
 
 /// The kernel's number of a thread, which has its name only once it has begun to run.
