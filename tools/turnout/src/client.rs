@@ -1,6 +1,6 @@
 //! Asking a running process: one small HTTP request, one answer.
 
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(crate) enum AskError {
         /// Who was asked.
         address: String,
         /// The system's answer.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// An answer that is none.
     #[error("{0} answered something that is no HTTP")]
@@ -34,71 +34,63 @@ pub(crate) enum AskError {
     },
 }
 
-/// Asks `address` for `path` and gives the JSON that it answers.
-pub(crate) fn ask(
-    address: &str,
-    token: &str,
-    method: &str,
-    path: &str,
-    body: Option<&serde_json::Value>,
-) -> Result<serde_json::Value, AskError> {
-    ask_with(address, token, method, path, &body.map(serde_json::Value::to_string).unwrap_or_default())
+/// What a process is asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Question<'a> {
+    /// The method.
+    pub(crate) method: &'a str,
+    /// The target, from its first slash.
+    pub(crate) path: &'a str,
+    /// JSON, or nothing.
+    pub(crate) body: &'a str,
+    /// How long it waits for each part of the answer.
+    pub(crate) patience: Duration,
 }
 
-/// The same, where many rows are read for the answer.
-pub(crate) fn ask_patiently(
-    address: &str,
-    token: &str,
-    method: &str,
-    path: &str,
-    body: Option<&serde_json::Value>,
-) -> Result<serde_json::Value, AskError> {
-    let body = body.map(serde_json::Value::to_string).unwrap_or_default();
-    let text = exchange(address, token, (method, path, &body), LONG_PATIENCE)?;
+impl<'a> Question<'a> {
+    /// A question that is answered at once.
+    pub(crate) const fn new(method: &'a str, path: &'a str, body: &'a str) -> Self {
+        Self { method, path, body, patience: PATIENCE }
+    }
+
+    /// The same, where many rows are read for the answer.
+    pub(crate) const fn patiently(self) -> Self {
+        Self { patience: LONG_PATIENCE, ..self }
+    }
+}
+
+/// Asks `address` and gives the JSON that it answers; what is no JSON is a text.
+pub(crate) fn ask(address: &str, token: &str, question: Question<'_>) -> Result<serde_json::Value, AskError> {
+    let text = ask_text(address, token, question)?;
     Ok(serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text)))
 }
 
-/// The same with a body that is JSON already.
-pub(crate) fn ask_with(
-    address: &str,
-    token: &str,
-    method: &str,
-    path: &str,
-    body: &str,
-) -> Result<serde_json::Value, AskError> {
-    let text = exchange(address, token, (method, path, body), PATIENCE)?;
-    Ok(serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text)))
+/// Asks `address` and gives what it answers as it stands.
+pub(crate) fn ask_text(address: &str, token: &str, question: Question<'_>) -> Result<String, AskError> {
+    let answer = exchange(address, token, question)
+        .map_err(|source| AskError::Silence { address: address.to_owned(), source })?;
+    let (status, body) = split(&answer).ok_or_else(|| AskError::Garbage(address.to_owned()))?;
+    let text = String::from_utf8_lossy(&body).into_owned();
+    if !(200..300).contains(&status) {
+        let text = if text.trim().is_empty() { format!("status {status}") } else { text.trim().to_owned() };
+        return Err(AskError::Refused { path: question.path.to_owned(), text });
+    }
+    Ok(text)
 }
 
-/// The text of an answer that takes its time.
-pub(crate) fn ask_for_long(address: &str, token: &str, path: &str) -> Result<String, AskError> {
-    exchange(address, token, ("GET", path, ""), LONG_PATIENCE)
-}
-
-fn exchange(
-    address: &str,
-    token: &str,
-    (method, path, body): (&str, &str, &str),
-    patience: Duration,
-) -> Result<String, AskError> {
-    let silence = |source| AskError::Silence { address: address.to_owned(), source };
-    let mut stream = TcpStream::connect(address).map_err(silence)?;
-    stream.set_read_timeout(Some(patience)).map_err(silence)?;
+fn exchange(address: &str, token: &str, question: Question<'_>) -> io::Result<Vec<u8>> {
+    let Question { method, path, body, patience } = question;
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(patience))?;
     let length = body.len();
     let head = format!(
         "{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\naccept: application/json\r\n\
          content-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
     );
-    stream.write_all(head.as_bytes()).map_err(silence)?;
+    stream.write_all(head.as_bytes())?;
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).map_err(silence)?;
-    let (status, body) = split(&answer).ok_or_else(|| AskError::Garbage(address.to_owned()))?;
-    let text = String::from_utf8_lossy(&body).into_owned();
-    if !(200..300).contains(&status) {
-        let text = if text.trim().is_empty() { format!("status {status}") } else { text.trim().to_owned() };
-        return Err(AskError::Refused { path: path.to_owned(), text });
-    }
-    Ok(text)
+    stream.read_to_end(&mut answer)?;
+    Ok(answer)
 }
 
 /// The status and the body of an answer, chunked or not.

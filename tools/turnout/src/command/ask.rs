@@ -6,7 +6,7 @@ use clap::Args;
 use comfy_table::{Table, presets};
 use serde_json::Value;
 
-use crate::client::{self, AskError};
+use crate::client::{self, AskError, Question};
 use crate::data::{self, RunFile};
 
 /// Where the process keeps its data, and how the answer is printed.
@@ -47,16 +47,8 @@ impl Where {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, NoAnswer> {
-        let run = self.running()?;
-        let address = run.processor.ok_or_else(|| NoAnswer::Role("processor", self.data.clone()))?;
-        Ok(client::ask(&address, &run.token, method, &format!("/v1/operator{path}"), body)?)
-    }
-
-    /// Asks the processor for a text that takes its time.
-    pub(crate) fn processor_for_long(&self, path: &str) -> Result<String, NoAnswer> {
-        let run = self.running()?;
-        let address = run.processor.ok_or_else(|| NoAnswer::Role("processor", self.data.clone()))?;
-        Ok(client::ask_for_long(&address, &run.token, &format!("/v1/operator{path}"))?)
+        let body = text_of(body);
+        self.ask_processor(Question::new(method, path, &body), client::ask)
     }
 
     /// Asks the processor something that it must read long for.
@@ -66,16 +58,29 @@ impl Where {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, NoAnswer> {
-        let run = self.running()?;
-        let address = run.processor.ok_or_else(|| NoAnswer::Role("processor", self.data.clone()))?;
-        Ok(client::ask_patiently(&address, &run.token, method, &format!("/v1/operator{path}"), body)?)
+        let body = text_of(body);
+        self.ask_processor(Question::new(method, path, &body).patiently(), client::ask)
+    }
+
+    /// Asks the processor for a text that it must read long for.
+    pub(crate) fn processor_for_text(&self, path: &str) -> Result<String, NoAnswer> {
+        self.ask_processor(Question::new("GET", path, "").patiently(), client::ask_text)
     }
 
     /// Tells the processor something that is JSON already.
     pub(crate) fn tell_processor(&self, path: &str, body: &str) -> Result<Value, NoAnswer> {
+        self.ask_processor(Question::new("POST", path, body), client::ask)
+    }
+
+    fn ask_processor<T>(
+        &self,
+        question: Question<'_>,
+        ask: impl FnOnce(&str, &str, Question<'_>) -> Result<T, AskError>,
+    ) -> Result<T, NoAnswer> {
         let run = self.running()?;
         let address = run.processor.ok_or_else(|| NoAnswer::Role("processor", self.data.clone()))?;
-        Ok(client::ask_with(&address, &run.token, "POST", &format!("/v1/operator{path}"), body)?)
+        let path = format!("/v1/operator{}", question.path);
+        Ok(ask(&address, &run.token, Question { path: &path, ..question })?)
     }
 
     /// Asks the edge how it stands.
@@ -87,8 +92,12 @@ impl Where {
     pub(crate) fn edge_at(&self, path: &str) -> Result<Value, NoAnswer> {
         let run = self.running()?;
         let address = run.edge_operator.ok_or_else(|| NoAnswer::Role("edge", self.data.clone()))?;
-        Ok(client::ask(&address, &run.token, "GET", path, None)?)
+        Ok(client::ask(&address, &run.token, Question::new("GET", path, ""))?)
     }
+}
+
+fn text_of(body: Option<&Value>) -> String {
+    body.map(Value::to_string).unwrap_or_default()
 }
 
 /// A value as a person reads it.

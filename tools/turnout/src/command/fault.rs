@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         "down_ms": arguments.down_ms,
         "percent": arguments.percent,
     });
-    let answer = client::ask(&control, "", "POST", "/fault", Some(&order))?;
+    let answer = client::ask(&control, "", client::Question::new("POST", "/fault", &order.to_string()))?;
     let noticed = noticed(arguments, &mode);
     if arguments.place.json {
         println!("{}", json!({ "fault": answer, "breaker": noticed }));

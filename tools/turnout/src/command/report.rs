@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
             )
         }));
     }
-    let text = arguments.place.processor_for_long(&path)?;
+    let text = arguments.place.processor_for_text(&path)?;
     if arguments.csv {
         print!("{text}");
     } else if arguments.place.json {

@@ -241,7 +241,7 @@ impl Access {
                 "name the settings with the platform's server and credential: --config turnout.toml".into()
             );
         };
-        let world = client::ask(&control, "", "GET", "/world", None)?;
+        let world = client::ask(&control, "", client::Question::new("GET", "/world", ""))?;
         let key = world.pointer("/primary_api_keys/0").and_then(serde_json::Value::as_str);
         let endpoint = Endpoint { private_allowed: true, ..Endpoint::plain(address) };
         let origins = vec![Origin { home, host: None, endpoint }];
