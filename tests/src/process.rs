@@ -137,6 +137,7 @@ pub(crate) fn ends(child: &mut Child, within: Duration) -> bool {
     let began = Instant::now();
     loop {
         match child.try_wait() {
+            // The end of a child cannot be waited for with a limit: it is looked for after a moment.
             Ok(None) if began.elapsed() < within => thread::sleep(Duration::from_millis(5)),
             Ok(None) => return false,
             Ok(Some(_)) | Err(_) => return true,
