@@ -66,7 +66,7 @@ pub use report::{AsOf, Report, ReportBy, ReportGroup, Sums};
 pub use show::{AttemptRow, JournalRow, PostingRow, Shown};
 pub use status::{Asked, Judged, StatusChange, StatusSum};
 use store::{Connection, Open, Purpose};
-pub use store::{Server, ServerError, StoreError};
+pub use store::{Fault, Faults, Server, ServerError, StoreError, When};
 use tally::Tally;
 pub use unmapped::{Missing, Unmapped};
 pub use vitals::Vitals;
@@ -124,6 +124,14 @@ impl LedgerError {
     /// given up has happened. Nothing is done until the caller begins anew ([`Ledger::begin_anew`]).
     pub const fn is_surprise(&self) -> bool {
         matches!(self, Self::Store { source, .. } if source.is_final())
+    }
+}
+
+impl LedgerError {
+    /// True if the store has failed in a way that says nothing about what was to be written: it would have failed with
+    /// anything else, too.
+    pub fn is_of_the_store(&self) -> bool {
+        matches!(self, Self::Store { source, .. } if source.is_of_the_store())
     }
 }
 
@@ -205,6 +213,14 @@ impl Ledger {
     /// If there is not enough memory.
     pub fn in_memory() -> Result<Self, LedgerError> {
         Self::prepare(Connection::memory().map_err(store("open in memory"))?)
+    }
+
+    /// The same, whose store fails as `faults` plans it.
+    ///
+    /// # Errors
+    /// If there is not enough memory.
+    pub fn simulated(faults: &Faults) -> Result<Self, LedgerError> {
+        Self::prepare(Connection::simulated(faults).map_err(store("open in memory"))?)
     }
 
     fn prepare(connection: Connection) -> Result<Self, LedgerError> {

@@ -91,7 +91,7 @@ fn compared(connection: &Connection) -> Result<usize, LedgerError> {
 impl Change {
     const fn text(&self, connection: &Connection) -> &'static str {
         match connection {
-            Connection::Sqlite(_) => self.sqlite,
+            Connection::Sqlite(_) | Connection::Simulated(_) => self.sqlite,
             Connection::Postgres(_) => self.postgres,
         }
     }

@@ -4,6 +4,7 @@
 //! kinds. What only one of them can do stays in this module.
 
 mod postgres;
+mod simulated;
 mod sqlite;
 mod value;
 
@@ -13,6 +14,8 @@ use std::path::Path;
 
 use postgres::Postgres;
 pub use postgres::{Server, ServerError};
+use simulated::Simulated;
+pub use simulated::{Fault, Faults, When};
 use sqlite::Sqlite;
 pub(crate) use value::{AsValue, Params, Row, named_params};
 
@@ -86,6 +89,16 @@ impl StoreError {
         matches!(self, Self::Lost(_) | Self::Gone | Self::Silent | Self::Unreachable(_))
     }
 
+    /// True if it would have failed whatever was to be written: it says nothing about that.
+    pub(crate) fn is_of_the_store(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => error.sqlite_error_code().is_some_and(sqlite::is_of_the_store),
+            Self::Postgres(error) => error.code().is_some_and(postgres::is_of_the_store),
+            Self::Aborted | Self::Column { .. } | Self::Parameter(_) => false,
+            _ => true,
+        }
+    }
+
     /// True if what the caller remembers may be wrong: it must begin anew from what is stored.
     pub(crate) const fn is_final(&self) -> bool {
         matches!(self, Self::Displaced | Self::Surprised)
@@ -102,6 +115,7 @@ fn said(error: &tokio_postgres::Error) -> String {
 pub(crate) enum Connection {
     Sqlite(Sqlite),
     Postgres(Box<Postgres>),
+    Simulated(Box<Simulated>),
 }
 
 /// What a transaction is for.
@@ -144,11 +158,17 @@ impl Connection {
         Sqlite::memory().map(Self::Sqlite)
     }
 
+    /// The same, failing as planned.
+    pub(crate) fn simulated(faults: &Faults) -> Result<Self, StoreError> {
+        Simulated::new(faults.clone()).map(Box::new).map(Self::Simulated)
+    }
+
     /// The same store for reading, on a connection of its own. None for one in memory.
     pub(crate) fn reader(&self) -> Result<Option<Self>, StoreError> {
         match self {
             Self::Sqlite(sqlite) => Ok(sqlite.reader()?.map(Self::Sqlite)),
             Self::Postgres(server) => Ok(Some(Self::Postgres(Box::new(server.reader()?)))),
+            Self::Simulated(_) => Ok(None),
         }
     }
 
@@ -157,6 +177,7 @@ impl Connection {
         match self {
             Self::Sqlite(_) => {}
             Self::Postgres(server) => server.begin_anew(),
+            Self::Simulated(simulated) => simulated.begin_anew(),
         }
     }
 
@@ -165,6 +186,7 @@ impl Connection {
         match self {
             Self::Sqlite(sqlite) => sqlite.run(sql, params),
             Self::Postgres(server) => server.run(sql, params),
+            Self::Simulated(simulated) => simulated.run(sql, params),
         }
     }
 
@@ -174,6 +196,7 @@ impl Connection {
         match self {
             Self::Sqlite(sqlite) => sqlite.run(sql, params).map(drop),
             Self::Postgres(server) => server.send(sql, params),
+            Self::Simulated(simulated) => simulated.send(sql, params),
         }
     }
 
@@ -187,6 +210,7 @@ impl Connection {
         match self {
             Self::Sqlite(sqlite) => sqlite.rows(sql, params, each),
             Self::Postgres(server) => server.rows(sql, params, each),
+            Self::Simulated(simulated) => simulated.rows(sql, params, each),
         }
     }
 
@@ -195,6 +219,7 @@ impl Connection {
         match self {
             Self::Sqlite(sqlite) => sqlite.script(text),
             Self::Postgres(server) => server.script(text),
+            Self::Simulated(simulated) => simulated.script(text),
         }
     }
 
@@ -203,6 +228,7 @@ impl Connection {
         match self {
             Self::Sqlite(sqlite) => sqlite.begin(purpose)?,
             Self::Postgres(server) => server.begin(purpose)?,
+            Self::Simulated(simulated) => simulated.begin(purpose)?,
         }
         Ok(Open { connection: self, over: false })
     }
@@ -231,6 +257,10 @@ impl Open<'_> {
                 self.over = true;
                 server.commit()?;
             }
+            Connection::Simulated(simulated) => {
+                self.over = true;
+                simulated.commit()?;
+            }
         }
         self.over = true;
         Ok(())
@@ -253,6 +283,7 @@ impl Drop for Open<'_> {
         match self.connection {
             Connection::Sqlite(sqlite) => sqlite.roll_back(),
             Connection::Postgres(server) => server.roll_back(),
+            Connection::Simulated(simulated) => simulated.roll_back(),
         }
     }
 }

@@ -11,6 +11,7 @@ mod postbacks;
 mod reconcile;
 mod reports;
 mod server;
+mod simulated;
 mod statuses;
 mod vitals;
 mod world;

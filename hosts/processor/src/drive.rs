@@ -11,10 +11,9 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracking::postback::Call;
 use tracking::{Answer, Outbound, SendFailure};
-use units::Timestamp;
 
 use crate::serve::{FactSink, now};
-use crate::{Called, Delivery, Desk, DeskError, Ended, Postback, ProcessorError};
+use crate::{Called, Delivery, Desk, DeskError, Ended, Postback, ProcessorError, Told};
 
 /// One request under way.
 pub type Sending = Pin<Box<dyn Future<Output = Result<Answer, SendFailure>> + Send>>;
@@ -50,16 +49,6 @@ const LEDGER_WAIT: Duration = Duration::from_secs(1);
 /// one is for an upstream that forgets it.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// What one turn brought.
-struct Turn {
-    deliveries: Vec<Delivery>,
-    postbacks: Vec<Postback>,
-    wake: Option<Timestamp>,
-    facts: Vec<Fact>,
-    /// What went wrong beside them, and is tried again.
-    complaints: Vec<ProcessorError>,
-}
-
 /// Something that was sent has ended.
 enum Over {
     Delivery(Ended),
@@ -80,8 +69,8 @@ pub(crate) async fn drive(
         if stopping && under_way.is_empty() && ended.is_empty() {
             return;
         }
-        let told = std::mem::take(&mut ended);
-        let turn = match desk.ask(move |processor| certain_turn(processor, told, stopping)).await {
+        let told = told(std::mem::take(&mut ended), stopping);
+        let turn = match desk.ask(move |processor| processor.turn(told, now())).await {
             Ok(turn) => turn,
             Err(DeskError::Closed) => return,
             // What it was told of is in flight until the next start, which recovers it.
@@ -118,55 +107,15 @@ pub(crate) async fn drive(
     }
 }
 
-/// A turn; where the ledger turns out to hold what the processor does not know, it begins anew before the next one.
-fn certain_turn(
-    processor: &mut crate::Processor,
-    told: Vec<Over>,
-    stopping: bool,
-) -> Result<Turn, ProcessorError> {
-    let outcome = turn(processor, told, stopping);
-    if outcome.as_ref().is_err_and(ProcessorError::is_surprise) {
-        processor.begin_anew(now())?;
-    }
-    outcome
-}
-
-fn turn(processor: &mut crate::Processor, told: Vec<Over>, stopping: bool) -> Result<Turn, ProcessorError> {
-    let now = now();
-    let (mut ended, mut called) = (Vec::new(), Vec::new());
-    for over in told {
+fn told(over: Vec<Over>, stopping: bool) -> Told {
+    let mut told = Told { stopping, ..Told::default() };
+    for over in over {
         match over {
-            Over::Delivery(one) => ended.push(one),
-            Over::Postback(one) => called.push(one),
+            Over::Delivery(one) => told.ended.push(one),
+            Over::Postback(one) => told.called.push(one),
         }
     }
-    // Each keeps what it was told if the ledger fails, so both must be told.
-    let (settled, written) = (processor.settle(ended, now), processor.settle_postbacks(called, now));
-    settled.and(written)?;
-    let (mut deliveries, mut postbacks, mut complaints) = (Vec::new(), Vec::new(), Vec::new());
-    if !stopping {
-        // An order that cannot go on is no reason to deliver nothing.
-        if let Err(error) = processor.obey_orders(now) {
-            if error.is_surprise() {
-                return Err(error);
-            }
-            complaints.push(error);
-        }
-        deliveries = processor.next_deliveries(now)?;
-        // What was begun above is in flight whatever happens to the calls, which are asked for again.
-        postbacks = processor.next_postbacks(now).unwrap_or_else(|error| {
-            complaints.push(error);
-            Vec::new()
-        });
-    }
-    // The books wait for nobody's answer, and can be kept a turn later.
-    complaints.extend(processor.keep_books(now).err());
-    // Without an answer the loop looks again after its longest sleep.
-    let wake = processor.next_wake(now).unwrap_or_else(|error| {
-        complaints.push(error);
-        None
-    });
-    Ok(Turn { deliveries, postbacks, wake, facts: processor.take_facts(), complaints })
+    told
 }
 
 fn send(under_way: &mut JoinSet<Over>, upstream: &Upstream, delivery: Delivery) {

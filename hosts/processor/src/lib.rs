@@ -22,7 +22,7 @@ pub use processor::{
     Approval, Called, Children, Confirmed, Corrected, Correcting, Delivery, DeliveryId, Draining, Ended,
     Imported, ImportedClick, ImportedPostback, ImportedVoucher, Judgement, Ordered, OwnerOrder, Placed,
     PlatformStatus, Postback, Processor, ProcessorError, Proven, ProvenLine, ReceiveError, Received, Redrive,
-    Rehearsal, Released, RootSigner, Sign, Status, confirm_proven, import_clicks, import_postbacks,
-    import_vouchers, journal_import, show_click,
+    Rehearsal, Released, RootSigner, Sign, Status, Told, Turn, confirm_proven, import_clicks,
+    import_postbacks, import_vouchers, journal_import, show_click,
 };
 pub use serve::{FactSink, Running, Settings, serve};

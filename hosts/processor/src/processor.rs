@@ -23,6 +23,7 @@ mod settle;
 mod status;
 mod time;
 mod transactions;
+mod turn;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -52,6 +53,7 @@ pub use release::Released;
 pub use settle::Ended;
 pub use status::{Draining, PlatformStatus, Status};
 pub use transactions::{Children, Judgement, RootSigner, Sign};
+pub use turn::{Told, Turn};
 
 use change::Telling;
 use deliver::{Flying, tried};
@@ -127,6 +129,8 @@ pub struct Processor {
     more_to_lock: bool,
     /// Who signs the roots of the ledger's chain; nobody in a simulation.
     signer: Option<RootSigner>,
+    /// True from the moment that the processor has to begin anew until it has.
+    knows_nothing: bool,
 }
 
 impl Processor {
@@ -171,6 +175,7 @@ impl Processor {
             facts: Vec::new(),
             more_to_lock: false,
             signer: None,
+            knows_nothing: false,
         };
         processor.ledger.set_lock(processor.snapshot.policy.lock);
         processor.open_gates();
@@ -182,8 +187,9 @@ impl Processor {
     /// may have been processed. An outcome that comes later is of nothing that is under way.
     ///
     /// # Errors
-    /// If the ledger fails.
+    /// If the ledger fails; then the next turn begins anew once more.
     pub fn begin_anew(&mut self, now: Timestamp) -> Result<(), ProcessorError> {
+        self.knows_nothing = true;
         self.ledger.begin_anew();
         self.gates.clear();
         self.open_gates();
@@ -193,7 +199,9 @@ impl Processor {
         self.unsettled.clear();
         self.calling.clear();
         self.uncalled.clear();
-        self.recover_everything(now)
+        self.recover_everything(now)?;
+        self.knows_nothing = false;
+        Ok(())
     }
 
     fn recover_everything(&mut self, now: Timestamp) -> Result<(), ProcessorError> {

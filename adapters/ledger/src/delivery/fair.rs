@@ -51,7 +51,7 @@ fn merged(connection: &Connection, kinds: &[EvidenceKind], conditions: &[&str], 
             kind.name()
         );
         match connection {
-            Connection::Sqlite(_) => walk,
+            Connection::Sqlite(_) | Connection::Simulated(_) => walk,
             // It merges nothing, and would read every walk to its end.
             Connection::Postgres(_) => {
                 format!("SELECT * FROM ({walk} ORDER BY {order} LIMIT :limit) AS walk")

@@ -64,7 +64,7 @@ fn longest_due(connection: &Connection, kinds: &[EvidenceKind], conditions: &[&s
             kind.name()
         );
         match connection {
-            Connection::Sqlite(_) => walk,
+            Connection::Sqlite(_) | Connection::Simulated(_) => walk,
             // It merges nothing, and would read every walk to its end.
             Connection::Postgres(_) => {
                 format!("SELECT * FROM ({walk} ORDER BY due_at, event_id LIMIT :limit) AS walk")

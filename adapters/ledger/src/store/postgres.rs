@@ -18,6 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio_postgres::Row as ServerRow;
+use tokio_postgres::error::SqlState;
 use units::limits::{
     LEDGER_AUDIT_MAX, LEDGER_DOUBT_MAX, LEDGER_LOCK_WAIT_MAX, LEDGER_STATEMENT_MAX,
     LEDGER_TRANSACTION_IDLE_MAX,
@@ -325,6 +326,12 @@ fn holder(link: &Link) -> Result<String, StoreError> {
         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
         AND l.objid = (hashtext(current_schema())::bigint & 4294967295)::oid";
     Ok(link.ask(query)?.unwrap_or_else(|| "a session that has ended meanwhile".to_owned()))
+}
+
+/// True if a refusal is one of the server's own state (connections, conflicts, resources, an operator, its disk), and not
+/// of a statement.
+pub(super) fn is_of_the_store(code: &SqlState) -> bool {
+    ["08", "40", "53", "55", "57", "58"].iter().any(|class| code.code().starts_with(class))
 }
 
 /// A value as the server gave it; none for a kind that the ledger never stores.

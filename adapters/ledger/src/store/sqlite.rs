@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{CachedStatement, Connection, OpenFlags, ToSql};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, ToSql};
 
 use super::value::Value;
 use super::{Enough, Params, Purpose, Row, StoreError};
@@ -34,6 +35,13 @@ impl Sqlite {
             PRAGMA secure_delete = FAST; PRAGMA journal_size_limit = 67108864; PRAGMA busy_timeout = 5000;
             PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;";
         connection.execute_batch(settings)?;
+        Self::kept(connection)
+    }
+
+    /// A connection whose compiled statements are kept as they are. Without being told so, SQLite compiles a statement
+    /// anew whenever a parameter changes that an index could depend on: nearly every time that it is run.
+    fn kept(connection: Connection) -> Result<Self, StoreError> {
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
         Ok(Self(connection))
     }
@@ -46,7 +54,7 @@ impl Sqlite {
     pub(super) fn file_reader(path: &Path) -> Result<Self, StoreError> {
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         connection.busy_timeout(READER_WAIT_MAX)?;
-        Ok(Self(connection))
+        Self::kept(connection)
     }
 
     /// Copies the store in `path` into a new file. The copy has no gaps, and every commit until now.
@@ -110,6 +118,19 @@ impl Sqlite {
             drop(self.0.execute_batch("ROLLBACK"));
         }
     }
+}
+
+/// True if a failure is one of the file, its disk or this process, and not of a statement.
+pub(super) const fn is_of_the_store(code: ErrorCode) -> bool {
+    !matches!(
+        code,
+        ErrorCode::ConstraintViolation
+            | ErrorCode::TypeMismatch
+            | ErrorCode::TooBig
+            | ErrorCode::ParameterOutOfRange
+            | ErrorCode::ApiMisuse
+            | ErrorCode::Unknown
+    )
 }
 
 /// A value as SQLite gives it; none for a kind that the ledger never stores.

@@ -165,7 +165,7 @@ fn what_waits_is_found_along_the_indexes(place: &Place) {
 
 fn plan(ledger: &Ledger, query: &str) -> Vec<String> {
     let (explain, column) = match &ledger.connection {
-        Connection::Sqlite(_) => ("EXPLAIN QUERY PLAN", 3),
+        Connection::Sqlite(_) | Connection::Simulated(_) => ("EXPLAIN QUERY PLAN", 3),
         Connection::Postgres(_) => ("EXPLAIN", 0),
     };
     let all = named_params! {

@@ -25,7 +25,7 @@ fn ledger(place: &Place) -> Ledger {
 /// As somebody with the store in hand would begin.
 pub(super) fn without_triggers(ledger: &Ledger, table: &str) {
     let drop = match &ledger.connection {
-        Connection::Sqlite(_) => {
+        Connection::Sqlite(_) | Connection::Simulated(_) => {
             format!("DROP TRIGGER IF EXISTS {table}_no_update; DROP TRIGGER IF EXISTS {table}_no_delete;")
         }
         Connection::Postgres(_) => format!("ALTER TABLE {table} DISABLE TRIGGER USER"),
@@ -39,7 +39,7 @@ fn after(ledger: &Ledger, tampering: &str) -> Vec<String> {
         without_triggers(ledger, table);
     }
     let tampering = match &ledger.connection {
-        Connection::Sqlite(_) => tampering.to_owned(),
+        Connection::Sqlite(_) | Connection::Simulated(_) => tampering.to_owned(),
         Connection::Postgres(_) => {
             tampering.replace("x'", "'\\x").replace("zeroblob(32)", "decode(repeat('00', 32), 'hex')")
         }

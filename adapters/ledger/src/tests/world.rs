@@ -131,20 +131,29 @@ pub(super) fn take_in(ledger: &mut Ledger, sales: &[Sale]) -> usize {
 
 /// The same at another time.
 pub(super) fn take_in_at(ledger: &mut Ledger, sales: &[Sale], now: Timestamp) -> usize {
+    try_to_take_in(ledger, sales, now).unwrap()
+}
+
+/// The same where the store may fail.
+pub(super) fn try_to_take_in(
+    ledger: &mut Ledger,
+    sales: &[Sale],
+    now: Timestamp,
+) -> Result<usize, LedgerError> {
     let (directory, policy) = (directory(), policy());
     let ground = Ground { directory: &directory, policy: &policy, click_ids: &NoClickIds };
-    let mut transaction = ledger.transaction(now).unwrap();
+    let mut transaction = ledger.transaction(now)?;
     let mut new = 0;
     for sale in sales {
         let envelope = Envelope { received_at: now, ..sale.envelope() };
-        if transaction.receive(&envelope, "test").unwrap() {
-            let decision = decide(&ground, &envelope, &transaction.known(&envelope).unwrap(), now);
-            transaction.apply(&envelope, b"personal", &decision).unwrap();
+        if transaction.receive(&envelope, "test")? {
+            let decision = decide(&ground, &envelope, &transaction.known(&envelope)?, now);
+            transaction.apply(&envelope, b"personal", &decision)?;
             new += 1;
         }
     }
-    transaction.commit().unwrap();
-    new
+    transaction.commit()?;
+    Ok(new)
 }
 
 pub(super) fn begin(ledger: &mut Ledger, id: u64, number: u32) -> Result<(), LedgerError> {

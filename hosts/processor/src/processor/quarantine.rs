@@ -58,7 +58,8 @@ impl Processor {
                     continue;
                 }
             };
-            if self.failed_too_often(entry) {
+            // What the store does to everything is not the entry's fault.
+            if !error.is_of_the_store() && self.failed_too_often(entry) {
                 self.set_aside(entry, &batch.lane, told(&error), now)?;
                 sum.accepted = sum.accepted.saturating_add(1);
                 continue;

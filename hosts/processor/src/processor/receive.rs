@@ -33,6 +33,13 @@ pub enum ReceiveError {
     Ledger(#[from] LedgerError),
 }
 
+impl ReceiveError {
+    /// True if the store has failed in a way that says nothing about what was to be taken in.
+    pub(super) fn is_of_the_store(&self) -> bool {
+        matches!(self, Self::Ledger(error) if error.is_of_the_store())
+    }
+}
+
 impl Processor {
     /// Takes a batch in. When this returns, everything in it is durable and the sender may forget it.
     ///

@@ -4,6 +4,7 @@ mod clicks;
 mod dead;
 mod delivering;
 mod editing;
+mod failing;
 mod histories;
 mod isolating;
 mod poison;

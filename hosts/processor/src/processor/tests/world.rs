@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use ledger::Ledger;
+use ledger::{Faults, Ledger};
 use relay::envelope::{Batch, SealKey};
 use relay::policy::{Phase, Secrets, Snapshot, Wave};
 use relay::{Envelope, Purpose, Sealed};
@@ -167,6 +167,13 @@ impl World {
     pub(crate) fn with(snapshot: Snapshot) -> Self {
         let processor =
             Processor::new(Ledger::in_memory().unwrap(), Arc::new(snapshot), Seed(5), START).unwrap();
+        Self { processor, now: START }
+    }
+
+    /// One whose ledger fails as planned.
+    pub(crate) fn failing(faults: &Faults) -> Self {
+        let ledger = Ledger::simulated(faults).unwrap();
+        let processor = Processor::new(ledger, Arc::new(snapshot()), Seed(5), START).unwrap();
         Self { processor, now: START }
     }
 
