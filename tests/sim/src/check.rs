@@ -7,13 +7,14 @@ mod end;
 
 use std::collections::BTreeMap;
 
-use ledger::{ConversionRow, Ledger};
+use ledger::{Audit, ConversionRow};
 use relay::delivery::State;
 use tracking::Home;
 use units::EventId;
 
 pub(crate) use end::{books, count, drained};
 
+use crate::desk::Strays;
 use crate::edge::Edge;
 use crate::gap::{Gap, Gaps};
 use crate::model::{Arrival, Model, Reply, Violation, violation};
@@ -25,8 +26,7 @@ use crate::words::{DEDUPLICATES, has_moved};
 pub(crate) type Rows = BTreeMap<EventId, ConversionRow>;
 
 /// I3 and I12: the product's own audit finds nothing, and each shop's sum is that of its rows.
-pub(crate) fn accounts(rows: &Rows, ledger: &Ledger) -> Result<(), Violation> {
-    let audit = ledger.audit().or_else(|error| violation("I3", format!("no audit: {error}")))?;
+pub(crate) fn accounts(rows: &Rows, audit: &Audit) -> Result<(), Violation> {
     if let Some(finding) = audit.findings.first() {
         return violation(finding.invariant, finding.message.clone());
     }
@@ -34,7 +34,7 @@ pub(crate) fn accounts(rows: &Rows, ledger: &Ledger) -> Result<(), Violation> {
     for row in rows.values() {
         *counted.entry(row.advertiser_id).or_default() += 1;
     }
-    for row in audit.rows {
+    for row in &audit.rows {
         let found = counted.remove(&row.advertiser_id).unwrap_or(0);
         if row.accepted != found || row.sum() != found {
             let (shop, accepted, sum) = (row.advertiser_id, row.accepted, row.sum());
@@ -52,15 +52,25 @@ pub(crate) fn accounts(rows: &Rows, ledger: &Ledger) -> Result<(), Violation> {
 
 /// I1: what was acknowledged as durable is in an outbox or in the ledger. I2: the ledger holds no event that
 /// nobody told.
-pub(crate) fn acknowledged(model: &Model, edges: &[Edge], rows: &Rows) -> Result<(), Violation> {
+pub(crate) fn acknowledged(
+    model: &Model,
+    edges: &[Edge],
+    rows: &Rows,
+    strays: &Strays,
+) -> Result<(), Violation> {
     for (number, arrival) in &model.arrivals {
-        let found =
-            rows.contains_key(&arrival.event_id) || edges[arrival.edge].holds.contains(&arrival.event_id);
+        let event_id = arrival.event_id;
+        let found = rows.contains_key(&event_id)
+            || edges[arrival.edge].holds.contains(&event_id)
+            || strays.values().any(|stray| *stray == event_id);
         if arrival.reply == Reply::Durable && !found {
             return violation("I1", format!("sale {number} was acknowledged and is nowhere: {arrival:?}"));
         }
     }
-    match rows.keys().find(|event_id| model.event(**event_id).is_none()) {
+    // An entry that was set aside may be a click's, too.
+    let unheard_of =
+        |event_id: &&EventId| model.event(**event_id).is_none() && !strays.contains_key(*event_id);
+    match rows.keys().find(unheard_of) {
         Some(event_id) => violation("I2", format!("nobody told event {event_id}, and it is accepted")),
         None => Ok(()),
     }
@@ -195,6 +205,8 @@ fn may_follow(home: Home, order: &Order, earlier: &Logged, later: &Logged) -> Re
     match earlier.told {
         Told::Later | Told::Refused => Ok(()),
         Told::Yes => violation("I2", format!("sent again after a yes: {earlier:?}, {later:?}")),
+        // It has heard that nothing arrived, and could not write it down.
+        Told::Unsure if matches!(earlier.answered, Told::Later | Told::Refused) => Ok(()),
         Told::Unsure if !deduplicated => {
             violation("I4", format!("sent again and may have been processed: {earlier:?}, {later:?}"))
         }

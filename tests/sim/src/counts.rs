@@ -51,6 +51,11 @@ counts! {
     merged "merged",
     rejected "rejected",
     dead "dead",
+    ledger_failures "failures of the ledger",
+    in_doubt "of these, connections lost that may leave a commit in doubt",
+    surprises "times that the processor had to begin anew",
+    killed_inside "processors killed in a transaction",
+    clocks_set "clocks set",
     doubled_by_edge "gap: booked twice, once by an edge",
 }
 

@@ -1,47 +1,74 @@
-//! The processor's host: the real processor on a real ledger in memory, and the requests under way.
+//! The processor's host: the real processor on a ledger in memory that fails as planned, and the requests under way.
+
+mod flights;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledger::{ConversionRow, Ledger, Page};
-use processor::{Delivery, DeliveryId, Ended, Processor};
-use relay::delivery::Destination;
+use ledger::{ConversionRow, Fault, Faults, Ledger, LedgerError, Page, StoreError, When};
+use processor::{Delivery, Processor, ProcessorError, ReceiveError, Told, Turn};
+use relay::Envelope;
 use relay::policy::Snapshot;
-use tracking::{Answer, Home, SendFailure};
 use units::{Chance, EventId, Seed, Timestamp};
 
+use crate::clocks::Clock;
+use crate::counts::Counts;
 use crate::model::{Violation, violation};
-use crate::platform::{Platform, Told};
-
-/// A request that was sent and whose end is not known yet.
-struct Flight {
-    ids: Vec<DeliveryId>,
-    result: Result<Answer, SendFailure>,
-    told: Told,
-    home: Home,
-    destination: Destination,
-    place: Option<usize>,
-}
+use crate::platform::{Platform, Reaction};
+use flights::Flights;
 
 /// The processor with what is around it.
 pub(crate) struct Desk {
     processor: Option<Processor>,
     snapshot: Arc<Snapshot>,
-    flights: BTreeMap<(Timestamp, u64), Flight>,
-    sent: u64,
+    faults: Faults,
+    flights: Flights,
+    pub(crate) clock: Clock,
     seeds: Chance,
     /// True if the ledger may have changed since [`Desk::changed`] was last asked.
     touched: bool,
     /// On purpose wrong: what may have been processed is told as what was never sent.
     forgets_doubt: bool,
+    pub(crate) counts: Counts,
 }
 
-fn broken<E: std::error::Error>(doing: &'static str) -> impl Fn(E) -> Violation {
-    move |error| {
-        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-        Violation { invariant: "I2", what: format!("the processor could not {doing}: {error}{cause}") }
+/// Why the processor could not do something.
+enum Trouble {
+    Ledger(LedgerError),
+    Other(String),
+}
+
+impl From<ProcessorError> for Trouble {
+    fn from(error: ProcessorError) -> Self {
+        match error {
+            ProcessorError::Ledger(error) => Self::Ledger(error),
+        }
     }
+}
+
+impl From<ReceiveError> for Trouble {
+    fn from(error: ReceiveError) -> Self {
+        match error {
+            ReceiveError::Ledger(error) => Self::Ledger(error),
+            error @ ReceiveError::Batch(_) => Self::Other(error.to_string()),
+        }
+    }
+}
+
+/// True if the ledger fails in one of the ways that are planned, and not in one of its own.
+fn is_planned(error: &LedgerError) -> bool {
+    let LedgerError::Store { source, .. } = error else { return false };
+    match source {
+        StoreError::Sqlite(error) => error.to_string().contains(Faults::SAYS),
+        StoreError::Gone | StoreError::Aborted | StoreError::InDoubt | StoreError::Surprised => true,
+        _ => false,
+    }
+}
+
+fn broken(doing: &'static str, error: &dyn std::error::Error) -> Violation {
+    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+    Violation { invariant: "I2", what: format!("the processor could not {doing}: {error}{cause}") }
 }
 
 impl Desk {
@@ -51,36 +78,50 @@ impl Desk {
         now: Timestamp,
         forgets_doubt: bool,
     ) -> Result<Self, Violation> {
-        let ledger = Ledger::in_memory().map_err(broken("make a ledger"))?;
+        let faults = Faults::default();
+        let ledger = Ledger::simulated(&faults).map_err(|error| broken("make a ledger", &error))?;
         let mut desk = Self {
             processor: None,
             snapshot,
-            flights: BTreeMap::new(),
-            sent: 0,
+            faults,
+            flights: Flights::default(),
+            clock: Clock::default(),
             seeds: Chance::new(seed),
             touched: true,
             forgets_doubt,
+            counts: Counts::default(),
         };
         desk.start(ledger, now)?;
         Ok(desk)
     }
 
     fn start(&mut self, ledger: Ledger, now: Timestamp) -> Result<(), Violation> {
+        self.faults.restart();
         let seed = Seed(self.seeds.next_u128());
-        let processor = Processor::new(ledger, Arc::clone(&self.snapshot), seed, now);
-        self.processor = Some(processor.map_err(broken("start"))?);
+        let processor = Processor::new(ledger, Arc::clone(&self.snapshot), seed, self.clock.shows(now));
+        self.processor = Some(processor.map_err(|error| broken("start", &error))?);
         Ok(())
     }
 
     /// The process ends as if killed, and another takes its place: what it had not committed is gone, and so
     /// is every answer that it waited for.
     pub(crate) fn crash(&mut self, now: Timestamp) -> Result<(), Violation> {
-        self.flights.clear();
+        self.flights.forget();
         self.touched = true;
         match self.processor.take() {
             Some(processor) => self.start(processor.into_ledger(), now),
             None => violation("I2", "the processor is gone".to_owned()),
         }
+    }
+
+    /// The ledger is going to fail.
+    pub(crate) fn plan(&mut self, when: When, fault: Fault) {
+        self.faults.plan(when, fault);
+    }
+
+    /// The ledger fails no more.
+    pub(crate) fn calm(&mut self) {
+        self.faults.calm();
     }
 
     /// True if the ledger may have changed since this was last asked.
@@ -95,18 +136,57 @@ impl Desk {
         }
     }
 
-    /// Takes a batch in; how many events were new.
-    pub(crate) fn receive(&mut self, body: &[u8], now: Timestamp) -> Result<usize, Violation> {
+    /// Has the processor do something. None if the ledger failed as it was planned to, or if the process was killed on
+    /// the way: then another has taken its place.
+    fn ask<T, E: Into<Trouble>>(
+        &mut self,
+        doing: &'static str,
+        now: Timestamp,
+        task: impl FnOnce(&mut Processor, Timestamp) -> Result<T, E>,
+    ) -> Result<Option<T>, Violation> {
         self.touched = true;
-        let received = self.processor()?.receive(body, now).map_err(broken("take a batch"))?;
-        Ok(received.accepted)
+        let shown = self.clock.shows(now);
+        let outcome = task(self.processor()?, shown);
+        let hit = self.faults.hit();
+        self.counts.ledger_failures += u64::from(hit.is_some());
+        self.counts.in_doubt += u64::from(matches!(hit, Some(Fault::Doubt { .. })));
+        if self.faults.is_down() {
+            self.counts.killed_inside += 1;
+            self.crash(now)?;
+            return Ok(None);
+        }
+        let error = match outcome.map_err(E::into) {
+            Ok(done) => return Ok(Some(done)),
+            Err(Trouble::Other(what)) => return violation("I2", format!("not {doing}: {what}")),
+            Err(Trouble::Ledger(error)) => error,
+        };
+        self.flights.surprised(error.is_surprise());
+        self.counts.surprises += u64::from(error.is_surprise());
+        if is_planned(&error) { Ok(None) } else { Err(broken(doing, &error)) }
+    }
+
+    /// Takes a batch in; how many events were new.
+    pub(crate) fn receive(&mut self, body: &[u8], now: Timestamp) -> Result<Option<usize>, Violation> {
+        let received = self.ask("take a batch", now, |processor, now| processor.receive(body, now))?;
+        Ok(received.map(|received| received.accepted))
     }
 
     /// What is to be sent now; it is in flight from here on.
-    pub(crate) fn next(&mut self, now: Timestamp) -> Result<Vec<Delivery>, Violation> {
-        let deliveries = self.processor()?.next_deliveries(now).map_err(broken("begin deliveries"))?;
-        self.touched |= !deliveries.is_empty();
-        Ok(deliveries)
+    pub(crate) fn next(&mut self, now: Timestamp) -> Result<Option<Vec<Delivery>>, Violation> {
+        let turn = self.turn(Told::default(), now)?;
+        Ok(turn.map(|turn| turn.deliveries))
+    }
+
+    fn turn(&mut self, told: Told, now: Timestamp) -> Result<Option<Turn>, Violation> {
+        let turn = self.ask("take a turn", now, |processor, now| processor.turn(told, now))?;
+        if let Some(turn) = &turn {
+            self.flights.surprised(turn.complaints.iter().any(ProcessorError::is_surprise));
+            let planned = |ProcessorError::Ledger(error): &&ProcessorError| !is_planned(error);
+            if let Some(error) = turn.complaints.iter().find(planned) {
+                return Err(broken("take a turn", error));
+            }
+        }
+        Ok(turn)
     }
 
     /// Puts a delivery on the wire.
@@ -117,27 +197,18 @@ impl Desk {
         chance: &mut Chance,
         now: Timestamp,
     ) {
-        let reaction = platform.call(&delivery.request, false, chance);
-        let late = reaction.after >= delivery.within || is_silence(&reaction.result);
-        let (after, result, told) = if late {
-            (delivery.within, Err(SendFailure::Ambiguous("no answer in time".to_owned())), Told::Unsure)
-        } else {
-            (reaction.after, reaction.result, reaction.told)
-        };
-        self.sent += 1;
-        let (ids, destination) = (delivery.ids.clone(), delivery.destination.clone());
-        let flight = Flight { ids, result, told, home: platform.home, destination, place: reaction.place };
-        self.flights.insert((now.plus(after), self.sent), flight);
+        let reaction: Reaction = platform.call(&delivery.request, false, chance);
+        self.flights.depart(delivery, platform.home, reaction, now);
     }
 
     /// Requests whose answer has not come.
     pub(crate) fn under_way(&self) -> u64 {
-        self.flights.len() as u64
+        self.flights.under_way()
     }
 
     /// When the next answer comes.
     pub(crate) fn next_answer(&self) -> Option<Timestamp> {
-        self.flights.keys().next().map(|(at, _)| *at)
+        self.flights.next_answer()
     }
 
     /// Tells the processor every answer that has come by now; how many.
@@ -146,59 +217,60 @@ impl Desk {
         platforms: &mut [Platform; 2],
         now: Timestamp,
     ) -> Result<usize, Violation> {
-        let later = self.flights.split_off(&(now.plus(Duration::from_millis(1)), 0));
-        let come = std::mem::replace(&mut self.flights, later);
-        let mut ended = Vec::with_capacity(come.len());
-        for flight in come.into_values() {
-            let platform = platforms.iter_mut().find(|platform| platform.home == flight.home);
-            let logged = platform.zip(flight.place).and_then(|(platform, place)| platform.log.get_mut(place));
-            if let Some(logged) = logged {
-                logged.told = flight.told;
-            }
-            let result = match flight.result {
-                Err(SendFailure::Ambiguous(why)) if self.forgets_doubt => Err(SendFailure::NothingSent(why)),
-                result => result,
-            };
-            ended.push(Ended { ids: flight.ids, destination: flight.destination, result });
-        }
+        let ended = self.flights.land(platforms, now, self.forgets_doubt);
         let count = ended.len();
-        self.touched |= count > 0;
-        let processor = self.processor()?;
-        processor.settle(ended, now).map_err(broken("settle"))?;
-        processor.take_facts();
+        let told = Told { ended, stopping: true, ..Told::default() };
+        if self.turn(told, now)?.is_some() {
+            self.flights.persisted(platforms);
+        }
         Ok(count)
     }
 
-    /// When the processor wants to be asked again.
+    /// When the processor wants to be asked again; a while later where it cannot say.
     pub(crate) fn wake(&mut self, now: Timestamp) -> Result<Option<Timestamp>, Violation> {
-        self.processor()?.next_wake(now).map_err(broken("tell its next time"))
+        let wake = self.ask("tell its next time", now, |processor, now| processor.next_wake(now))?;
+        Ok(wake.map_or(Some(now.plus(LEDGER_WAIT)), |wake| wake.map(|shown| self.clock.when(shown))))
     }
 
     /// A person orders everything again that certainly never arrived, or that waits for a decision.
     pub(crate) fn redrive(&mut self, now: Timestamp) -> Result<usize, Violation> {
-        self.touched = true;
         let page = Page { limit: 1000, advertiser_id: None, after: None };
-        let processor = self.processor()?;
-        let rows = processor.ledger().dead_list(&[], &page).map_err(broken("list"))?;
+        let rows = self.look(|ledger| ledger.dead_list(&[], &page))?;
         let events: Vec<EventId> = rows.iter().map(|row| row.event_id).collect();
         let (actor, why) = ("a person".to_owned(), "simulated".to_owned());
         let order = processor::Redrive { events, actor, why, approved: false };
-        Ok(processor.redrive(&order, now).map_err(broken("redrive"))?.len())
+        let redriven = self.ask("redrive", now, |processor, now| processor.redrive(&order, now))?;
+        Ok(redriven.map_or(0, |redriven| redriven.len()))
     }
 
-    /// The ledger, for reading.
-    pub(crate) fn ledger(&mut self) -> Result<&Ledger, Violation> {
-        Ok(self.processor()?.ledger())
+    /// Reads the ledger as an observer does, to whom it never fails.
+    pub(crate) fn look<T>(
+        &mut self,
+        read: impl FnOnce(&Ledger) -> Result<T, LedgerError>,
+    ) -> Result<T, Violation> {
+        self.faults.look(true);
+        let found = read(self.processor()?.ledger()).map_err(|error| broken("be read", &error));
+        self.faults.look(false);
+        found
     }
 
-    /// Every conversion of the ledger.
-    pub(crate) fn rows(&mut self) -> Result<BTreeMap<EventId, ConversionRow>, Violation> {
+    /// Every conversion of the ledger, and for each entry that was set aside the event that it is.
+    pub(crate) fn rows(&mut self) -> Result<(BTreeMap<EventId, ConversionRow>, Strays), Violation> {
         let page = Page { limit: 1_000_000, advertiser_id: None, after: None };
-        let rows = self.ledger()?.transactions(&page).map_err(broken("list"))?;
-        Ok(rows.into_iter().map(|row| (row.event_id, row)).collect())
+        self.look(|ledger| {
+            let rows = ledger.transactions(&page)?;
+            let mut strays = Strays::new();
+            for row in rows.iter().filter(|row| row.reason == "poison_entry") {
+                let open = ledger.show(row.event_id)?.map(|shown| shown.open).unwrap_or_default();
+                strays.extend(Envelope::decode(&open).ok().map(|stray| (row.event_id, stray.event_id)));
+            }
+            Ok((rows.into_iter().map(|row| (row.event_id, row)).collect(), strays))
+        })
     }
 }
 
-const fn is_silence(result: &Result<Answer, SendFailure>) -> bool {
-    matches!(result, Err(SendFailure::Ambiguous(_)))
-}
+/// The events of entries that were set aside, by the row that keeps them.
+pub(crate) type Strays = BTreeMap<EventId, EventId>;
+
+/// How long the drive loop waits after the ledger has failed.
+const LEDGER_WAIT: Duration = Duration::from_secs(1);

@@ -9,6 +9,7 @@ use relay::step::{AppendFailure, Entry};
 use relay::{Envelope, Exchange};
 use units::EventId;
 
+use crate::clocks::Clock;
 use crate::disk::Disk;
 use crate::model::{Violation, violation};
 
@@ -34,6 +35,7 @@ pub(crate) enum Committed {
 /// One edge.
 pub(crate) struct Edge {
     pub(crate) disk: Disk,
+    pub(crate) clock: Clock,
     log: Option<Log<Disk>>,
     pub(crate) waiting: Vec<Waiting>,
     records: Vec<Vec<u8>>,
@@ -64,7 +66,15 @@ const fn settings() -> Settings {
 impl Edge {
     pub(crate) fn new(disk: Disk) -> Result<Self, Violation> {
         let (waiting, records, remembered) = (Vec::new(), Vec::new(), Vec::new());
-        let mut edge = Self { disk, log: None, waiting, records, remembered, holds: BTreeSet::new() };
+        let mut edge = Self {
+            disk,
+            clock: Clock::default(),
+            log: None,
+            waiting,
+            records,
+            remembered,
+            holds: BTreeSet::new(),
+        };
         edge.open()?;
         Ok(edge)
     }

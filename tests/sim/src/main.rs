@@ -1,12 +1,14 @@
-//! `sim --seeds N [--from S] [--steps K]`: runs seeds until one does not hold.
+//! `sim --seeds N [--from S] [--steps K] [--scope S]`: runs seeds until one does not hold.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this program is for")]
 
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
-use sim::{Broken, Counts, STEPS, Sabotage, run};
+use sim::{Broken, Counts, STEPS, Sabotage, Scope, run_in};
 
-const USAGE: &str = "usage: sim [--seeds N] [--from SEED] [--steps K]\n\nexample: sim --seeds 1 --from 42";
+const USAGE: &str =
+    "usage: sim [--seeds N] [--from SEED] [--steps K] [--scope SCOPE]\n\nexample: sim --seeds 1 --from 42";
 
 /// Every so many seeds one is run twice and compared (I6).
 const TWICE_EVERY: u64 = 10;
@@ -18,16 +20,18 @@ struct Arguments {
     seeds: u64,
     from: u64,
     steps: usize,
+    scope: Scope,
 }
 
 fn arguments(words: &[String]) -> Option<Arguments> {
-    let mut arguments = Arguments { seeds: 200, from: 0, steps: STEPS };
+    let mut arguments = Arguments { seeds: 200, from: 0, steps: STEPS, scope: Scope::WHOLE };
     for pair in words.chunks(2) {
         let [name, value] = pair else { return None };
         match name.as_str() {
             "--seeds" => arguments.seeds = value.parse().ok()?,
             "--from" => arguments.from = value.parse().ok()?,
             "--steps" => arguments.steps = value.parse().ok()?,
+            "--scope" => arguments.scope = Scope::parse(value)?,
             _ => return None,
         }
     }
@@ -40,29 +44,65 @@ fn main() -> ExitCode {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
-    let (begun, mut counts) = (Instant::now(), Counts::default());
-    for (done, seed) in (1..=arguments.seeds).zip(arguments.from..) {
-        match one(seed, arguments.steps) {
-            Ok(more) => counts += more,
-            Err(report) => {
-                eprintln!("{report}");
-                return ExitCode::FAILURE;
-            }
-        }
-        if done.is_multiple_of(LINE_EVERY) {
-            println!("{done} seeds hold, {} s", begun.elapsed().as_secs());
-        }
+    let begun = Instant::now();
+    let run = Run { begun, arguments, next: AtomicU64::new(0), failed: AtomicBool::new(false) };
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let counts = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(|| run.work())).collect();
+        threads.into_iter().filter_map(|thread| thread.join().ok()).fold(
+            Counts::default(),
+            |mut sum, counts| {
+                sum += counts;
+                sum
+            },
+        )
+    });
+    if run.failed.into_inner() {
+        return ExitCode::FAILURE;
     }
-    let Arguments { seeds, from, steps } = arguments;
-    println!("{counts}\n{seeds} seeds from {from} of {steps} steps hold, {} s", begun.elapsed().as_secs());
+    let Arguments { seeds, from, steps, scope } = run.arguments;
+    let took = begun.elapsed().as_secs();
+    println!("{counts}\n{seeds} seeds from {from} of {steps} steps hold ({scope:?}), {took} s");
     ExitCode::SUCCESS
 }
 
+/// All seeds, taken one after another by whoever is free.
+struct Run {
+    begun: Instant,
+    arguments: Arguments,
+    next: AtomicU64,
+    failed: AtomicBool,
+}
+
+impl Run {
+    fn work(&self) -> Counts {
+        let mut counts = Counts::default();
+        let Arguments { seeds, from, steps, scope } = self.arguments;
+        loop {
+            let done = self.next.fetch_add(1, Ordering::Relaxed);
+            if done >= seeds || self.failed.load(Ordering::Relaxed) {
+                return counts;
+            }
+            match one(scope, from + done, steps) {
+                Ok(more) => counts += more,
+                Err(report) => {
+                    self.failed.store(true, Ordering::Relaxed);
+                    eprintln!("{report}");
+                }
+            }
+            if (done + 1).is_multiple_of(LINE_EVERY) {
+                println!("{} seeds, {} s", done + 1, self.begun.elapsed().as_secs());
+            }
+        }
+    }
+}
+
 /// One seed; some of them twice. The report of a failure, for people.
-fn one(seed: u64, steps: usize) -> Result<Counts, String> {
-    let held = run(seed, steps, Sabotage::None).map_err(|broken| report(&broken, steps))?;
+fn one(scope: Scope, seed: u64, steps: usize) -> Result<Counts, String> {
+    let run = || run_in(scope, seed, steps, Sabotage::None).map_err(|broken| report(scope, &broken, steps));
+    let held = run()?;
     if seed.is_multiple_of(TWICE_EVERY) {
-        let again = run(seed, steps, Sabotage::None).map_err(|broken| report(&broken, steps))?;
+        let again = run()?;
         if again != held {
             return Err(format!("I6: seed {seed} does not repeat: {held:?} and {again:?}"));
         }
@@ -70,11 +110,11 @@ fn one(seed: u64, steps: usize) -> Result<Counts, String> {
     Ok(held.counts)
 }
 
-fn report(broken: &Broken, steps: usize) -> String {
+fn report(scope: Scope, broken: &Broken, steps: usize) -> String {
     let Broken { seed, step, violation, trace } = broken;
     let (invariant, what) = (violation.invariant, &violation.what);
     let lines = trace.join("\n  ");
     format!(
-        "  {lines}\n\n{invariant} does not hold after step {step} of seed {seed}: {what}\nagain: sim --seeds 1 --from {seed} --steps {steps}"
+        "  {lines}\n\n{invariant} does not hold after step {step} of seed {seed}: {what}\nagain: sim --seeds 1 --from {seed} --steps {steps} --scope {scope:?}"
     )
 }

@@ -81,7 +81,10 @@ pub(crate) struct Logged {
     pub(crate) amount: String,
     pub(crate) bytes: Vec<u8>,
     pub(crate) effect: Effect,
+    /// What the caller knows for certain, because it has written it down.
     pub(crate) told: Told,
+    /// What has reached it.
+    pub(crate) answered: Told,
     /// True if an edge sent it, because its outbox could not take it.
     pub(crate) by_edge: bool,
 }
@@ -151,6 +154,7 @@ impl Platform {
             bytes: [request.target.as_slice(), b"\n", &request.body].concat(),
             effect: Effect::Nothing,
             told: Told::Unsure,
+            answered: Told::Unsure,
             by_edge,
         }));
         sale.then(|| self.log.len() - 1)

@@ -1,18 +1,25 @@
 //! One seed: what happens in which order, and how it ends.
 
+mod further;
+
 use std::time::Duration;
 
 use units::Timestamp;
 
 use crate::check;
+use crate::clocks::Clock;
 use crate::counts::Counts;
 use crate::model::{Violation, violation};
 use crate::platform::{MOODS, Mood, pick};
+use crate::scope::Scope;
 use crate::words;
 use crate::world::{Passage, World};
 
 /// Turns after which a healed system must have drained.
 const DRAIN_TURNS_MAX: usize = 5000;
+
+/// The time after which a healed system must have drained.
+const DRAIN_MAX: Duration = Duration::from_secs(3 * 3600);
 
 /// What is switched off on purpose, to prove that the checker sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,6 +36,8 @@ pub enum Sabotage {
     ForgetsKeys,
     /// What may have been processed is taken for what was never sent (I4).
     ForgetsDoubt,
+    /// The ledger says that a transaction is durable, and it is gone (I1).
+    ForgetsCommits,
 }
 
 /// A run that held.
@@ -58,8 +67,16 @@ pub struct Broken {
 /// # Errors
 /// The first violation.
 pub fn run(seed: u64, steps: usize, sabotage: Sabotage) -> Result<Held, Box<Broken>> {
+    run_in(Scope::WHOLE, seed, steps, sabotage)
+}
+
+/// The same where less may happen.
+///
+/// # Errors
+/// The first violation.
+pub fn run_in(scope: Scope, seed: u64, steps: usize, sabotage: Sabotage) -> Result<Held, Box<Broken>> {
     let at_start = |violation| Box::new(Broken { seed, step: 0, violation, trace: Vec::new() });
-    let mut world = World::new(seed, words::snapshot(), sabotage).map_err(at_start)?;
+    let mut world = World::new(seed, words::snapshot(), scope, sabotage).map_err(at_start)?;
     let mut step = 0;
     match live(&mut world, steps, &mut step) {
         Ok(()) => Ok(Held { hash: world.trace.hash(), counts: world.counts }),
@@ -70,6 +87,7 @@ pub fn run(seed: u64, steps: usize, sabotage: Sabotage) -> Result<Held, Box<Brok
 fn live(world: &mut World, steps: usize, step: &mut usize) -> Result<(), Violation> {
     while *step < steps {
         *step += 1;
+        further::act(world);
         act(world)?;
         tend(world)?;
         world.check()?;
@@ -77,9 +95,16 @@ fn live(world: &mut World, steps: usize, step: &mut usize) -> Result<(), Violati
     heal(world)?;
     drain(world)?;
     world.check()?;
-    let rows = world.desk.rows()?;
-    check::drained(&world.model, &world.shoppers.orders, &rows, &world.platforms, &mut world.gaps)?;
-    check::books(&rows, world.desk.ledger()?)?;
+    let (rows, strays) = world.desk.rows()?;
+    check::drained(
+        &world.model,
+        &world.shoppers.orders,
+        (&rows, &strays),
+        &world.platforms,
+        &mut world.gaps,
+    )?;
+    world.desk.look(|ledger| Ok(check::books(&rows, ledger)))??;
+    world.counts += world.desk.counts;
     check::count(&mut world.counts, &rows, &world.platforms, &world.gaps);
     Ok(())
 }
@@ -134,7 +159,7 @@ fn again(world: &mut World) -> Result<(), Violation> {
     }
     let places: Vec<usize> = (0..world.bodies.len()).collect();
     let body = world.bodies[pick(&mut world.chance, &places)].clone();
-    world.receive(&body)
+    world.receive(&body).map(drop)
 }
 
 /// Time passes: to the next answer, or by any amount.
@@ -199,6 +224,9 @@ fn tend(world: &mut World) -> Result<(), Violation> {
 fn heal(world: &mut World) -> Result<(), Violation> {
     world.trace.note("everything is healed".to_owned());
     world.platforms.iter_mut().for_each(|platform| platform.mood = Mood::Well);
+    world.desk.calm();
+    world.desk.clock = Clock::default();
+    world.edges.iter_mut().for_each(|edge| edge.clock = Clock::default());
     for edge in 0..world.edges.len() {
         world.edges[edge].fill(false);
         if world.edges[edge].must_restart() {
@@ -210,8 +238,17 @@ fn heal(world: &mut World) -> Result<(), Violation> {
     Ok(())
 }
 
+/// I2: nothing waits for longer than its own schedule says, whatever a clock once showed.
+fn in_time(took: Duration) -> Result<(), Violation> {
+    if took <= DRAIN_MAX {
+        return Ok(());
+    }
+    violation("I2", format!("it took {took:?} until nothing waited any more"))
+}
+
 /// Lets everything run until nothing is left to do.
 fn drain(world: &mut World) -> Result<(), Violation> {
+    let begun = world.now;
     for _ in 0..DRAIN_TURNS_MAX {
         tend(world)?;
         for edge in 0..world.edges.len() {
@@ -224,7 +261,7 @@ fn drain(world: &mut World) -> Result<(), Violation> {
         let next: Option<Timestamp> = world.desk.next_answer().into_iter().chain(wake).min();
         match next {
             Some(at) => world.now = world.now.max(at),
-            None if sent == 0 && !backlog => return Ok(()),
+            None if sent == Some(0) && !backlog => return in_time(world.now.since(begun)),
             None => {}
         }
         world.settle()?;

@@ -16,13 +16,14 @@ pub(crate) use delivery::Passage;
 
 use crate::check;
 use crate::counts::Counts;
-use crate::desk::Desk;
+use crate::desk::{Desk, Strays};
 use crate::disk::Disk;
 use crate::edge::{Committed, Edge, Waiting};
 use crate::gap::Gaps;
 use crate::model::{Arrival, Model, Reply, Violation, violation};
 use crate::platform::{Effect, Platform, Told};
 use crate::run::Sabotage;
+use crate::scope::{Dial, Scope};
 use crate::shopper::{Meaning, Shoppers};
 use crate::trace::Trace;
 
@@ -41,9 +42,14 @@ pub(crate) struct World {
     pub(crate) platforms: [Platform; 2],
     pub(crate) bodies: Vec<Vec<u8>>,
     pub(crate) gaps: Gaps,
+    /// How often the ledger fails.
+    pub(crate) failing: Dial,
+    /// How often a clock is set.
+    pub(crate) setting: Dial,
     rows: check::Rows,
+    strays: Strays,
     snapshot: Arc<Snapshot>,
-    sabotage: Sabotage,
+    pub(crate) sabotage: Sabotage,
 }
 
 /// How far an exchange of a sale has come.
@@ -56,7 +62,12 @@ enum Stage {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, snapshot: Arc<Snapshot>, sabotage: Sabotage) -> Result<Self, Violation> {
+    pub(crate) fn new(
+        seed: u64,
+        snapshot: Arc<Snapshot>,
+        scope: Scope,
+        sabotage: Sabotage,
+    ) -> Result<Self, Violation> {
         let seed = Seed(u128::from(seed));
         let mut chance = Chance::new(seed.fork(1));
         let disk = |number| Disk::new(number, sabotage == Sabotage::ForgetsSync);
@@ -74,7 +85,10 @@ impl World {
             platforms: Home::ALL.map(Platform::new),
             bodies: Vec::new(),
             gaps: Gaps::default(),
+            failing: Dial::new(seed, Scope::Ledger, scope, &[0, 20, 60]),
+            setting: Dial::new(seed, Scope::Clocks, scope, &[0, 10, 40]),
             rows: check::Rows::new(),
+            strays: Strays::new(),
             snapshot,
             sabotage,
         })
@@ -94,7 +108,8 @@ impl World {
             Health { primary_open: self.chance.happens(1, 4), legacy_open: self.chance.happens(1, 4) };
         let seed = Seed(self.chance.next_u128());
         let snapshot = Arc::clone(&self.snapshot);
-        let exchange = Exchange::open(request.inbound, snapshot, health, seed, self.now);
+        let opened_at = self.edges[edge].clock.shows(self.now);
+        let exchange = Exchange::open(request.inbound, snapshot, health, seed, opened_at);
         if let Meaning::Sale { order, cents } = request.meaning {
             let (event_id, shop) = (exchange.event_id(), self.shoppers.orders[order].shop);
             let arrival = Arrival { order, shop, cents, event_id, reply: Reply::None, edge };
@@ -112,6 +127,7 @@ impl World {
         mut stage: Stage,
     ) -> Result<(), Violation> {
         let is_sale = matches!(meaning, Meaning::Sale { .. });
+        let now = self.edges[edge].clock.shows(self.now);
         while let Some(step) = exchange.poll() {
             self.trace.mix(format!("{step:?}").as_bytes());
             match step {
@@ -136,7 +152,7 @@ impl World {
                     if happened == Happened::HandedOver {
                         stage = Stage::Durable;
                     }
-                    exchange.handle(happened, self.now);
+                    exchange.handle(happened, now);
                 }
                 Step::Record(entry) => self.edges[edge].record(entry),
                 Step::Remember(entry) => self.edges[edge].remember(entry),
@@ -145,7 +161,7 @@ impl World {
                 }
                 Step::Send { request, within, .. } => {
                     let happened = self.ask(&request, within);
-                    exchange.handle(happened, self.now);
+                    exchange.handle(happened, now);
                 }
                 Step::Reply(reply) => self.replied((number, meaning), stage, &reply)?,
                 // No shopper of the simulation is a merchant that calls.
@@ -153,7 +169,7 @@ impl World {
                     return violation("I6", format!("request {number} ({meaning:?}) asks the processor"));
                 }
                 Step::Find { .. } => {
-                    exchange.handle(Happened::Found { kept: None, claimed: true }, self.now);
+                    exchange.handle(Happened::Found { kept: None, claimed: true }, now);
                 }
                 Step::Tally(_)
                 | Step::Miss { .. }
@@ -174,6 +190,7 @@ impl World {
         let late = reaction.after >= within;
         if let Some(logged) = reaction.place.and_then(|place| platform.log.get_mut(place)) {
             logged.told = if late { Told::Unsure } else { reaction.told };
+            logged.answered = logged.told;
         }
         match reaction.result {
             Ok(answer) if !late => Happened::Answered { home, answer },
@@ -235,7 +252,7 @@ impl World {
         for Waiting { mut exchange, number, .. } in waiting {
             let Some(arrival) = self.model.arrivals.get(&number) else { continue };
             let meaning = Meaning::Sale { order: arrival.order, cents: arrival.cents };
-            exchange.handle(happened.clone(), self.now);
+            exchange.handle(happened.clone(), self.edges[edge].clock.shows(self.now));
             self.drive(edge, exchange, (number, meaning), stage)?;
         }
         Ok(())
@@ -257,13 +274,13 @@ impl World {
     /// I1 to I4 and I12, by what was observed.
     pub(crate) fn check(&mut self) -> Result<(), Violation> {
         if !self.desk.changed() {
-            return check::acknowledged(&self.model, &self.edges, &self.rows);
+            return check::acknowledged(&self.model, &self.edges, &self.rows, &self.strays);
         }
-        self.rows = self.desk.rows()?;
+        (self.rows, self.strays) = self.desk.rows()?;
         let rows = &self.rows;
         rows.values().for_each(|row| self.trace.mix(row.state.name().as_bytes()));
-        check::accounts(rows, self.desk.ledger()?)?;
-        check::acknowledged(&self.model, &self.edges, rows)?;
+        check::accounts(rows, &self.desk.look(ledger::Ledger::audit)?)?;
+        check::acknowledged(&self.model, &self.edges, rows, &self.strays)?;
         check::orders(&self.model, &self.shoppers.orders, rows)?;
         let (orders, gaps) = (&self.shoppers.orders, &mut self.gaps);
         check::sends(&self.model, orders, &self.platforms, gaps)?;

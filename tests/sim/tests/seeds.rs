@@ -2,7 +2,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a failed test")]
 
-use sim::{Counts, STEPS, Sabotage, run};
+use sim::{Counts, STEPS, Sabotage, Scope, run, run_in};
 
 const SEEDS: u64 = 200;
 
@@ -51,6 +51,11 @@ fn i1_the_checker_sees_an_outbox_that_does_not_sync() {
 }
 
 #[test]
+fn i1_the_checker_sees_a_ledger_that_forgets_what_it_has_committed() {
+    goes_red(Sabotage::ForgetsCommits, &["I1", "I2"]);
+}
+
+#[test]
 fn i1_the_checker_sees_an_edge_that_gives_up_what_the_processor_never_got() {
     goes_red(Sabotage::ForgetsBatches, &["I1"]);
 }
@@ -70,15 +75,16 @@ fn i4_the_checker_sees_a_doubt_that_is_taken_for_a_failure() {
     goes_red(Sabotage::ForgetsDoubt, &["I4"]);
 }
 
-/// The first seed of each finding, so that it stays looked at.
+/// The first seed of each finding, in the scope in which it was found, so that it stays looked at.
 #[test]
 fn seeds_that_once_did_not_hold() {
-    for (seed, finding) in [
-        (1, "refused after an unanswered attempt that was booked"),
-        (11, "two placeholder references taken for one order"),
-        (1009, "a lane that refused to open after a torn progress slot"),
+    for (scope, seed, finding) in [
+        (Scope::Machines, 1, "refused after an unanswered attempt that was booked"),
+        (Scope::Machines, 11, "two placeholder references taken for one order"),
+        (Scope::Ledger, 47, "a click set aside as poison because the store had failed three times"),
+        (Scope::Machines, 1009, "a lane that refused to open after a torn progress slot"),
     ] {
-        let outcome = run(seed, STEPS, Sabotage::None);
+        let outcome = run_in(scope, seed, STEPS, Sabotage::None);
         assert!(outcome.is_ok(), "{finding}: {outcome:#?}");
     }
 }

@@ -7,6 +7,7 @@ use relay::delivery::State;
 
 use super::Rows;
 use crate::counts::Counts;
+use crate::desk::Strays;
 use crate::gap::{Gap, Gaps};
 use crate::model::{Arrival, Model, Reply, Violation, violation};
 use crate::platform::{Effect, Logged, Platform, Told};
@@ -17,7 +18,7 @@ use crate::words::is_unmapped;
 pub(crate) fn drained(
     model: &Model,
     orders: &[Order],
-    rows: &Rows,
+    (rows, strays): (&Rows, &Strays),
     platforms: &[Platform; 2],
     gaps: &mut Gaps,
 ) -> Result<(), Violation> {
@@ -29,6 +30,7 @@ pub(crate) fn drained(
                 let order = &orders[arrival.order];
                 final_home(arrival, row, order, &sent, gaps)?;
             }
+            None if strays.values().any(|stray| *stray == arrival.event_id) => {}
             None if arrival.reply == Reply::Durable => {
                 return violation("I1", format!("sale {number} was acknowledged and did not arrive"));
             }
@@ -59,7 +61,7 @@ fn final_home(
         State::Rejected if arrived && doubted => {
             return gaps.seen(Gap::RefusedAfterDoubt, arrival.order, what);
         }
-        State::Rejected => !arrived && sent.iter().any(|logged| logged.told == Told::Refused),
+        State::Rejected => !arrived && sent.iter().any(|logged| logged.answered == Told::Refused),
         // The platform said yes, and it was not understood.
         State::Unknown => sent.iter().all(|logged| logged.told != Told::Yes),
         State::Merged | State::Conflict | State::Taken | State::Confirmed => true,

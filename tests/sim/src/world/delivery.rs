@@ -40,17 +40,20 @@ impl World {
         if passage == Passage::CrashBefore {
             self.crash_processor()?;
         }
-        if !matches!(passage, Passage::Lost | Passage::CrashBefore) {
-            self.receive(&body)?;
+        let mut taken = false;
+        let believed = self.desk.clock.believes(self.edges[edge].clock);
+        if believed && !matches!(passage, Passage::Lost | Passage::CrashBefore) {
+            taken = self.receive(&body)?;
         }
-        if passage == Passage::ArrivesTwice {
+        if believed && passage == Passage::ArrivesTwice {
             self.receive(&body)?;
         }
         if passage == Passage::CrashAfter {
             self.crash_processor()?;
         }
         let unheard = passage == Passage::Lost && self.sabotage == Sabotage::ForgetsBatches;
-        if matches!(passage, Passage::Arrives | Passage::ArrivesTwice) || unheard {
+        let heard = taken && matches!(passage, Passage::Arrives | Passage::ArrivesTwice);
+        if heard || unheard {
             self.edges[edge].acknowledge(&read);
         } else {
             self.counts.batches_lost += 1;
@@ -76,13 +79,12 @@ impl World {
             _ => Passage::Arrives,
         };
         self.trace.note(format!("edge {edge} hands over one sale at once: {passage:?}"));
-        if passage != Passage::Lost {
-            self.receive(&body)?;
-        }
+        let believed = self.desk.clock.believes(self.edges[edge].clock);
+        let taken = believed && passage != Passage::Lost && self.receive(&body)?;
         if passage == Passage::CrashAfter {
             self.crash_processor()?;
         }
-        if passage == Passage::Arrives {
+        if taken && passage == Passage::Arrives {
             self.counts.at_once += 1;
             return Ok(Happened::HandedOver);
         }
@@ -103,12 +105,15 @@ impl World {
         }
     }
 
-    /// The processor takes a batch, new or seen before.
-    pub(crate) fn receive(&mut self, body: &[u8]) -> Result<(), Violation> {
-        let new = self.desk.receive(body, self.now)?;
+    /// The processor takes a batch, new or seen before; false if it could not.
+    pub(crate) fn receive(&mut self, body: &[u8]) -> Result<bool, Violation> {
+        let Some(new) = self.desk.receive(body, self.now)? else {
+            self.trace.note("the processor cannot take it".to_owned());
+            return Ok(false);
+        };
         self.counts.duplicates += u64::from(new == 0);
         self.trace.note(format!("the processor takes {new} new events"));
-        Ok(())
+        Ok(true)
     }
 
     pub(crate) fn crash_processor(&mut self) -> Result<(), Violation> {
@@ -118,9 +123,15 @@ impl World {
         self.desk.crash(self.now)
     }
 
-    /// Sends what is due, or only the first `sent_max` of it before the processor crashes.
-    pub(crate) fn deliver(&mut self, sent_max: Option<usize>) -> Result<usize, Violation> {
-        let deliveries = self.desk.next(self.now)?;
+    /// Sends what is due, or only the first `sent_max` of it before the processor crashes. How much was due; none if the
+    /// processor could not tell.
+    pub(crate) fn deliver(&mut self, sent_max: Option<usize>) -> Result<Option<usize>, Violation> {
+        let due = self.desk.next(self.now)?;
+        if due.is_none() {
+            self.trace.note("the processor cannot begin deliveries".to_owned());
+        }
+        let told = due.is_some();
+        let deliveries = due.unwrap_or_default();
         for delivery in deliveries.iter().take(sent_max.unwrap_or(usize::MAX)) {
             let home = delivery.request.home;
             self.trace.mix(&delivery.request.target);
@@ -135,7 +146,7 @@ impl World {
         if sent_max.is_some() {
             self.crash_processor()?;
         }
-        Ok(deliveries.len())
+        Ok(told.then_some(deliveries.len()))
     }
 
     /// Tells the processor what has come back by now.

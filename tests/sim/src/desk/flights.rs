@@ -1,0 +1,116 @@
+//! The requests that are under way, and what the processor knows of those that have ended.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use processor::{Delivery, DeliveryId, Ended};
+use relay::delivery::Destination;
+use tracking::{Answer, Home, SendFailure};
+use units::Timestamp;
+
+use crate::platform::{Logged, Platform, Reaction, Told};
+
+/// A request that was sent and whose end is not known yet.
+struct Flight {
+    ids: Vec<DeliveryId>,
+    result: Result<Answer, SendFailure>,
+    destination: Destination,
+    heard: Heard,
+}
+
+/// What an answer tells about one request in a platform's log.
+#[derive(Clone, Copy)]
+struct Heard {
+    told: Told,
+    home: Home,
+    place: Option<usize>,
+    /// How often the processor had begun anew when it was sent.
+    surprises: u64,
+}
+
+impl Heard {
+    fn logged(self, platforms: &mut [Platform; 2]) -> Option<&mut Logged> {
+        let platform = platforms.iter_mut().find(|platform| platform.home == self.home);
+        platform.zip(self.place).and_then(|(platform, place)| platform.log.get_mut(place))
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Flights {
+    flying: BTreeMap<(Timestamp, u64), Flight>,
+    /// What the processor was told, and has not written down for certain.
+    heard: Vec<Heard>,
+    sent: u64,
+    surprises: u64,
+}
+
+impl Flights {
+    pub(super) fn depart(&mut self, delivery: &Delivery, home: Home, reaction: Reaction, now: Timestamp) {
+        let late = reaction.after >= delivery.within || is_silence(&reaction.result);
+        let (after, result, told) = if late {
+            (delivery.within, Err(SendFailure::Ambiguous("no answer in time".to_owned())), Told::Unsure)
+        } else {
+            (reaction.after, reaction.result, reaction.told)
+        };
+        self.sent += 1;
+        let heard = Heard { told, home, place: reaction.place, surprises: self.surprises };
+        let (ids, destination) = (delivery.ids.clone(), delivery.destination.clone());
+        self.flying.insert((now.plus(after), self.sent), Flight { ids, result, destination, heard });
+    }
+
+    /// What has come back by now.
+    pub(super) fn land(
+        &mut self,
+        platforms: &mut [Platform; 2],
+        now: Timestamp,
+        forgets_doubt: bool,
+    ) -> Vec<Ended> {
+        let later = self.flying.split_off(&(now.plus(Duration::from_millis(1)), 0));
+        let come = std::mem::replace(&mut self.flying, later);
+        let mut ended = Vec::with_capacity(come.len());
+        for flight in come.into_values() {
+            if let Some(logged) = flight.heard.logged(platforms) {
+                logged.answered = flight.heard.told;
+            }
+            self.heard.push(flight.heard);
+            let result = match flight.result {
+                Err(SendFailure::Ambiguous(why)) if forgets_doubt => Err(SendFailure::NothingSent(why)),
+                result => result,
+            };
+            ended.push(Ended { ids: flight.ids, destination: flight.destination, result });
+        }
+        ended
+    }
+
+    /// The processor has written down what it was told, unless it has forgotten the request since it was sent.
+    pub(super) fn persisted(&mut self, platforms: &mut [Platform; 2]) {
+        for heard in std::mem::take(&mut self.heard) {
+            if let Some(logged) = heard.logged(platforms).filter(|_| heard.surprises == self.surprises) {
+                logged.told = heard.told;
+            }
+        }
+    }
+
+    /// The process is gone, with every answer that it waited for and had not written down.
+    pub(super) fn forget(&mut self) {
+        self.flying.clear();
+        self.heard.clear();
+    }
+
+    /// The processor begins anew, and has forgotten what is under way.
+    pub(super) fn surprised(&mut self, surprise: bool) {
+        self.surprises += u64::from(surprise);
+    }
+
+    pub(super) fn under_way(&self) -> u64 {
+        self.flying.len() as u64
+    }
+
+    pub(super) fn next_answer(&self) -> Option<Timestamp> {
+        self.flying.keys().next().map(|(at, _)| *at)
+    }
+}
+
+const fn is_silence(result: &Result<Answer, SendFailure>) -> bool {
+    matches!(result, Err(SendFailure::Ambiguous(_)))
+}
