@@ -18,12 +18,21 @@ use crate::desk::Strays;
 use crate::edge::Edge;
 use crate::gap::{Gap, Gaps};
 use crate::model::{Arrival, Model, Reply, Violation, violation};
+use crate::people::Said;
 use crate::platform::{Effect, Logged, Platform, Told};
 use crate::shopper::{Order, Reference};
 use crate::words::{DEDUPLICATES, has_moved};
 
 /// The ledger's rows, by event.
 pub(crate) type Rows = BTreeMap<EventId, ConversionRow>;
+
+/// What the checker knows: what was told, what really happened, what people said, and what the platforms have.
+pub(crate) struct Known<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) orders: &'a [Order],
+    pub(crate) said: &'a Said,
+    pub(crate) platforms: &'a [Platform; 2],
+}
 
 /// I3 and I12: the product's own audit finds nothing, and each shop's sum is that of its rows.
 pub(crate) fn accounts(rows: &Rows, audit: &Audit) -> Result<(), Violation> {
@@ -77,22 +86,23 @@ pub(crate) fn acknowledged(
 }
 
 /// I2: an order is booked at most once, and its other arrivals stand where they belong.
-pub(crate) fn orders(model: &Model, orders: &[Order], rows: &Rows) -> Result<(), Violation> {
+pub(crate) fn orders(known: &Known<'_>, rows: &Rows) -> Result<(), Violation> {
+    let &Known { model, orders, said, .. } = known;
     let mut standing: BTreeMap<usize, &ConversionRow> = BTreeMap::new();
     for (number, arrival) in &model.arrivals {
         let Some(row) = rows.get(&arrival.event_id) else { continue };
-        let said = arrival.cents.and_then(|cents| i64::try_from(cents).ok());
-        if row.amount.map(|money| money.minor) != said {
-            return violation("I2", format!("sale {number} said {said:?} and stands with {:?}", row.amount));
+        let minor = row.amount.and_then(|money| u64::try_from(money.minor).ok());
+        if !said.may_be(arrival.order, arrival.cents, minor) {
+            let cents = arrival.cents;
+            return violation("I2", format!("sale {number} said {cents:?} and stands with {minor:?}"));
         }
         match row.state {
-            State::Merged | State::Conflict => {
-                other_arrival(*number, row, &orders[arrival.order], rows, model)?
-            }
-            _ if said.is_none() && row.state != State::Held => {
+            State::Merged | State::Conflict => other_arrival(*number, row, known, rows)?,
+            State::Dropped => {}
+            _ if minor.is_none() && row.state != State::Held => {
                 return violation("I2", format!("sale {number} has no amount and is {}", row.state));
             }
-            _ if said.is_none() || !orders[arrival.order].has_key() => {}
+            _ if minor.is_none() || !orders[arrival.order].has_key() => {}
             _ => {
                 if let Some(first) = standing.insert(arrival.order, row) {
                     let (first, second) = (first.event_id, row.event_id);
@@ -107,23 +117,19 @@ pub(crate) fn orders(model: &Model, orders: &[Order], rows: &Rows) -> Result<(),
     Ok(())
 }
 
-fn other_arrival(
-    number: u64,
-    row: &ConversionRow,
-    order: &Order,
-    rows: &Rows,
-    model: &Model,
-) -> Result<(), Violation> {
+fn other_arrival(number: u64, row: &ConversionRow, known: &Known<'_>, rows: &Rows) -> Result<(), Violation> {
+    let model = known.model;
     let first = row.first.and_then(|first| Some((rows.get(&first)?, model.event(first)?)));
     let Some((first, arrival)) = first else {
         return violation("I2", format!("sale {number} is {} with nothing", row.state));
     };
     let same_order = model.event(row.event_id).is_some_and(|own| own.order == arrival.order);
-    if !same_order || !order.has_key() {
+    if !same_order || !known.orders[arrival.order].has_key() {
         return violation("I2", format!("sale {number} is {} with another order", row.state));
     }
+    let edited = known.said.amounts.contains_key(&arrival.order);
     let same_money = first.amount == row.amount;
-    if same_money != (row.state == State::Merged) {
+    if !edited && same_money != (row.state == State::Merged) {
         let (own, other) = (row.amount, first.amount);
         return violation("I2", format!("sale {number} is {}: {own:?} and {other:?}", row.state));
     }
@@ -149,17 +155,14 @@ fn by_order<'a>(model: &'a Model, platform: &'a Platform) -> Result<Sales<'a>, V
 
 /// I2 and I4 as the platforms see them: the right platform, the right money, and nothing sent again unless
 /// it is certain that the one before did not arrive, or the receiver deduplicates and the bytes are the same.
-pub(crate) fn sends(
-    model: &Model,
-    orders: &[Order],
-    platforms: &[Platform; 2],
-    gaps: &mut Gaps,
-) -> Result<(), Violation> {
+pub(crate) fn sends(known: &Known<'_>, gaps: &mut Gaps) -> Result<(), Violation> {
+    let &Known { model, orders, said, platforms } = known;
+    let mut elsewhere: BTreeMap<usize, usize> = BTreeMap::new();
     for platform in platforms {
         for (order, sales) in by_order(model, platform)? {
             for (place, (arrival, logged)) in sales.iter().enumerate() {
-                right_platform(platform.home, arrival, logged)?;
-                if logged.by_edge {
+                right_platform(platform.home, known, arrival, logged)?;
+                if logged.by_edge || said.again.contains(&order) {
                     continue;
                 }
                 let earlier = sales.iter().take(place).map(|(_, earlier)| *earlier);
@@ -167,7 +170,14 @@ pub(crate) fn sends(
                     may_follow(platform.home, &orders[order], earlier, logged)?;
                 }
             }
-            let booked = sales.iter().filter(|(_, logged)| logged.effect == Effect::Booked).count();
+            if said.again.contains(&order) {
+                continue;
+            }
+            let own = sales.iter().filter(|(_, logged)| logged.effect == Effect::Booked).count();
+            // What has a new owner is nowhere else.
+            let before = elsewhere.entry(order).or_default();
+            let booked = own + *before;
+            *before = own;
             let by_edge = sales.iter().filter(|(_, logged)| logged.by_edge).count();
             let what = || format!("order {order} is booked {booked} times: {sales:?}");
             match (booked, by_edge) {
@@ -189,12 +199,20 @@ fn same_arrival(sales: &[(&Arrival, &Logged)]) -> bool {
     booked(true).any(|(_, sent)| booked(false).any(|(_, found)| found.arrival == sent.arrival))
 }
 
-fn right_platform(home: Home, arrival: &Arrival, logged: &Logged) -> Result<(), Violation> {
-    if (home == Home::Primary) != has_moved(arrival.shop) || logged.shop != arrival.shop {
+fn right_platform(
+    home: Home,
+    known: &Known<'_>,
+    arrival: &Arrival,
+    logged: &Logged,
+) -> Result<(), Violation> {
+    let own = (home == Home::Primary) == has_moved(arrival.shop);
+    let given = !logged.by_edge && known.said.given.contains(&(arrival.order, home));
+    if !(own || given) || logged.shop != arrival.shop {
         return violation("I4", format!("a sale of shop {} went to the {home} platform", arrival.shop));
     }
-    let said = arrival.cents.map(|cents| format!("{}.{:02}", cents / 100, cents % 100));
-    if said.as_deref() != Some(logged.amount.as_str()) {
+    let sent = logged.amount.replace('.', "").parse().ok();
+    if !known.said.may_be(arrival.order, arrival.cents, sent) {
+        let said = arrival.cents;
         return violation("I2", format!("{said:?} was said, and {} sent: {logged:?}", logged.amount));
     }
     Ok(())
@@ -218,18 +236,15 @@ fn may_follow(home: Home, order: &Order, earlier: &Logged, later: &Logged) -> Re
 }
 
 /// I2: what the ledger says has arrived is in its owner's books, and as this order.
-pub(crate) fn homes(
-    model: &Model,
-    orders: &[Order],
-    rows: &Rows,
-    platforms: &[Platform; 2],
-    gaps: &mut Gaps,
-) -> Result<(), Violation> {
-    let [legacy, primary] = platforms;
+pub(crate) fn homes(known: &Known<'_>, rows: &Rows, gaps: &mut Gaps) -> Result<(), Violation> {
+    let &Known { model, orders, said, platforms: [legacy, primary] } = known;
     let sales = [by_order(model, legacy)?, by_order(model, primary)?];
     for row in rows.values().filter(|row| matches!(row.state, State::Confirmed | State::Taken)) {
         let Some(arrival) = model.event(row.event_id) else { continue };
-        let own = &sales[usize::from(has_moved(arrival.shop))];
+        if said.arrived.contains(&arrival.order) {
+            continue;
+        }
+        let own = &sales[usize::from(row.owner == Some(Home::Primary))];
         let books = |logged: &Logged| match logged.effect {
             Effect::Booked => true,
             Effect::Duplicate(first) => {

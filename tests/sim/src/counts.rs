@@ -56,6 +56,12 @@ counts! {
     surprises "times that the processor had to begin anew",
     killed_inside "processors killed in a transaction",
     clocks_set "clocks set",
+    acts "acts of people",
+    settled "doubts settled",
+    owners_changed "owners changed",
+    resumed "pauses ended",
+    edited "events edited",
+    dropped "dropped",
     doubled_by_edge "gap: booked twice, once by an edge",
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct Desk {
 }
 
 /// Why the processor could not do something.
-enum Trouble {
+pub(crate) enum Trouble {
     Ledger(LedgerError),
     Other(String),
 }
@@ -138,7 +138,7 @@ impl Desk {
 
     /// Has the processor do something. None if the ledger failed as it was planned to, or if the process was killed on
     /// the way: then another has taken its place.
-    fn ask<T, E: Into<Trouble>>(
+    pub(crate) fn ask<T, E: Into<Trouble>>(
         &mut self,
         doing: &'static str,
         now: Timestamp,

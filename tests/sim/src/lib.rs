@@ -3,8 +3,9 @@
 //! Edges with the real exchange and the real outbox, the real processor with the turns of its drive loop on a real
 //! ledger, and between and around them everything that goes wrong: crashes that lose what was not synced, disks that
 //! fill up or fail a sync, a ledger that fails at any statement or is killed in a transaction or leaves a commit in
-//! doubt, clocks that jump, batches that are lost or come twice, platforms that misbehave in every way. Shoppers and
-//! platforms are models of their own. After every step a checker that knows only what was acknowledged and what the
+//! doubt, clocks that jump, batches that are lost or come twice, platforms that misbehave in every way, and people who
+//! redrive, discard, settle, edit and give away, two at once and not always rightly. Shoppers and platforms are models
+//! of their own. After every step a checker that knows only what was acknowledged and what the
 //! platforms logged holds the invariants I1 to I5 and I12 against the ledger; two runs of a seed are the same
 //! to the byte (I6).
 //!
@@ -22,6 +23,7 @@ mod disk;
 mod edge;
 mod gap;
 mod model;
+mod people;
 mod platform;
 mod run;
 mod scope;

@@ -31,6 +31,8 @@ pub(crate) enum Mood {
     Refuses,
     /// Any of these, at each request anew.
     Flapping,
+    /// Answers 401: it does not believe our credentials any more.
+    Forbids,
 }
 
 /// Every mood, the good one most often: an outage is the exception.
@@ -200,6 +202,7 @@ impl Platform {
                 answer.headers.push(("retry-after".to_owned(), b"7".to_vec()));
                 (Ok(answer), Told::Later)
             }
+            Mood::Forbids => (Ok(text(401, "who are you?")), Told::Later),
             Mood::Broken => (Ok(text(500, "sorry")), Told::Unsure),
             Mood::Silent | Mood::BlackHole | Mood::Unreachable | Mood::Flapping => {
                 (Err(SendFailure::Ambiguous("silence".to_owned())), Told::Unsure)

@@ -36,6 +36,8 @@ pub enum Sabotage {
     ForgetsKeys,
     /// What may have been processed is taken for what was never sent (I4).
     ForgetsDoubt,
+    /// Every redrive overrules the doubts, whatever the person said (I4).
+    ForgetsApproval,
     /// The ledger says that a transaction is durable, and it is gone (I1).
     ForgetsCommits,
 }
@@ -87,7 +89,7 @@ pub fn run_in(scope: Scope, seed: u64, steps: usize, sabotage: Sabotage) -> Resu
 fn live(world: &mut World, steps: usize, step: &mut usize) -> Result<(), Violation> {
     while *step < steps {
         *step += 1;
-        further::act(world);
+        further::act(world)?;
         act(world)?;
         tend(world)?;
         world.check()?;
@@ -96,13 +98,13 @@ fn live(world: &mut World, steps: usize, step: &mut usize) -> Result<(), Violati
     drain(world)?;
     world.check()?;
     let (rows, strays) = world.desk.rows()?;
-    check::drained(
-        &world.model,
-        &world.shoppers.orders,
-        (&rows, &strays),
-        &world.platforms,
-        &mut world.gaps,
-    )?;
+    let known = check::Known {
+        model: &world.model,
+        orders: &world.shoppers.orders,
+        said: &world.said,
+        platforms: &world.platforms,
+    };
+    check::drained(&known, (&rows, &strays), &mut world.gaps)?;
     world.desk.look(|ledger| Ok(check::books(&rows, ledger)))??;
     world.counts += world.desk.counts;
     check::count(&mut world.counts, &rows, &world.platforms, &world.gaps);

@@ -12,14 +12,16 @@ pub enum Scope {
     Ledger,
     /// And clocks that jump.
     Clocks,
+    /// And people who order things.
+    People,
 }
 
 impl Scope {
     /// Everything.
-    pub const WHOLE: Self = Self::Clocks;
+    pub const WHOLE: Self = Self::People;
 
     /// Every scope, in the order in which they grow.
-    const ALL: [Self; 3] = [Self::Machines, Self::Ledger, Self::Clocks];
+    const ALL: [Self; 4] = [Self::Machines, Self::Ledger, Self::Clocks, Self::People];
 
     /// The scope of this name.
     pub fn parse(name: &str) -> Option<Self> {

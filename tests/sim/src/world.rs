@@ -21,6 +21,7 @@ use crate::disk::Disk;
 use crate::edge::{Committed, Edge, Waiting};
 use crate::gap::Gaps;
 use crate::model::{Arrival, Model, Reply, Violation, violation};
+use crate::people::Said;
 use crate::platform::{Effect, Platform, Told};
 use crate::run::Sabotage;
 use crate::scope::{Dial, Scope};
@@ -46,7 +47,10 @@ pub(crate) struct World {
     pub(crate) failing: Dial,
     /// How often a clock is set.
     pub(crate) setting: Dial,
-    rows: check::Rows,
+    /// How often people order something.
+    pub(crate) people: Dial,
+    pub(crate) said: Said,
+    pub(crate) rows: check::Rows,
     strays: Strays,
     snapshot: Arc<Snapshot>,
     pub(crate) sabotage: Sabotage,
@@ -87,6 +91,8 @@ impl World {
             gaps: Gaps::default(),
             failing: Dial::new(seed, Scope::Ledger, scope, &[0, 20, 60]),
             setting: Dial::new(seed, Scope::Clocks, scope, &[0, 10, 40]),
+            people: Dial::new(seed, Scope::People, scope, &[0, 20, 80]),
+            said: Said::default(),
             rows: check::Rows::new(),
             strays: Strays::new(),
             snapshot,
@@ -281,9 +287,10 @@ impl World {
         rows.values().for_each(|row| self.trace.mix(row.state.name().as_bytes()));
         check::accounts(rows, &self.desk.look(ledger::Ledger::audit)?)?;
         check::acknowledged(&self.model, &self.edges, rows, &self.strays)?;
-        check::orders(&self.model, &self.shoppers.orders, rows)?;
         let (orders, gaps) = (&self.shoppers.orders, &mut self.gaps);
-        check::sends(&self.model, orders, &self.platforms, gaps)?;
-        check::homes(&self.model, orders, rows, &self.platforms, gaps)
+        let known = check::Known { model: &self.model, orders, said: &self.said, platforms: &self.platforms };
+        check::orders(&known, rows)?;
+        check::sends(&known, gaps)?;
+        check::homes(&known, rows, gaps)
     }
 }

@@ -51,6 +51,11 @@ fn i1_the_checker_sees_an_outbox_that_does_not_sync() {
 }
 
 #[test]
+fn i4_the_checker_sees_a_redrive_that_overrules_what_nobody_overruled() {
+    goes_red(Sabotage::ForgetsApproval, &["I4"]);
+}
+
+#[test]
 fn i1_the_checker_sees_a_ledger_that_forgets_what_it_has_committed() {
     goes_red(Sabotage::ForgetsCommits, &["I1", "I2"]);
 }

@@ -5,30 +5,28 @@ use std::collections::BTreeMap;
 use ledger::{ConversionRow, Ledger};
 use relay::delivery::State;
 
-use super::Rows;
+use super::{Known, Rows};
 use crate::counts::Counts;
 use crate::desk::Strays;
 use crate::gap::{Gap, Gaps};
 use crate::model::{Arrival, Model, Reply, Violation, violation};
 use crate::platform::{Effect, Logged, Platform, Told};
-use crate::shopper::{Order, Reference};
+use crate::shopper::Reference;
 use crate::words::is_unmapped;
 
 /// I2 at the end of a healed run: every acknowledged sale has one final home, and the home is the right one.
 pub(crate) fn drained(
-    model: &Model,
-    orders: &[Order],
+    known: &Known<'_>,
     (rows, strays): (&Rows, &Strays),
-    platforms: &[Platform; 2],
     gaps: &mut Gaps,
 ) -> Result<(), Violation> {
+    let &Known { model, platforms, .. } = known;
     for (number, arrival) in &model.arrivals {
         match rows.get(&arrival.event_id) {
             Some(row) => {
                 let sent: Vec<&Logged> =
                     sales_of(model, platforms, arrival.order).filter(|logged| !logged.by_edge).collect();
-                let order = &orders[arrival.order];
-                final_home(arrival, row, order, &sent, gaps)?;
+                final_home(arrival, row, known, &sent, gaps)?;
             }
             None if strays.values().any(|stray| *stray == arrival.event_id) => {}
             None if arrival.reply == Reply::Durable => {
@@ -43,27 +41,33 @@ pub(crate) fn drained(
 fn final_home(
     arrival: &Arrival,
     row: &ConversionRow,
-    order: &Order,
+    known: &Known<'_>,
     sent: &[&Logged],
     gaps: &mut Gaps,
 ) -> Result<(), Violation> {
     let what = format!("{} ({}) at the end: {arrival:?}, {sent:?}", row.state, row.reason);
+    let (order, said) = (&known.orders[arrival.order], known.said);
+    // What may have gone out twice by somebody's word is where it is.
+    let again = said.again.contains(&arrival.order);
     let held = is_unmapped(arrival.shop)
+        || said.touched.contains(&arrival.order)
         || arrival.cents.is_none()
         || matches!(order.reference, Reference::Long(_))
         || row.reason.contains("publisher_unmapped");
     let arrived = sent.iter().any(|logged| logged.effect != Effect::Nothing);
     let doubted = sent.iter().any(|logged| logged.told == Told::Unsure);
     let right = match row.state {
-        State::Queued | State::InFlight | State::Dropped => false,
+        State::Queued | State::InFlight => false,
+        State::Dropped => said.dropped.contains(&arrival.order),
         State::Held => held,
+        State::Dead | State::Rejected if again => true,
         State::Dead => !arrived,
         State::Rejected if arrived && doubted => {
             return gaps.seen(Gap::RefusedAfterDoubt, arrival.order, what);
         }
         State::Rejected => !arrived && sent.iter().any(|logged| logged.answered == Told::Refused),
         // The platform said yes, and it was not understood.
-        State::Unknown => sent.iter().all(|logged| logged.told != Told::Yes),
+        State::Unknown => again || sent.iter().all(|logged| logged.told != Told::Yes),
         State::Merged | State::Conflict | State::Taken | State::Confirmed => true,
     };
     if right { Ok(()) } else { violation("I2", what) }
@@ -122,7 +126,8 @@ pub(crate) fn count(counts: &mut Counts, rows: &Rows, platforms: &[Platform; 2],
             State::Merged => counts.merged += 1,
             State::Rejected => counts.rejected += 1,
             State::Dead => counts.dead += 1,
-            State::Queued | State::InFlight | State::Dropped => {}
+            State::Dropped => counts.dropped += 1,
+            State::Queued | State::InFlight => {}
         }
     }
     let booked = |platform: &Platform| {

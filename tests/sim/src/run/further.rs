@@ -4,6 +4,8 @@ use ledger::{Fault, When};
 use units::Chance;
 
 use super::Sabotage;
+use crate::model::Violation;
+use crate::people;
 use crate::world::World;
 
 /// Statements until the ledger fails: a transaction has some tens of them.
@@ -15,7 +17,7 @@ const COMMITS_REMEMBERED: u64 = 5;
 /// Statements that a server does not answer after a commit in doubt.
 const SILENCE_MAX: u64 = 8;
 
-pub(super) fn act(world: &mut World) {
+pub(super) fn act(world: &mut World) -> Result<(), Violation> {
     if world.failing.strikes() {
         plan(world);
     }
@@ -25,6 +27,10 @@ pub(super) fn act(world: &mut World) {
     if world.sabotage == Sabotage::ForgetsCommits {
         world.desk.plan(When::Commit(COMMITS_REMEMBERED), Fault::Forgets);
     }
+    if world.people.strikes() {
+        people::act(world)?;
+    }
+    Ok(())
 }
 
 /// Somebody sets the clock of the processor or of an edge.
