@@ -12,7 +12,7 @@ mod latency;
 mod requests;
 mod worker;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
@@ -23,6 +23,7 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::limits::{LOAD_CONNECTIONS_MAX, LOAD_STACK_BYTES};
 use crate::world::World;
+use requests::order_reference;
 use worker::{Plan, Tally, Worker};
 
 pub use latency::Latency;
@@ -50,6 +51,8 @@ pub struct LoadSettings {
     pub world: World,
     /// How long one answer may take.
     pub timeout: Duration,
+    /// Whether the report names the orders that were acknowledged; each takes a few bytes until the end.
+    pub names_orders: bool,
 }
 
 impl LoadSettings {
@@ -66,6 +69,7 @@ impl LoadSettings {
             hosts: vec!["shareasale.com".to_owned(), "www.shareasale.com".to_owned()],
             world: World::generate(seed),
             timeout: Duration::from_secs(10),
+            names_orders: false,
         }
     }
 }
@@ -98,6 +102,9 @@ pub struct LoadReport {
     pub conversions_sent: u64,
     /// Conversions answered with 2xx or 3xx.
     pub conversions_acknowledged: u64,
+    /// Their order references, if the settings want them.
+    #[serde(skip)]
+    pub acknowledged: BTreeSet<String>,
     /// Answers by status.
     pub statuses: BTreeMap<u16, u64>,
     /// Failures by kind: `connect`, `timeout`, `closed`, `malformed`, `never sent`, `status 5xx`, `status 4xx`.
@@ -190,7 +197,9 @@ fn wait(is_done: impl Fn() -> bool) {
 
 fn report(total: &Tally, plan: &Plan) -> LoadReport {
     let elapsed = total.last.map_or(Duration::ZERO, |last| last.saturating_duration_since(plan.start));
+    let seed = plan.seed();
     LoadReport {
+        acknowledged: total.acknowledged.iter().map(|number| order_reference(seed, *number)).collect(),
         intended: total.sent + total.errors.get("never sent").copied().unwrap_or(0),
         sent: total.sent,
         completed: total.completed,

@@ -34,6 +34,11 @@ impl Prepared {
     }
 }
 
+/// The reference of the order with this number.
+pub(super) fn order_reference(seed: u64, number: u64) -> String {
+    format!("L{seed}-{number:0DIGITS$}")
+}
+
 /// The requests of one connection.
 pub(super) fn prepare(settings: &LoadSettings, connection: usize) -> Vec<Prepared> {
     let mut chance = Chance::part(settings.seed, connection as u64);
@@ -53,11 +58,10 @@ fn one(settings: &LoadSettings, is_conversion: bool, chance: &mut Chance) -> Opt
     let merchant = chance.pick(&world.advertisers)?;
     let publisher = chance.pick(&world.publishers)?.legacy_id;
     let host = chance.pick(&settings.hosts)?;
-    let (marker, id) = ("0".repeat(DIGITS), merchant.legacy_id);
+    let (reference, id) = (order_reference(settings.seed, 0), merchant.legacy_id);
     let target = if is_conversion {
         format!(
-            "/sale.cfm?tracking=L{}-{marker}&amount={}.{:02}&merchantID={id}&transtype=sale&currency={}&v=1.5.7",
-            settings.seed,
+            "/sale.cfm?tracking={reference}&amount={}.{:02}&merchantID={id}&transtype=sale&currency={}&v=1.5.7",
             5 + chance.below(300),
             chance.below(100),
             merchant.currency
@@ -73,8 +77,9 @@ fn one(settings: &LoadSettings, is_conversion: bool, chance: &mut Chance) -> Opt
         .header("x-forwarded-for", format!("203.0.113.{}", 1 + chance.below(250)))
         .header("x-forwarded-proto", "https");
     let bytes = request.bytes();
-    let order_at =
-        is_conversion.then(|| bytes.windows(DIGITS).position(|window| window == marker.as_bytes())).flatten();
+    let at =
+        |reference: &str| bytes.windows(reference.len()).position(|window| window == reference.as_bytes());
+    let order_at = at(&reference).filter(|_| is_conversion).map(|at| at + reference.len() - DIGITS);
     Some(Prepared { bytes, order_at })
 }
 
@@ -94,6 +99,7 @@ mod tests {
         let bytes = prepared[0].numbered(1_234).to_vec();
         let text = String::from_utf8(bytes).unwrap();
         assert!(text.contains("tracking=L7-000000001234&amount="), "{text}");
+        assert_eq!(order_reference(7, 1_234), "L7-000000001234");
         settings.conversion_share = 0.0;
         assert!(prepare(&settings, 0).iter().all(|one| !one.is_conversion()));
     }

@@ -35,6 +35,10 @@ impl Plan {
         Self { start, end: start + settings.duration, settings: settings.clone() }
     }
 
+    pub(super) const fn seed(&self) -> u64 {
+        self.settings.seed
+    }
+
     /// When the request `number` of all should leave; nothing in a closed loop.
     fn intended(&self, number: u64) -> Option<Instant> {
         if self.settings.rate <= 0.0 {
@@ -54,6 +58,8 @@ pub(super) struct Tally {
     pub(super) completed: u64,
     pub(super) conversions_sent: u64,
     pub(super) conversions_acknowledged: u64,
+    /// The numbers of their orders, if they are wanted.
+    pub(super) acknowledged: Vec<u64>,
     pub(super) statuses: BTreeMap<u16, u64>,
     pub(super) errors: BTreeMap<String, u64>,
     pub(super) latency: Histogram<u64>,
@@ -67,6 +73,7 @@ impl Tally {
             completed: 0,
             conversions_sent: 0,
             conversions_acknowledged: 0,
+            acknowledged: Vec::new(),
             statuses: BTreeMap::new(),
             errors: BTreeMap::new(),
             latency,
@@ -83,6 +90,7 @@ impl Tally {
             total.completed += one.completed;
             total.conversions_sent += one.conversions_sent;
             total.conversions_acknowledged += one.conversions_acknowledged;
+            total.acknowledged.extend(&one.acknowledged);
             one.statuses
                 .iter()
                 .for_each(|(status, count)| *total.statuses.entry(*status).or_default() += count);
@@ -147,17 +155,18 @@ impl Worker {
         let is_conversion = request.is_conversion();
         let from = intended.unwrap_or_else(Instant::now);
         let answer = self.connection.exchange(request.numbered(number));
-        self.note(is_conversion, from, answer);
+        self.note(is_conversion.then_some(number), from, answer);
         if intended.is_none() && answer.is_err() {
             thread::sleep(FAILURE_PAUSE);
         }
     }
 
-    fn note(&self, is_conversion: bool, from: Instant, answer: Result<u16, Failure>) {
+    /// How a request ended; `order` is the number of a conversion's order.
+    fn note(&self, order: Option<u64>, from: Instant, answer: Result<u16, Failure>) {
         let now = Instant::now();
         let mut tally = lock(&self.tally);
         tally.sent += 1;
-        tally.conversions_sent += u64::from(is_conversion);
+        tally.conversions_sent += u64::from(order.is_some());
         match answer {
             Ok(status) => {
                 tally.completed += 1;
@@ -165,7 +174,10 @@ impl Worker {
                 *tally.statuses.entry(status).or_default() += 1;
                 tally.latency.saturating_record(micros(now - from));
                 match status {
-                    200..400 => tally.conversions_acknowledged += u64::from(is_conversion),
+                    200..400 => {
+                        tally.conversions_acknowledged += u64::from(order.is_some());
+                        tally.acknowledged.extend(order.filter(|_| self.plan.settings.names_orders));
+                    }
                     500.. => *tally.errors.entry("status 5xx".to_owned()).or_default() += 1,
                     _ => *tally.errors.entry("status 4xx".to_owned()).or_default() += 1,
                 }

@@ -54,6 +54,11 @@ struct Measured {
     conversions_acknowledged: u64,
     conversions_captured: u64,
     captured_share: f64,
+    /// Acknowledged, at no platform, and in the design's own books on disk: it waits, or a platform that answered with
+    /// an error may have it, so that the platform's report or a person must say so before it is sent again.
+    acknowledged_and_kept: u64,
+    /// Acknowledged, and nowhere.
+    acknowledged_and_lost: u64,
     mean_us: f64,
     p50_us: u64,
     p95_us: u64,
@@ -89,11 +94,14 @@ async fn measure(arguments: &Arguments, kind: Kind) -> Result<Measured, Wrong> {
         lab::load::LoadSettings::new(front.address(), arguments.rate, arguments.run_for, arguments.seed);
     settings.conversion_share = arguments.conversions;
     settings.world = lab.world();
+    settings.names_orders = true;
     let load = tokio::spawn(lab::load::run(settings, |_| {}));
     let script = script(&lab, &mut front, arguments.run_for).await;
     let report = load.await??;
     script?;
     let captured = drained(&lab, report.conversions_sent).await;
+    let missing: BTreeSet<String> = report.acknowledged.difference(&captured).cloned().collect();
+    let kept = front.kept(&missing).await?;
     front.stop().await;
     lab.stop().await;
     let errors = report.errors.values().sum::<u64>();
@@ -104,8 +112,10 @@ async fn measure(arguments: &Arguments, kind: Kind) -> Result<Measured, Wrong> {
         error_rate: share(errors, report.intended),
         conversions_sent: report.conversions_sent,
         conversions_acknowledged: report.conversions_acknowledged,
-        conversions_captured: captured,
-        captured_share: share(captured, report.conversions_sent),
+        conversions_captured: captured.len() as u64,
+        captured_share: share(captured.len() as u64, report.conversions_sent),
+        acknowledged_and_kept: kept,
+        acknowledged_and_lost: missing.len() as u64 - kept,
         mean_us: report.latency.mean_us,
         p50_us: report.latency.p50_us,
         p95_us: report.latency.p95_us,
@@ -137,23 +147,22 @@ async fn script(lab: &lab::Running, front: &mut Contestant, whole: Duration) -> 
     Ok(())
 }
 
-/// How many of the conversions stand in a platform's books, when nothing more arrives.
-async fn drained(lab: &lab::Running, sent: u64) -> u64 {
+/// The orders that stand in a platform's books, when nothing more arrives.
+async fn drained(lab: &lab::Running, sent: u64) -> BTreeSet<String> {
     let until = tokio::time::Instant::now() + DRAIN;
     loop {
-        let count = booked(lab);
-        if count >= sent || tokio::time::Instant::now() > until {
-            return count;
+        let booked = booked(lab);
+        if booked.len() as u64 >= sent || tokio::time::Instant::now() > until {
+            return booked;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
-fn booked(lab: &lab::Running) -> u64 {
+fn booked(lab: &lab::Running) -> BTreeSet<String> {
     let both =
         [PlatformName::Legacy, PlatformName::Primary].into_iter().flat_map(|name| lab.transactions(name));
-    let orders: BTreeSet<String> = both.map(|transaction| transaction.order_reference).collect();
-    orders.len() as u64
+    both.map(|transaction| transaction.order_reference).collect()
 }
 
 fn tell(results: &[Measured]) {
@@ -169,6 +178,8 @@ fn tell(results: &[Measured]) {
     row("conversions sent", &|r| r.conversions_sent.to_string());
     row("acknowledged", &|r| r.conversions_acknowledged.to_string());
     row("captured", &|r| format!("{} ({:.3}%)", r.conversions_captured, r.captured_share * 100.0));
+    row("acknowledged, kept for later", &|r| r.acknowledged_and_kept.to_string());
+    row("acknowledged and lost", &|r| r.acknowledged_and_lost.to_string());
     row("mean", &|r| format!("{:.0} µs", r.mean_us));
     row("p50", &|r| format!("{} µs", r.p50_us));
     row("p95", &|r| format!("{} µs", r.p95_us));

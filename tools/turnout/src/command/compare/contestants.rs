@@ -1,15 +1,18 @@
 //! The two designs behind one handle: start, address, kill and start again, stop.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use lab::old_design::{OldDesign, OldDesignSettings};
+use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use super::Wrong;
+use crate::command::ask::{NoAnswer, Where, list};
 use crate::roles::ANY;
 use crate::world;
 
@@ -80,6 +83,15 @@ impl Contestant {
         Ok(())
     }
 
+    /// How many of these orders stand in the books that this design keeps on disk: the old one keeps none.
+    pub(super) async fn kept(&self, orders: &BTreeSet<String>) -> Result<u64, Wrong> {
+        let Self::Ours(ours) = self else { return Ok(0) };
+        let place = Where { data: ours.folder.path().join("data"), json: true };
+        let rows = tokio::task::spawn_blocking(move || conversions(&place)).await??;
+        let kept: BTreeSet<&str> = rows.iter().filter_map(|row| row["order_reference"].as_str()).collect();
+        Ok(orders.iter().filter(|order| kept.contains(order.as_str())).count() as u64)
+    }
+
     pub(super) async fn stop(self) {
         match self {
             Self::Old { running, .. } => {
@@ -93,6 +105,17 @@ impl Contestant {
                 drop(ours.processor.kill().await);
             }
         }
+    }
+}
+
+/// Every conversion that the running processor has.
+fn conversions(place: &Where) -> Result<Vec<Value>, NoAnswer> {
+    let (mut rows, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = place.processor("GET", &format!("/transactions?limit=1000{after}"), None)?;
+        rows.extend_from_slice(list(&page, "transactions"));
+        let Some(next) = page["next_after"].as_str() else { return Ok(rows) };
+        after = format!("&after={next}");
     }
 }
 
@@ -149,7 +172,7 @@ fn write_settings(folder: &Path, lab: &lab::Running, edge: &str, processor: &str
 }
 
 /// Starts a role of this very binary and waits for its addresses.
-async fn role(name: &str, folder: &Path) -> Result<(Child, serde_json::Value), Wrong> {
+async fn role(name: &str, folder: &Path) -> Result<(Child, Value), Wrong> {
     let mut child = Command::new(std::env::current_exe()?)
         .args(["serve", "--role", name, "--json", "--config"])
         .arg(folder.join("turnout.toml"))
