@@ -205,7 +205,7 @@ pub enum Under {
 pub struct Correction {
     /// The booking as it ought to have been.
     pub booking: Booking,
-    /// The lines that turn what stands into what is right; none if nothing is booked yet.
+    /// The lines that turn what stands into what is right, empty where it is; none if nothing is booked yet.
     pub postings: Option<Vec<Posting>>,
     /// True if it was not sent yet, so that the owner will be told with the better evidence. False makes it a
     /// correction that a person sees.
@@ -217,7 +217,7 @@ pub struct Correction {
 impl Correction {
     /// True if the owner will be told by the arrival that it comes from.
     pub const fn is_sent(&self) -> bool {
-        self.in_time && !matches!(self.better, Better::Money)
+        self.in_time && !matches!(self.better, Better::Money | Better::Journey)
     }
 }
 
@@ -228,6 +228,9 @@ pub enum Better {
     Evidence,
     /// What is earned alone: the click that the owner is told of stands.
     Money,
+    /// What is known of the order's journey alone: nobody earns otherwise by it, until yet another arrival is held
+    /// against all of them.
+    Journey,
     /// The order's value, and what is earned with it.
     Amount,
     /// The merchant's own rule gave the order to another channel: the owner is told so, and nobody earns.

@@ -50,7 +50,7 @@ impl Transaction<'_> {
             ":commission_minor": booking.commission.map(|earned| earned.minor),
             ":commission_currency": booking.commission.map(|earned| earned.currency.code().to_owned()),
             ":considered": Considered::write(&booking.considered),
-            ":sent": sent, ":in_time": better.in_time, ":arrival": sql::id(arrival.event_id),
+            ":sent": sent, ":in_time": better.in_time || better.better == Better::Journey, ":arrival": sql::id(arrival.event_id),
             ":due_at": booking.due_at.as_millis(), ":now": self.now.as_millis(), ":into": sql::id(into),
         };
         let happened_at = sql::one(&self.inner, update, row, |row| row.get::<i64>(0))?;
@@ -58,7 +58,7 @@ impl Transaction<'_> {
             let erase = "UPDATE envelopes SET sealed = NULL WHERE event_id = ?1";
             sql::run(&self.inner, erase, (sql::id(into),), "erase what is personal")?;
         }
-        if let Some(lines) = &better.postings {
+        if let Some(lines) = better.postings.as_ref().filter(|lines| !lines.is_empty()) {
             // Who earns it was so from the sale on, however late we learn it.
             let happened_at = happened_at.map_or(arrival.received_at, sql::time);
             let (kind, cause) = ("correction", arrival.event_id);
@@ -68,6 +68,7 @@ impl Transaction<'_> {
         let detail = match better.better {
             Better::Evidence => format!("better evidence ({}) {told}", booking.evidence_kind.name()),
             Better::Money => "another touch of its journey earns too".to_owned(),
+            Better::Journey => "another touch of its journey is known".to_owned(),
             Better::Amount => format!("its value is {} {told}", booking.amount),
             Better::Void => format!("its merchant gave it to another channel {told}"),
         };

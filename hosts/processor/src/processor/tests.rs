@@ -1,3 +1,4 @@
+mod arrivals;
 mod awards;
 mod calling;
 mod clicks;

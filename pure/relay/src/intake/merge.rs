@@ -93,7 +93,11 @@ fn correctable(arrival: &Arrival<'_>, standing: &Standing) -> Option<Booking> {
 }
 
 fn corrected(booking: Booking, standing: &Standing, better: Better) -> Correction {
-    let postings = standing.postings.as_ref().map(|lines| posting::correction(lines, &booking.postings));
+    let right = |lines: &Vec<Posting>| match better {
+        Better::Journey => Vec::new(),
+        _ => posting::correction(lines, &booking.postings),
+    };
+    let postings = standing.postings.as_ref().map(right);
     let considered = together(&booking, standing);
     Correction { postings, in_time: !standing.sent, better, booking: Booking { considered, ..booking } }
 }
@@ -119,7 +123,7 @@ fn improvement(booking: &Booking, standing: &Standing) -> Option<Better> {
         return Some(Better::Evidence);
     }
     let stands = standing.postings.as_ref().is_none_or(|lines| same_lines(lines, &booking.postings));
-    (awarded.model.shares() && !stands).then_some(Better::Money)
+    Some(if awarded.model.shares() && !stands { Better::Money } else { Better::Journey })
 }
 
 /// True if two sets of lines owe the same to the same.

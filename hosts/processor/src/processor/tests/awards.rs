@@ -21,29 +21,29 @@ const HOUR: Duration = Duration::from_secs(3600);
 const ALWAYS: Span =
     Span { since: Timestamp::from_millis(0), until: Timestamp::from_millis(i64::MAX), advertiser_id: None };
 
-fn with_terms(text: &str) -> Snapshot {
+pub(super) fn with_terms(text: &str) -> Snapshot {
     let mut snapshot = snapshot();
     snapshot.policy.terms = Terms::load("terms.toml", text).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
     snapshot
 }
 
 /// A raw arrival of order `reference`, `after` the start.
-fn raw(id: u64, reference: &str, minor: i64, after: Duration) -> Envelope {
+pub(super) fn raw(id: u64, reference: &str, minor: i64, after: Duration) -> Envelope {
     let reference = reference.to_owned();
     Sale { id, advertiser_id: MOVED, reference, minor, clicked: false, at: START.plus(after) }.envelope()
 }
 
 /// A click of `publisher_id`, so long `before` the start.
-fn click(publisher_id: u64, before: Duration) -> Click {
+pub(super) fn click(publisher_id: u64, before: Duration) -> Click {
     let click_id = format!("c{publisher_id}x{}", before.as_secs());
     Click { advertiser_id: MOVED, publisher_id, creative_id: 1, at: START.minus(before), click_id }
 }
 
-fn clicked(envelope: Envelope, click: Click) -> Envelope {
+pub(super) fn clicked(envelope: Envelope, click: Click) -> Envelope {
     Envelope { click: Some(click), ..envelope }
 }
 
-fn remembered(envelope: Envelope, click: Click) -> Envelope {
+pub(super) fn remembered(envelope: Envelope, click: Click) -> Envelope {
     Envelope { cookie_click: Some(click), ..envelope }
 }
 
@@ -53,14 +53,14 @@ fn with(mut envelope: Envelope, field: Field, value: Value) -> Envelope {
 }
 
 impl World {
-    fn take(&mut self, envelopes: &[Envelope]) {
+    pub(super) fn take(&mut self, envelopes: &[Envelope]) {
         let entries = envelopes.iter().map(Envelope::encode).collect();
         self.processor.receive(&batch(entries), self.now).unwrap();
         self.assert_balanced();
     }
 
     /// What each publisher has by the books of one order.
-    fn shares(&self, id: u64) -> Vec<(u64, i64)> {
+    pub(super) fn shares(&self, id: u64) -> Vec<(u64, i64)> {
         let shown = self.processor.ledger().show(event_id(id)).unwrap().unwrap();
         let mut sums = std::collections::BTreeMap::new();
         for line in shown.postings.iter().filter_map(|row| row.posting) {
@@ -77,7 +77,7 @@ impl World {
     }
 
     /// What is booked comes out again, bit for bit.
-    fn assert_identical(&self) -> String {
+    pub(super) fn assert_identical(&self) -> String {
         let snapshot = std::sync::Arc::clone(self.processor.snapshot());
         let again = self.again(&snapshot.policy.terms);
         assert!(again.changed.is_empty() && again.failed.is_empty(), "{again:#?}");
@@ -139,6 +139,22 @@ fn the_evidence_of_every_arrival_counts_in_whichever_order_they_come() {
             world.take(&arrivals);
             let first = if turned { 2 } else { 1 };
             assert_eq!(world.shares(first), expected, "{model}, turned: {turned}");
+            world.assert_identical();
+        }
+    }
+}
+
+/// A publisher's second click changes nothing while it is alone, and decides against another's that comes after it.
+#[test]
+fn a_click_that_changes_nothing_by_itself_is_still_known_when_the_next_one_comes() {
+    let clicks = [click(457, 10 * HOUR), click(457, 2 * HOUR), click(456, 5 * HOUR)];
+    for (model, expected) in [("last_click", 457), ("first_click", 457)] {
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            let mut world = World::with(with_terms(&format!("[[terms]]\nmodel = \"{model}\"\n")));
+            for (id, place) in (1..).zip(order) {
+                world.take(&[clicked(raw(id, "A-1", 1000, Duration::ZERO), clicks[place].clone())]);
+            }
+            assert_eq!(world.shares(1), [(expected, 100)], "{model}, {order:?}");
             world.assert_identical();
         }
     }

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use lab::old_design::{OldDesign, OldDesignSettings};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
@@ -15,6 +15,9 @@ use super::Wrong;
 use crate::command::ask::{NoAnswer, Where, list};
 use crate::roles::ANY;
 use crate::world;
+
+/// Most orders that are settled with one request.
+const SETTLED_AT_ONCE: usize = 1000;
 
 /// Which design.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,10 +89,35 @@ impl Contestant {
     /// How many of these orders stand in the books that this design keeps on disk: the old one keeps none.
     pub(super) async fn kept(&self, orders: &BTreeSet<String>) -> Result<u64, Wrong> {
         let Self::Ours(ours) = self else { return Ok(0) };
-        let place = Where { data: ours.folder.path().join("data"), json: true };
-        let rows = tokio::task::spawn_blocking(move || conversions(&place)).await??;
+        let rows = ours.ask(conversions).await?;
         let kept: BTreeSet<&str> = rows.iter().filter_map(|row| row["order_reference"].as_str()).collect();
         Ok(orders.iter().filter(|order| kept.contains(order.as_str())).count() as u64)
+    }
+
+    /// What an operator does about orders that may have arrived: those that are not among what the platforms say they
+    /// have `booked` have not, and are sent anew. Nothing the old design has could tell it which these are. How many.
+    pub(super) async fn close_by_reports(&self, booked: &BTreeSet<String>) -> Result<usize, Wrong> {
+        let Self::Ours(ours) = self else { return Ok(0) };
+        let doubtful = |row: &Value| {
+            let order = row["order_reference"].as_str().unwrap_or_default();
+            row["state"] == "unknown" && !booked.contains(order)
+        };
+        let rows = ours.ask(conversions).await?;
+        let events: Vec<Value> =
+            rows.into_iter().filter(doubtful).map(|mut row| row["event_id"].take()).collect();
+        for (number, events) in events.chunks(SETTLED_AT_ONCE).enumerate() {
+            let (evidence, actor) = ("in neither platform's books", "compare");
+            let settle = json!({ "events": events, "arrived": false, "evidence": evidence, "actor": actor });
+            let redrive = json!({
+                "operation": format!("compare-{number}"), "events": events, "reason": evidence, "actor": actor,
+            });
+            ours.ask(move |place| {
+                place.processor("POST", "/dead/settle", Some(&settle))?;
+                place.processor("POST", "/dead/redrive", Some(&redrive))
+            })
+            .await?;
+        }
+        Ok(events.len())
     }
 
     pub(super) async fn stop(self) {
@@ -136,6 +164,15 @@ impl Ours {
         // The second start of the edge takes the same port.
         write_settings(folder.path(), lab, &address.to_string(), &at)?;
         Ok(Self { folder, address, edge, processor })
+    }
+
+    /// Asks the processor, as a command would.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Where) -> Result<T, NoAnswer> + Send + 'static,
+    ) -> Result<T, Wrong> {
+        let place = Where { data: self.folder.path().join("data"), json: true };
+        Ok(tokio::task::spawn_blocking(move || question(&place)).await??)
     }
 }
 
