@@ -12,7 +12,7 @@ use relay::delivery::State;
 use tracking::Home;
 use units::EventId;
 
-pub(crate) use end::{books, count, drained};
+pub(crate) use end::{books, count, drained, unguessed};
 
 use crate::desk::Strays;
 use crate::edge::Edge;

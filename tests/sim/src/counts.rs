@@ -62,7 +62,11 @@ counts! {
     resumed "pauses ended",
     edited "events edited",
     dropped "dropped",
+    called "calls of publishers",
+    imported "clicks imported",
+    corrected "conversions that an imported click made better",
     doubled_by_edge "gap: booked twice, once by an edge",
+    doubled_at_one_edge "of these, all copies through one edge",
 }
 
 impl fmt::Display for Counts {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ledger::{ConversionRow, Fault, Faults, Ledger, LedgerError, Page, StoreError, When};
-use processor::{Delivery, Processor, ProcessorError, ReceiveError, Told, Turn};
+use processor::{Called, Delivery, Processor, ProcessorError, ReceiveError, Told, Turn};
 use relay::Envelope;
 use relay::policy::Snapshot;
 use units::{Chance, EventId, Seed, Timestamp};
@@ -25,6 +25,8 @@ pub(crate) struct Desk {
     faults: Faults,
     flights: Flights,
     pub(crate) clock: Clock,
+    /// How calls of publishers ended that the processor was not told of, and how often it had begun anew by then.
+    called: Vec<(Called, u64)>,
     seeds: Chance,
     /// True if the ledger may have changed since [`Desk::changed`] was last asked.
     touched: bool,
@@ -86,6 +88,7 @@ impl Desk {
             faults,
             flights: Flights::default(),
             clock: Clock::default(),
+            called: Vec::new(),
             seeds: Chance::new(seed),
             touched: true,
             forgets_doubt,
@@ -107,6 +110,7 @@ impl Desk {
     /// is every answer that it waited for.
     pub(crate) fn crash(&mut self, now: Timestamp) -> Result<(), Violation> {
         self.flights.forget();
+        self.called.clear();
         self.touched = true;
         match self.processor.take() {
             Some(processor) => self.start(processor.into_ledger(), now),
@@ -172,9 +176,13 @@ impl Desk {
     }
 
     /// What is to be sent now; it is in flight from here on.
-    pub(crate) fn next(&mut self, now: Timestamp) -> Result<Option<Vec<Delivery>>, Violation> {
-        let turn = self.turn(Told::default(), now)?;
-        Ok(turn.map(|turn| turn.deliveries))
+    pub(crate) fn next(&mut self, now: Timestamp) -> Result<Option<Turn>, Violation> {
+        self.turn(Told::default(), now)
+    }
+
+    /// A call of a publisher has ended.
+    pub(crate) fn called(&mut self, called: Called) {
+        self.called.push((called, self.flights.surprises()));
     }
 
     fn turn(&mut self, told: Told, now: Timestamp) -> Result<Option<Turn>, Violation> {
@@ -211,19 +219,22 @@ impl Desk {
         self.flights.next_answer()
     }
 
-    /// Tells the processor every answer that has come by now; how many.
+    /// Tells the processor every answer that has come by now; how many, and which calls are written down as ended.
     pub(crate) fn settle(
         &mut self,
         platforms: &mut [Platform; 2],
         now: Timestamp,
-    ) -> Result<usize, Violation> {
+    ) -> Result<(usize, Vec<Called>), Violation> {
         let ended = self.flights.land(platforms, now, self.forgets_doubt);
         let count = ended.len();
-        let told = Told { ended, stopping: true, ..Told::default() };
-        if self.turn(told, now)?.is_some() {
-            self.flights.persisted(platforms);
+        let told = std::mem::take(&mut self.called);
+        let called = told.iter().map(|(called, _)| called.clone()).collect();
+        if self.turn(Told { ended, called, stopping: true }, now)?.is_none() {
+            return Ok((count, Vec::new()));
         }
-        Ok(count)
+        self.flights.persisted(platforms);
+        let known = |(_, surprises): &(Called, u64)| *surprises == self.flights.surprises();
+        Ok((count, told.into_iter().filter(known).map(|(called, _)| called).collect()))
     }
 
     /// When the processor wants to be asked again; a while later where it cannot say.

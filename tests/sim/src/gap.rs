@@ -12,6 +12,9 @@ pub enum Gap {
     /// I2: an edge whose outbox cannot write, and which finds no processor, sends a sale itself and tells the
     /// processor once it can. The same order, told again before that or after the edge has crashed, is sent a second
     /// time. It takes two faults at once and a copy of the order; to refuse the sale would lose it for certain.
+    /// Where all copies come through that one edge and it does not crash, its memory of what it has sent could close it:
+    /// a part of the cases, which is counted. Copies through other edges, and an edge that crashes before it could tell
+    /// anybody, leave nothing that anybody could know it by.
     DoubledByEdge,
     /// I2: an attempt that was never answered was booked; the platform refused the same bytes later, and the
     /// sale stands as rejected instead of unknown.
@@ -40,8 +43,13 @@ impl Gaps {
         violation("I2", format!("{gap:?}: {what}"))
     }
 
+    /// The orders that it hit.
+    pub(crate) fn orders(&self, gap: Gap) -> impl Iterator<Item = usize> {
+        self.seen.iter().filter(move |(seen, _)| *seen == gap).map(|(_, order)| *order)
+    }
+
     /// How many orders it hit.
     pub(crate) fn count(&self, gap: Gap) -> u64 {
-        self.seen.iter().filter(|(seen, _)| *seen == gap).count() as u64
+        self.orders(gap).count() as u64
     }
 }

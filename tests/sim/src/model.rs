@@ -30,6 +30,8 @@ pub(crate) struct Arrival {
     pub(crate) reply: Reply,
     /// The edge that took it.
     pub(crate) edge: usize,
+    /// True if it carries a click id of ours, or cookies.
+    pub(crate) proves: bool,
 }
 
 /// Everything that was observed, by the request's number.

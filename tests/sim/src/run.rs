@@ -11,6 +11,7 @@ use crate::clocks::Clock;
 use crate::counts::Counts;
 use crate::model::{Violation, violation};
 use crate::platform::{MOODS, Mood, pick};
+use crate::publishers;
 use crate::scope::Scope;
 use crate::words;
 use crate::world::{Passage, World};
@@ -79,6 +80,9 @@ pub fn run(seed: u64, steps: usize, sabotage: Sabotage) -> Result<Held, Box<Brok
 pub fn run_in(scope: Scope, seed: u64, steps: usize, sabotage: Sabotage) -> Result<Held, Box<Broken>> {
     let at_start = |violation| Box::new(Broken { seed, step: 0, violation, trace: Vec::new() });
     let mut world = World::new(seed, words::snapshot(), scope, sabotage).map_err(at_start)?;
+    if scope >= Scope::Publishers {
+        publishers::register(&mut world).map_err(at_start)?;
+    }
     let mut step = 0;
     match live(&mut world, steps, &mut step) {
         Ok(()) => Ok(Held { hash: world.trace.hash(), counts: world.counts }),
@@ -105,9 +109,13 @@ fn live(world: &mut World, steps: usize, step: &mut usize) -> Result<(), Violati
         platforms: &world.platforms,
     };
     check::drained(&known, (&rows, &strays), &mut world.gaps)?;
+    check::unguessed(&known, &rows, &world.publishers)?;
+    if world.scope >= Scope::Publishers {
+        world.publishers.all_called(&rows)?;
+    }
     world.desk.look(|ledger| Ok(check::books(&rows, ledger)))??;
     world.counts += world.desk.counts;
-    check::count(&mut world.counts, &rows, &world.platforms, &world.gaps);
+    check::count(&mut world.counts, &rows, &known, &world.gaps);
     Ok(())
 }
 

@@ -14,14 +14,16 @@ pub enum Scope {
     Clocks,
     /// And people who order things.
     People,
+    /// And publishers: their servers are called, and their old clicks are imported.
+    Publishers,
 }
 
 impl Scope {
     /// Everything.
-    pub const WHOLE: Self = Self::People;
+    pub const WHOLE: Self = Self::Publishers;
 
     /// Every scope, in the order in which they grow.
-    const ALL: [Self; 4] = [Self::Machines, Self::Ledger, Self::Clocks, Self::People];
+    const ALL: [Self; 5] = [Self::Machines, Self::Ledger, Self::Clocks, Self::People, Self::Publishers];
 
     /// The scope of this name.
     pub fn parse(name: &str) -> Option<Self> {
@@ -44,8 +46,13 @@ impl Dial {
         Self { chance, of_a_thousand: if scope < own { 0 } else { set } }
     }
 
+    /// True unless it stands at nothing.
+    pub(crate) const fn is_on(&self) -> bool {
+        self.of_a_thousand > 0
+    }
+
     /// True if it happens in this step.
     pub(crate) fn strikes(&mut self) -> bool {
-        self.of_a_thousand > 0 && self.chance.happens(self.of_a_thousand, 1000)
+        self.is_on() && self.chance.happens(self.of_a_thousand, 1000)
     }
 }

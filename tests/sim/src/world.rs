@@ -23,6 +23,7 @@ use crate::gap::Gaps;
 use crate::model::{Arrival, Model, Reply, Violation, violation};
 use crate::people::Said;
 use crate::platform::{Effect, Platform, Told};
+use crate::publishers::{self, Publishers};
 use crate::run::Sabotage;
 use crate::scope::{Dial, Scope};
 use crate::shopper::{Meaning, Shoppers};
@@ -50,10 +51,14 @@ pub(crate) struct World {
     /// How often people order something.
     pub(crate) people: Dial,
     pub(crate) said: Said,
+    /// How often clicks are imported.
+    pub(crate) publishing: Dial,
+    pub(crate) publishers: Publishers,
     pub(crate) rows: check::Rows,
     strays: Strays,
     snapshot: Arc<Snapshot>,
     pub(crate) sabotage: Sabotage,
+    pub(crate) scope: Scope,
 }
 
 /// How far an exchange of a sale has come.
@@ -93,10 +98,13 @@ impl World {
             setting: Dial::new(seed, Scope::Clocks, scope, &[0, 10, 40]),
             people: Dial::new(seed, Scope::People, scope, &[0, 20, 80]),
             said: Said::default(),
+            publishing: Dial::new(seed, Scope::Publishers, scope, &[0, 20, 60]),
+            publishers: Publishers::default(),
             rows: check::Rows::new(),
             strays: Strays::new(),
             snapshot,
             sabotage,
+            scope,
         })
     }
 
@@ -106,7 +114,10 @@ impl World {
 
     /// Somebody asks an edge.
     pub(crate) fn request(&mut self, edge: usize) -> Result<(), Violation> {
-        let request = self.shoppers.next();
+        let mut request = self.shoppers.next();
+        let proves = request.inbound.header("cookie").is_some()
+            || request.inbound.target.windows(5).any(|part| part == b"&oid=");
+        publishers::name_a_click(self, &mut request.inbound.target, request.meaning);
         let number = self.shoppers.number();
         self.counts.requests += 1;
         self.trace.note(format!("edge {edge}: {}", String::from_utf8_lossy(&request.inbound.target)));
@@ -118,7 +129,7 @@ impl World {
         let exchange = Exchange::open(request.inbound, snapshot, health, seed, opened_at);
         if let Meaning::Sale { order, cents } = request.meaning {
             let (event_id, shop) = (exchange.event_id(), self.shoppers.orders[order].shop);
-            let arrival = Arrival { order, shop, cents, event_id, reply: Reply::None, edge };
+            let arrival = Arrival { order, shop, cents, event_id, reply: Reply::None, edge, proves };
             self.model.arrived(number, arrival);
         }
         self.drive(edge, exchange, (number, request.meaning), Stage::Fresh)

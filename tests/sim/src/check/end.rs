@@ -1,6 +1,6 @@
 //! What must hold at the end, once everything is healed and drained.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{ConversionRow, Ledger};
 use relay::delivery::State;
@@ -11,6 +11,7 @@ use crate::desk::Strays;
 use crate::gap::{Gap, Gaps};
 use crate::model::{Arrival, Model, Reply, Violation, violation};
 use crate::platform::{Effect, Logged, Platform, Told};
+use crate::publishers::Publishers;
 use crate::shopper::Reference;
 use crate::words::is_unmapped;
 
@@ -84,6 +85,19 @@ fn sales_of<'a>(
     platforms.iter().flat_map(|platform| platform.log.iter()).filter(own)
 }
 
+/// Nothing is awarded by guessing: who is credited is credited by a click that an arrival of the order proves.
+pub(crate) fn unguessed(known: &Known<'_>, rows: &Rows, publishers: &Publishers) -> Result<(), Violation> {
+    let proven: BTreeSet<usize> =
+        known.model.arrivals.values().filter(|arrival| arrival.proves).map(|arrival| arrival.order).collect();
+    for row in rows.values().filter(|row| row.publisher_id.is_some()) {
+        let Some(arrival) = known.model.event(row.event_id) else { continue };
+        if !proven.contains(&arrival.order) && !publishers.proves(arrival.order) {
+            return violation("I12", format!("nothing proves who is credited for {row:?}"));
+        }
+    }
+    Ok(())
+}
+
 /// I12, recomputed from every line: each set is zero, and what is in force is a tenth of the sale, once.
 pub(crate) fn books(rows: &Rows, ledger: &Ledger) -> Result<(), Violation> {
     for row in rows.values() {
@@ -99,6 +113,7 @@ pub(crate) fn books(rows: &Rows, ledger: &Ledger) -> Result<(), Violation> {
             return violation("I12", format!("posting set {set} is off by {sum}"));
         }
         let owed: i64 = accounts.values().filter(|sum| **sum > 0).sum();
+        awarded(row, ledger, &accounts)?;
         let credited = row.publisher_id.is_some() && is_booked(row.state);
         let tenth = row.amount.map_or(0, |money| money.minor) / 10;
         let right = if credited { (owed - tenth).abs() <= 1 } else { owed == 0 };
@@ -109,13 +124,42 @@ pub(crate) fn books(rows: &Rows, ledger: &Ledger) -> Result<(), Violation> {
     Ok(())
 }
 
+/// The award in force is what the books owe to publishers.
+fn awarded(row: &ConversionRow, ledger: &Ledger, accounts: &BTreeMap<String, i64>) -> Result<(), Violation> {
+    if !is_booked(row.state) {
+        return Ok(());
+    }
+    let awards = ledger.awards_of(row.event_id).or_else(|error| violation("I12", error.to_string()))?;
+    let last = awards.iter().map(|award| award.number).max();
+    let in_force = awards.iter().filter(|award| Some(award.number) == last && award.publisher_id != 0);
+    let awarded: i64 = in_force.map(|award| award.share.minor).sum();
+    let publishers = accounts.iter().filter(|(account, _)| account.starts_with("Publisher("));
+    let owed: i64 = publishers.map(|(_, sum)| *sum).sum();
+    if awarded == owed {
+        return Ok(());
+    }
+    violation("I12", format!("{owed} are owed to publishers and {awarded} awarded: {awards:?} for {row:?}"))
+}
+
 const fn is_booked(state: State) -> bool {
     !matches!(state, State::Held | State::Merged | State::Conflict | State::Dropped)
 }
 
+/// True if every booking of the order came through the same edge, which had sent one of them itself.
+fn at_one_edge(known: &Known<'_>, order: usize) -> bool {
+    let booked =
+        sales_of(known.model, known.platforms, order).filter(|logged| logged.effect == Effect::Booked);
+    let edges: BTreeSet<usize> =
+        booked.filter_map(|logged| known.model.arrivals.get(&logged.arrival)).map(|told| told.edge).collect();
+    edges.len() == 1
+}
+
 /// Adds up where everything stands.
-pub(crate) fn count(counts: &mut Counts, rows: &Rows, platforms: &[Platform; 2], gaps: &Gaps) {
+pub(crate) fn count(counts: &mut Counts, rows: &Rows, known: &Known<'_>, gaps: &Gaps) {
+    let platforms = known.platforms;
     counts.doubled_by_edge = gaps.count(Gap::DoubledByEdge);
+    counts.doubled_at_one_edge =
+        gaps.orders(Gap::DoubledByEdge).filter(|order| at_one_edge(known, *order)).count() as u64;
     for row in rows.values() {
         match row.state {
             State::Confirmed => counts.confirmed += 1,

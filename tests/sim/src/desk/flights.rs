@@ -102,6 +102,11 @@ impl Flights {
         self.surprises += u64::from(surprise);
     }
 
+    /// How often the processor has begun anew.
+    pub(super) const fn surprises(&self) -> u64 {
+        self.surprises
+    }
+
     pub(super) fn under_way(&self) -> u64 {
         self.flying.len() as u64
     }

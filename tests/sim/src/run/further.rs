@@ -6,6 +6,7 @@ use units::Chance;
 use super::Sabotage;
 use crate::model::Violation;
 use crate::people;
+use crate::publishers;
 use crate::world::World;
 
 /// Statements until the ledger fails: a transaction has some tens of them.
@@ -29,6 +30,9 @@ pub(super) fn act(world: &mut World) -> Result<(), Violation> {
     }
     if world.people.strikes() {
         people::act(world)?;
+    }
+    if world.publishing.strikes() {
+        publishers::import(world)?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use units::{EventId, Seed};
 
 use super::World;
 use crate::model::Violation;
+use crate::publishers;
 use crate::run::Sabotage;
 
 /// Batches that may still turn up a second time.
@@ -131,7 +132,7 @@ impl World {
             self.trace.note("the processor cannot begin deliveries".to_owned());
         }
         let told = due.is_some();
-        let deliveries = due.unwrap_or_default();
+        let (deliveries, postbacks) = due.map(|turn| (turn.deliveries, turn.postbacks)).unwrap_or_default();
         for delivery in deliveries.iter().take(sent_max.unwrap_or(usize::MAX)) {
             let home = delivery.request.home;
             self.trace.mix(&delivery.request.target);
@@ -143,15 +144,20 @@ impl World {
             let platform = &mut self.platforms[usize::from(home == Home::Primary)];
             self.desk.send(delivery, platform, &mut self.chance, self.now);
         }
+        for postback in &postbacks {
+            let called = publishers::call(self, postback)?;
+            self.desk.called(called);
+        }
         if sent_max.is_some() {
             self.crash_processor()?;
         }
-        Ok(told.then_some(deliveries.len()))
+        Ok(told.then_some(deliveries.len() + postbacks.len()))
     }
 
     /// Tells the processor what has come back by now.
     pub(crate) fn settle(&mut self) -> Result<(), Violation> {
-        let count = self.desk.settle(&mut self.platforms, self.now)?;
+        let (count, called) = self.desk.settle(&mut self.platforms, self.now)?;
+        self.publishers.persisted(called);
         if count > 0 {
             self.trace.note(format!("{count} answers come in"));
         }
