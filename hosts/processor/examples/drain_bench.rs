@@ -1,13 +1,14 @@
 //! What a backlog costs: the time of a turn of the processor, and of a fresh sale from its batch to its request.
 //!
 //! A ledger on disk; a platform in this process that answers after a fixed time. Fresh sales come at a steady rate, once
-//! with nothing else in the ledger and once with a backlog in it, of which one merchant's part is the half. Prints one
+//! with nothing else in the ledger and once with a backlog in it, of which one merchant's part is nine tenths; the fresh sales are of a thousand merchants. Prints one
 //! line of JSON; the ratios compare the second with the first.
 //!
 //! `cargo run --release -p processor --example drain_bench -- [directory] [backlog] [seconds]`
 
+mod shop;
+
 use std::collections::{BTreeMap, VecDeque};
-use std::error::Error;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,19 +16,10 @@ use std::time::{Duration, Instant};
 
 use ledger::Ledger;
 use processor::{Delivery, Ended, Processor};
-use relay::envelope::{Batch, SealKey};
-use relay::policy::{Phase, Secrets, Snapshot, Wave};
-use relay::{Envelope, Purpose, Sealed};
-use tracking::consent::{Consent, ConsentReason};
-use tracking::directory::{Advertiser, Commission, Directory, Domains, Programme};
-use tracking::event::Click;
-use tracking::{Answer, Class, Event, Field, Inbound, Method, Value, Verdict};
-use units::{Currency, EventId, Money, Seed, Timestamp};
+use shop::{Failed, MERCHANTS, START, batch, event_id, peak_kib, sale, snapshot, taking};
+use tracking::Answer;
+use units::{EventId, Seed, Timestamp};
 
-type Failed = Box<dyn Error>;
-
-const START: Timestamp = Timestamp::from_millis(1_795_462_260_000);
-const MERCHANTS: u64 = 1_000;
 const FRESH_PER_SECOND: u64 = 100;
 const ANSWERS_AFTER: Duration = Duration::from_millis(20);
 const BATCH: u64 = 256;
@@ -43,7 +35,7 @@ fn main() -> Result<(), Failed> {
     writeln!(
         std::io::stdout(),
         "{{\"backlog\":{backlog},\"filled_per_s\":{},\"drained_per_s\":{},\"fresh_p50_us\":[{},{}],\"fresh_p99_us\":[{},{}],\
-         \"fresh_p50_ratio\":{:.2},\"fresh_p99_ratio\":{:.2},\"turn_us\":[{},{}],\"turn_ratio\":{:.2},\"count_ms\":{}}}",
+         \"fresh_p50_ratio\":{:.2},\"fresh_p99_ratio\":{:.2},\"turn_us\":[{},{}],\"turn_ratio\":{:.2},\"count_ms\":{},\"peak_kib\":[{},{}]}}",
         beside.filled_per_s,
         beside.drained / seconds.max(1),
         alone.p50.as_micros(),
@@ -56,6 +48,8 @@ fn main() -> Result<(), Failed> {
         beside.turn.as_micros(),
         ratio(beside.turn, alone.turn),
         beside.count.as_millis(),
+        alone.peak_kib,
+        beside.peak_kib,
     )?;
     Ok(())
 }
@@ -68,6 +62,7 @@ struct Came {
     p99: Duration,
     turn: Duration,
     count: Duration,
+    peak_kib: u64,
 }
 
 /// One processor in real time, with requests under way.
@@ -89,9 +84,9 @@ fn run(parent: &std::path::Path, backlog: u64, seconds: u64) -> Result<Came, Fai
     let begun = Instant::now();
     for first in (1..=backlog).step_by(usize::try_from(BATCH)?) {
         let ids = first..=(first + BATCH - 1).min(backlog);
-        // Every other sale is of one merchant.
+        // Nine of ten sales are of one merchant.
         let sales =
-            ids.map(|id| sale(id, if id % 2 == 0 { 1 } else { 1 + id % MERCHANTS }, START, &endpoint));
+            ids.map(|id| sale(id, if id % 10 == 0 { 1 + id % MERCHANTS } else { 1 }, START, &endpoint));
         processor.receive(&batch(sales.collect()), START)?;
     }
     let filled_per_s = backlog * 1000 / u64::try_from(begun.elapsed().as_millis())?.max(1);
@@ -108,7 +103,15 @@ fn run(parent: &std::path::Path, backlog: u64, seconds: u64) -> Result<Came, Fai
     let before = world.processor.backlog_before(world.now());
     world.processor.ledger().backlog(before)?;
     let count = begun.elapsed();
-    Ok(Came { filled_per_s, drained, p50: quantile(50), p99: quantile(99), turn, count })
+    Ok(Came {
+        filled_per_s,
+        drained,
+        p50: quantile(50),
+        p99: quantile(99),
+        turn,
+        count,
+        peak_kib: peak_kib()?,
+    })
 }
 
 impl World {
@@ -172,85 +175,4 @@ impl World {
         self.processor.take_facts();
         Ok(old)
     }
-}
-
-/// The shipped migration, with merchants who have not moved.
-fn snapshot() -> Result<Snapshot, Failed> {
-    let secrets = Secrets {
-        click_id_keys: tracking::click_id::Keys::new(vec![(1, [1; 32])]),
-        seal_keys: vec![(1, SealKey([7; 32]))],
-    };
-    let mut snapshot = directory::load(None, secrets)?;
-    let advertiser = |legacy_id| Advertiser {
-        legacy_id,
-        primary_id: Some(legacy_id),
-        name: "shop".into(),
-        landing_url: "https://shop.example/".into(),
-        domains: Domains::new("shop.example"),
-        wave: "stays".into(),
-        programme: Programme::Online,
-        currency: Currency::USD,
-        window_days: 30,
-        commission: Commission::Percent { basis_points: 1000 },
-        deduplicates: false,
-    };
-    let advertisers = (1..=MERCHANTS).map(advertiser).collect();
-    snapshot.directory = Directory::new(advertisers, Vec::new(), Vec::new());
-    snapshot.policy.waves = vec![Wave::new("stays", Phase::Observe)];
-    Ok(snapshot)
-}
-
-/// The old platform's endpoint whose answer to a sale is an image.
-fn taking(snapshot: &Snapshot) -> Result<String, Failed> {
-    let endpoints = snapshot.migration.legacy.endpoints.iter();
-    let mut sales = endpoints.filter(|endpoint| endpoint.class == Class::Conversion);
-    let taking = sales.find(|endpoint| endpoint.answers.iter().any(|rule| rule.verdict == Verdict::Taken));
-    Ok(taking.ok_or("the old dialect takes no sale")?.name.clone())
-}
-
-fn event_id(id: u64) -> EventId {
-    EventId::from_u128((u128::from(id) << 64) | 1)
-}
-
-fn batch(entries: Vec<Vec<u8>>) -> Vec<u8> {
-    Batch { lane: "bench".to_owned(), entries }.encode()
-}
-
-/// A sale of 10.00, as the edge sends it.
-fn sale(id: u64, advertiser_id: u64, at: Timestamp, endpoint: &str) -> Vec<u8> {
-    let mut event = Event::new(Class::Conversion);
-    let reference = format!("A-{id}");
-    event.set(Field::AdvertiserId, Value::Id(advertiser_id));
-    event.set(Field::OrderReference, Value::Text(reference.as_str().into()));
-    event.set(Field::Amount, Value::Money(Money::from_minor(1000, Currency::USD)));
-    event.set(Field::Currency, Value::Text("USD".into()));
-    event.set(Field::ConversionType, Value::Text("sale".into()));
-    let original = Inbound {
-        method: Method::Get,
-        secure: true,
-        host: "old.example".to_owned(),
-        target: format!("/sale?tracking={reference}&amount=10.00").into_bytes(),
-        headers: vec![("user-agent".to_owned(), b"Mozilla/5.0".to_vec())],
-        body: Vec::new(),
-        peer: None,
-    };
-    let sealed = Sealed { original, client: None };
-    let click = Click { advertiser_id, publisher_id: 456, creative_id: 1, at, click_id: format!("t1_{id}") };
-    let envelope = Envelope {
-        event_id: event_id(id),
-        purpose: Purpose::Live,
-        received_at: at,
-        endpoint: endpoint.to_owned(),
-        event,
-        key: Some(format!("{advertiser_id}//{reference}")),
-        consent: Consent::Granted(ConsentReason::Link),
-        click: Some(click),
-        cookie_click: None,
-        problems: Vec::new(),
-        country: None,
-        trace_parent: None,
-        sealed: sealed.seal(&SealKey([7; 32]), 1, event_id(id), Seed(u128::from(id))),
-        sent: None,
-    };
-    envelope.encode()
 }

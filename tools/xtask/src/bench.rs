@@ -3,6 +3,7 @@
 //! `benches/README.md` says how it is measured. A part that cannot be measured is named as missing, never imitated:
 //! a missing peer is only said, a missing part of ours is a failure.
 
+mod books;
 mod commands;
 mod contenders;
 mod edge;
@@ -41,18 +42,22 @@ pub(crate) enum Part {
     Census,
     Outbox,
     Directory,
+    Posting,
     Backlog,
+    Restart,
     Edge,
 }
 
 impl Part {
-    const ALL: [(&'static str, Self); 7] = [
+    const ALL: [(&'static str, Self); 9] = [
         ("translate", Self::Translate),
         ("lines", Self::Lines),
         ("census", Self::Census),
         ("outbox", Self::Outbox),
         ("directory", Self::Directory),
+        ("posting", Self::Posting),
         ("backlog", Self::Backlog),
+        ("restart", Self::Restart),
         ("edge", Self::Edge),
     ];
 
@@ -68,13 +73,15 @@ impl Part {
             Self::Census => commands::census(repository),
             Self::Outbox => examples::outbox(repository),
             Self::Directory => examples::directory(repository),
-            Self::Backlog => examples::backlog(repository),
+            Self::Posting => books::posting(repository),
+            Self::Backlog => books::backlog(repository),
+            Self::Restart => books::restart(repository),
             Self::Edge => edge::measure(repository, options),
         }
     }
 }
 
-/// Measures, prints, writes. Only a full run replaces the results file.
+/// Measures, prints, writes. One part alone takes the place of its own last result.
 pub(crate) fn run(repository: &Repository, options: &Options) -> Result<(), Failure> {
     let wanted = Part::ALL
         .into_iter()
@@ -82,13 +89,24 @@ pub(crate) fn run(repository: &Repository, options: &Options) -> Result<(), Fail
         .filter(|part| options.only.is_none_or(|one| one == *part));
     let report = Report::of(wanted.map(|part| part.measure(repository, options)).collect());
     println!("{}", report.text());
-    if options.only.is_none() {
-        let path = repository.path("benches/RESULTS.md");
-        std::fs::write(&path, report.text())
-            .map_err(|error| Failure::while_doing("benches/RESULTS.md", error))?;
+    if let missing @ [_, ..] = report.missing()
+        && options.only.is_some()
+    {
+        return Err(not_measured(missing));
     }
+    let path = repository.path("benches/RESULTS.md");
+    let failed = |error| Failure::while_doing("benches/RESULTS.md", error);
+    let text = match options.only {
+        Some(_) => report.merged_into(&std::fs::read_to_string(&path).map_err(failed)?),
+        None => report.text(),
+    };
+    std::fs::write(&path, text).map_err(failed)?;
     match report.missing() {
         [] => Ok(()),
-        missing => Err(Failure::new(format!("not measured: {}", missing.join("; ")))),
+        missing => Err(not_measured(missing)),
     }
+}
+
+fn not_measured(missing: &[String]) -> Failure {
+    Failure::new(format!("not measured: {}", missing.join("; ")))
 }

@@ -13,7 +13,6 @@ const ALLOCATIONS_MAX: f64 = 8.0;
 const LOOKUP_NS_MAX: f64 = 1_000.0;
 const TIMES_SERIAL_MIN: f64 = 10.0;
 const TIMES_BARE_MIN: f64 = 0.5;
-const TIMES_ALONE_MAX: f64 = 2.0;
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Translation {
@@ -46,16 +45,6 @@ struct Appends {
     bare_log_per_s: f64,
     ratio_serial: f64,
     ratio_bare: f64,
-}
-
-#[derive(Debug, Deserialize)]
-struct Drained {
-    backlog: u64,
-    drained_per_s: f64,
-    fresh_p50_us: [f64; 2],
-    fresh_p99_us: [f64; 2],
-    turn_us: [f64; 2],
-    count_ms: f64,
 }
 
 /// Decode, map and encode one request.
@@ -157,34 +146,6 @@ fn lookups_table(measured: &Lookups) -> String {
     table(&rows)
 }
 
-/// Fresh sales beside a backlog of a million.
-pub(crate) fn backlog(repository: &Repository) -> Section {
-    let about = "A hundred fresh sales a second go through a processor with a ledger on disk, once alone and once beside a million overdue \
-                 ones, half of them of one merchant. Choosing what goes must not cost more with the backlog's length: a turn and a fresh \
-                 sale's p50 at most twice as long.";
-    let section = Section { title: "A backlog", about: about.to_owned(), ..Section::default() };
-    section.finish(json_of(repository, "processor", "drain_bench").map(|line| backlog_table(&line)))
-}
-
-fn backlog_table(measured: &Drained) -> String {
-    let row = |name: &str, [alone, beside]: [f64; 2], judged: bool| {
-        let times = beside / alone.max(1.0);
-        let promise = if judged { verdict(times <= TIMES_ALONE_MAX) } else { String::new() };
-        vec![name.to_owned(), format!("{alone:.0}"), format!("{beside:.0}"), format!("{times:.2}"), promise]
-    };
-    let beside = format!("beside {}", measured.backlog);
-    let table = table(&[
-        ["µs", "alone", &beside, "times", "promise"].map(str::to_owned).to_vec(),
-        row("a turn", measured.turn_us, true),
-        row("fresh sale to its request, p50", measured.fresh_p50_us, true),
-        row("fresh sale to its request, p99", measured.fresh_p99_us, false),
-    ]);
-    format!(
-        "{table}\nDrained meanwhile: {:.0} a second. Counting the backlog for people: {:.0} ms.\n",
-        measured.drained_per_s, measured.count_ms
-    )
-}
-
 /// What an example of a crate prints, built for release.
 pub(crate) fn json_of<T: DeserializeOwned>(
     repository: &Repository,
@@ -200,7 +161,7 @@ pub(crate) fn json_of<T: DeserializeOwned>(
 }
 
 /// The last line that is the JSON that was expected.
-fn json_line<T: DeserializeOwned>(printed: &str) -> Option<T> {
+pub(crate) fn json_line<T: DeserializeOwned>(printed: &str) -> Option<T> {
     printed.lines().rev().find_map(|line| serde_json::from_str(line).ok())
 }
 
@@ -236,15 +197,6 @@ mod tests {
             text.contains("| 9000 | 30 | 9 | 0.03 | 6100 | 1.22 | 150 | 0.1 | 0.1 | **missed** |"),
             "{text}"
         );
-    }
-
-    #[test]
-    fn a_backlog_may_not_double_a_turn() {
-        let printed = "{\"backlog\":1000000,\"drained_per_s\":190,\"fresh_p50_us\":[900,1000],\"fresh_p99_us\":[4000,9000],\
-                        \"turn_us\":[300,900],\"count_ms\":80}";
-        let text = backlog_table(&json_line(printed).unwrap());
-        assert!(text.contains("| a turn | 300 | 900 | 3.00 | **missed** |"), "{text}");
-        assert!(text.contains("| fresh sale to its request, p50 | 900 | 1000 | 1.11 | met |"), "{text}");
     }
 
     #[test]

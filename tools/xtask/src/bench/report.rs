@@ -28,34 +28,64 @@ impl Section {
         }
         self
     }
+
+    fn text(&self) -> String {
+        let mut text = format!("## {}\n\n{}\n", self.title, self.about);
+        for absent in self.missing.iter().chain(&self.missing_peers) {
+            text.push_str(&format!("\n**Not measured:** {absent}\n"));
+        }
+        if !self.body.is_empty() {
+            text.push_str(&format!("\n{}\n", self.body.trim_end()));
+        }
+        text
+    }
 }
 
 /// The whole result.
 #[derive(Debug)]
 pub(crate) struct Report {
-    text: String,
+    head: String,
+    /// Each part's title and text.
+    parts: Vec<(String, String)>,
     missing: Vec<String>,
 }
 
 impl Report {
     pub(crate) fn of(sections: Vec<Section>) -> Self {
-        let mut text = format!("# Results\n\nWritten by `cargo xtask bench`. {}\n", machine());
-        let mut missing = Vec::new();
-        for section in sections {
-            text.push_str(&format!("\n## {}\n\n{}\n", section.title, section.about));
-            for absent in section.missing.iter().chain(&section.missing_peers) {
-                text.push_str(&format!("\n**Not measured:** {absent}\n"));
-            }
-            if !section.body.is_empty() {
-                text.push_str(&format!("\n{}\n", section.body.trim_end()));
-            }
-            missing.extend(section.missing);
-        }
-        Self { text, missing }
+        let head = format!("# Results\n\nWritten by `cargo xtask bench`. {}\n", machine());
+        let parts = sections.iter().map(|section| (section.title.to_owned(), section.text())).collect();
+        let missing = sections.into_iter().flat_map(|section| section.missing).collect();
+        Self { head, parts, missing }
     }
 
-    pub(crate) fn text(&self) -> &str {
-        &self.text
+    pub(crate) fn text(&self) -> String {
+        let parts = self.parts.iter().map(|(_, text)| format!("\n{text}"));
+        std::iter::once(self.head.clone()).chain(parts).collect()
+    }
+
+    /// The results of before, with the parts that were measured now in the place of theirs. A part that was measured on
+    /// another machine than the rest says so.
+    pub(crate) fn merged_into(&self, before: &str) -> String {
+        let mut old = Self::read(before);
+        for (title, text) in &self.parts {
+            let text = if self.head == old.head { text.clone() } else { format!("{text}\n{}\n", machine()) };
+            match old.parts.iter_mut().find(|(known, _)| known == title) {
+                Some((_, slot)) => *slot = text,
+                None => old.parts.push((title.clone(), text)),
+            }
+        }
+        old.text()
+    }
+
+    /// What was written before.
+    fn read(text: &str) -> Self {
+        let mut pieces = text.split("\n## ");
+        let head = pieces.next().unwrap_or_default().to_owned();
+        let part = |piece: &str| {
+            let title = piece.lines().next().unwrap_or_default().to_owned();
+            (title, format!("## {}\n", piece.trim_end()))
+        };
+        Self { head, parts: pieces.map(part).collect(), missing: Vec::new() }
     }
 
     pub(crate) fn missing(&self) -> &[String] {
@@ -108,5 +138,19 @@ mod tests {
         assert!(report.text().contains("**Not measured:** nginx: no root"), "{}", report.text());
         assert!(report.text().ends_with("| a | b |\n|---|---|\n| 1 | 2 |\n"), "{}", report.text());
         assert_eq!(report.missing(), ["turnout: no binary"]);
+    }
+
+    #[test]
+    fn one_part_measured_again_leaves_the_others_as_they_are() {
+        let section = |title, about: &str| Section { title, about: about.to_owned(), ..Section::default() };
+        let before = Report::of(vec![section("One", "1"), section("Two", "2"), section("Three", "3")]).text();
+        let again = Report::of(vec![section("Two", "again"), section("Four", "new")]);
+        let expected = ["1", "again", "3", "new"];
+        let sections = ["One", "Two", "Three", "Four"].into_iter().zip(expected);
+        let whole = Report::of(sections.map(|(title, about)| section(title, about)).collect()).text();
+        assert_eq!(again.merged_into(&before), whole);
+        let elsewhere =
+            again.merged_into(&before.replace("Measured on", "Measured on a faster machine with"));
+        assert!(elsewhere.contains("## One\n\n1\n\n## Two\n\nagain\n\nMeasured on "), "{elsewhere}");
     }
 }
