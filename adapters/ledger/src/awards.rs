@@ -93,19 +93,14 @@ pub(crate) struct Award<'a> {
 impl Transaction<'_> {
     /// Writes down who earns how much. The decision before stays, and is not in force any more.
     pub(crate) fn award(&mut self, award: &Award<'_>) -> Result<(), LedgerError> {
-        let number = "SELECT coalesce(max(number), 0) + 1 FROM awards WHERE event_id = ?1";
-        let number = sql::one(&self.inner, number, (sql::id(award.event_id),), |row| row.get::<i64>(0))?;
-        let number = number.unwrap_or(1);
-        let Some(awarded) = award.awarded else { return self.award_nobody(award, number) };
-        for (line, row) in (1_i64..).zip(AwardRow::of(awarded)) {
-            self.award_line(award, (number, line), &row)?;
-        }
-        Ok(())
+        let Some(awarded) = award.awarded else { return self.award_nobody(award) };
+        (1_i64..).zip(AwardRow::of(awarded)).try_for_each(|(line, row)| self.award_line(award, line, &row))
     }
 
-    fn award_nobody(&mut self, award: &Award<'_>, number: i64) -> Result<(), LedgerError> {
+    fn award_nobody(&mut self, award: &Award<'_>) -> Result<(), LedgerError> {
         // What nobody ever earned need not be taken back.
-        if number == 1 {
+        let earned = "SELECT 1 FROM awards WHERE event_id = ?1 LIMIT 1";
+        if sql::one(&self.inner, earned, (sql::id(award.event_id),), |_| Ok(()))?.is_none() {
             return Ok(());
         }
         let nothing = Money::from_minor(0, award.currency);
@@ -125,21 +120,17 @@ impl Transaction<'_> {
             rules: "nobody earns".to_owned(),
             figures: String::new(),
         };
-        self.award_line(award, (number, 1), &row)
+        self.award_line(award, 1, &row)
     }
 
-    fn award_line(
-        &self,
-        award: &Award<'_>,
-        (number, line): (i64, i64),
-        row: &AwardRow,
-    ) -> Result<(), LedgerError> {
+    /// Writes a line of a decision. Its first line gives the decision its number: nobody needs to be asked for the last.
+    fn award_line(&self, award: &Award<'_>, line: i64, row: &AwardRow) -> Result<(), LedgerError> {
         let insert = "INSERT INTO awards (event_id, number, line, publisher_id, minor, currency, commission_minor,
             credited, evidence, touched_at, touches, model, terms, rules, figures, source, happened_at, decided_at)
-            VALUES (:event_id, :number, :line, :publisher_id, :minor, :currency, :commission_minor, :credited,
+            VALUES (:event_id, (SELECT coalesce(max(number), 0) FROM awards WHERE event_id = :event_id) + :first, :line, :publisher_id, :minor, :currency, :commission_minor, :credited,
             :evidence, :touched_at, :touches, :model, :terms, :rules, :figures, :source, :happened_at, :decided_at)";
         let values = named_params! {
-            ":event_id": sql::id(award.event_id), ":number": number, ":line": line,
+            ":event_id": sql::id(award.event_id), ":first": line == 1, ":line": line,
             ":publisher_id": sql::int(row.publisher_id), ":minor": row.share.minor,
             ":currency": row.share.currency.code(), ":commission_minor": row.commission.minor,
             ":credited": row.credited, ":evidence": row.evidence,
@@ -148,8 +139,7 @@ impl Transaction<'_> {
             ":source": sql::id(award.source), ":happened_at": award.at.as_millis(),
             ":decided_at": self.now().as_millis(),
         };
-        sql::run(&self.inner, insert, values, DOING)?;
-        Ok(())
+        sql::send(&self.inner, insert, values, DOING)
     }
 
     /// Counts an order among those that its publisher earned by, or not any more.
@@ -166,8 +156,7 @@ impl Transaction<'_> {
         let day = day_number(earned.at);
         let publisher_id = sql::int(earned.publisher_id);
         let row = (earned.advertiser_id, day, publisher_id, currency.code(), sign, minor, commission);
-        sql::run(&self.inner, upsert, row, "count what was earned")?;
-        Ok(())
+        sql::send(&self.inner, upsert, row, "count what was earned")
     }
 
     /// What publishers had earned before an order: in its month up to its day, and on its day.

@@ -7,7 +7,7 @@ use tracking::event::Click;
 use units::{EventId, Timestamp};
 
 use crate::intake::standing_of;
-use crate::store::{Connection, Row};
+use crate::store::{Connection, Params, Row};
 use crate::{Ledger, LedgerError, Transaction, sql};
 
 /// What keeping a click came to.
@@ -23,7 +23,7 @@ pub enum Keeping {
 
 const COLUMNS: &str =
     "click_id, advertiser_id, publisher_id, creative_id, clicked_at, origin, home, alias_of,
-    event_id, expires_at, reference FROM clicks";
+    event_id, expires_at, reference";
 
 impl Ledger {
     /// The click that is kept under this id.
@@ -100,6 +100,7 @@ impl Transaction<'_> {
             expires_at,
             &kept.reference,
         );
+        self.ahead.kept(&click.click_id);
         if sql::run(&self.inner, insert, row, "keep a click")? == 1 {
             return Ok(Keeping::New);
         }
@@ -118,6 +119,7 @@ impl Transaction<'_> {
         let delete = "DELETE FROM clicks WHERE click_id IN
             (SELECT click_id FROM clicks WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2)";
         let row = (self.now().as_millis(), sql::limit(limit));
+        self.ahead.forget_clicks();
         sql::run(&self.inner, delete, row, "sweep clicks")
     }
 
@@ -136,6 +138,7 @@ impl Transaction<'_> {
         let [advertiser, publisher] = [bound.advertiser_id, bound.publisher_id].map(sql::int);
         let [starts_at, ends_at] = [bound.starts_at, bound.ends_at].map(|at| at.map(Timestamp::as_millis));
         let row = (advertiser, &bound.code, publisher, starts_at, ends_at);
+        self.ahead.forget_clicks();
         Ok(sql::run(&self.inner, insert, row, "bind a voucher")? == 1)
     }
 
@@ -166,15 +169,10 @@ impl Transaction<'_> {
         if !envelope.consent.permits() {
             return Ok(Vec::new());
         }
-        let carried = [&envelope.click, &envelope.cookie_click];
-        let carried = carried.into_iter().flatten().map(|click| &click.click_id);
-        let mut ids: Vec<&String> = claims.click_ids.iter().collect();
-        for id in carried.filter(|id| !id.is_empty()) {
-            if !ids.contains(&id) {
-                ids.push(id);
-            }
-        }
-        let found = ids.into_iter().map(|id| click(&self.inner, id));
+        let found = carried_ids(envelope, claims).into_iter().map(|id| match self.ahead.click(id) {
+            Some(known) => Ok(known.clone()),
+            None => click(&self.inner, id),
+        });
         found.filter_map(Result::transpose).collect()
     }
 
@@ -191,12 +189,38 @@ impl Transaction<'_> {
             };
             sql::one(&self.inner, query, (sql::int(advertiser_id), code), read)
         };
-        claims.vouchers.iter().map(bound).filter_map(Result::transpose).collect()
+        let asked = |code: &&String| !self.ahead.is_unbound(sql::int(advertiser_id), code);
+        claims.vouchers.iter().filter(asked).map(bound).filter_map(Result::transpose).collect()
     }
 }
 
+/// The ids of clicks that bear on a conversion, each once: those that it names, and those that its token and its cookie
+/// carry.
+pub(crate) fn carried_ids<'a>(envelope: &'a Envelope, claims: &'a Claims) -> Vec<&'a String> {
+    let carried = [&envelope.click, &envelope.cookie_click];
+    let carried = carried.into_iter().flatten().map(|click| &click.click_id);
+    let mut ids: Vec<&String> = Vec::new();
+    for id in claims.click_ids.iter().chain(carried).filter(|id| !id.is_empty()) {
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    ids
+}
+
+/// The clicks whose ids stand in the rows of the table `v`.
+pub(crate) fn clicks_among(
+    connection: &Connection,
+    v: &str,
+    ids: impl Params,
+) -> Result<Vec<KeptClick>, LedgerError> {
+    let query = format!("SELECT {COLUMNS} FROM {v} CROSS JOIN clicks ON click_id = v.column1");
+    let found = sql::all(connection, &query, ids, |row| Ok(kept(row)))?;
+    found.into_iter().collect()
+}
+
 fn click(connection: &Connection, click_id: &str) -> Result<Option<KeptClick>, LedgerError> {
-    let query = format!("SELECT {COLUMNS} WHERE click_id = ?1");
+    let query = format!("SELECT {COLUMNS} FROM clicks WHERE click_id = ?1");
     let found = sql::one(connection, &query, (click_id,), |row| Ok(kept(row)))?;
     found.transpose()
 }

@@ -1,5 +1,6 @@
 //! Taking events in: what is known of a conversion, and writing down what was decided about it.
 
+mod ahead;
 mod correct;
 mod known;
 mod sent;
@@ -16,8 +17,9 @@ use crate::awards::{Award, Earned};
 use crate::post::NewSet;
 use crate::store::named_params;
 use crate::{LedgerError, Transaction, sql};
+pub(crate) use ahead::Ahead;
 pub(crate) use known::{balances, in_force, posting, postings, standing_of};
-use known::{collision, resembling, standing};
+use known::{collision, standing};
 
 impl Transaction<'_> {
     /// Takes an event in. False if it was taken in before: then nothing is to be done about it.
@@ -73,7 +75,13 @@ impl Transaction<'_> {
         let (at, now) = (at.as_millis(), self.now.as_millis());
         let advertiser_id = event.advertiser_id;
         let row = (sql::id(event.id), event.class, event.purpose, advertiser_id, event.money, lane, at, now);
-        let new = sql::run(&self.inner, insert, row, "take an event in")? == 1;
+        let doing = "take an event in";
+        let new = if self.ahead.is_new(event.id) {
+            sql::send(&self.inner, insert, row, doing)?;
+            true
+        } else {
+            sql::run(&self.inner, insert, row, doing)? == 1
+        };
         if new && event.money {
             self.tally.accepted(advertiser_id);
         }
@@ -85,7 +93,7 @@ impl Transaction<'_> {
     /// # Errors
     /// If the store fails.
     pub fn known(&self, envelope: &Envelope) -> Result<Known, LedgerError> {
-        if envelope.purpose != Purpose::Live || envelope.event.class != Class::Conversion {
+        if !is_looked_up(envelope) {
             return Ok(Known::default());
         }
         let claims = Claims::of(envelope);
@@ -95,13 +103,18 @@ impl Transaction<'_> {
             ..Known::default()
         };
         let Some(key) = &envelope.key else { return Ok(known) };
-        let standing = standing(&self.inner, key, self.lock.locked_before(self.now))?;
-        let collides_with = match &claims.reference_prefix {
-            Some(prefix) => collision(&self.inner, advertiser(envelope), prefix, key)?,
+        let standing = match self.ahead.is_free(key) {
+            true => None,
+            false => standing(&self.inner, key, self.lock.locked_before(self.now))?,
+        };
+        let advertiser_id = advertiser(envelope);
+        let prefix = claims.reference_prefix.as_ref();
+        let collides_with = match prefix.filter(|prefix| !self.ahead.has_no_prefix(advertiser_id, prefix)) {
+            Some(prefix) => collision(&self.inner, advertiser_id, prefix, key)?,
             None => None,
         };
         let resembles = match &standing {
-            None => resembling(&self.inner, envelope, &claims)?,
+            None => self.resembling(envelope, &claims)?,
             Some(_) => None,
         };
         Ok(Known { standing, collides_with, resembles, ..known })
@@ -300,9 +313,16 @@ impl Transaction<'_> {
             ":status": booking.map(|_| Status::Pending.name()),
         };
         sql::send(&self.inner, insert, row, "place a conversion")?;
+        let prefix = claims.reference_prefix.as_deref();
+        self.ahead.placed(advertiser_id, place.key, prefix, proof.click_id);
         self.tally.entered(advertiser_id, place.state);
         if place.state.needs_a_person() { self.mark_cause(place.event_id) } else { Ok(()) }
     }
+}
+
+/// True if what is known bears on the event: it is a real order.
+fn is_looked_up(envelope: &Envelope) -> bool {
+    envelope.purpose == Purpose::Live && envelope.event.class == Class::Conversion
 }
 
 /// What a publisher earned by an order, as it is counted: commissions in the order's own currency.

@@ -53,6 +53,7 @@ pub use closing::Closed;
 pub use dead::{CHANGE, DeadSearch, Found, Group};
 pub use delivery::{Backlog, Begun, Due, Finished, Lane, Together, Wanted, Which};
 pub use edits::{EditRow, Editable, NewEdit};
+use intake::Ahead;
 use links::{Chain, JournalRecord, Kind};
 pub use links::{ExportedLink, Hash, Head, Root, canonical, hex, linked, root_message};
 pub use lists::{AtRisk, ConversionRow, Page, QueueStatus};
@@ -247,6 +248,7 @@ impl Ledger {
             tally: Tally::default(),
             chain: Chain::default(),
             last_set: None,
+            ahead: Ahead::default(),
         })
     }
 }
@@ -261,6 +263,7 @@ pub struct Transaction<'a> {
     chain: Chain,
     /// The number of the last posting set, once it is known.
     last_set: Option<i64>,
+    ahead: Ahead,
 }
 
 impl Transaction<'_> {

@@ -4,6 +4,7 @@ use attribution::{Posting, posting};
 use units::{EventId, Timestamp};
 
 use crate::links::{Kind, LineRecord, SetRecord};
+use crate::store::Value;
 use crate::{LedgerError, Transaction, sql};
 
 /// A set of postings that is to be appended.
@@ -39,14 +40,7 @@ impl Transaction<'_> {
         let (happened_at, posted_at) = (new.happened_at.as_millis(), recorded.as_millis());
         let set_id = self.next_set()?;
         sql::send(&self.inner, insert, (set_id, event_id, kind, cause, happened_at, posted_at), "post")?;
-        let insert = "INSERT INTO postings (set_id, line, account, party, minor, currency)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        for (line, posting) in (1_i64..).zip(lines) {
-            let party = sql::int(posting.account.party());
-            let (minor, currency) = (posting.amount.minor, posting.amount.currency);
-            let row = (set_id, line, posting.account.kind(), party, minor, currency.code());
-            sql::send(&self.inner, insert, row, "post")?;
-        }
+        self.post_lines(set_id, lines)?;
         self.link(Kind::Posting, set_id, recorded, |record| {
             SetRecord { set_id, event_id, kind, cause, happened_at, posted_at }.write(record);
             for (line, posting) in (1_i64..).zip(lines) {
@@ -56,6 +50,27 @@ impl Transaction<'_> {
             }
         })?;
         Ok(set_id)
+    }
+
+    /// Writes the lines of a set in one statement; there are few different numbers of them.
+    fn post_lines(&self, set_id: i64, lines: &[Posting]) -> Result<(), LedgerError> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let places = sql::places(lines.len(), 6);
+        let insert =
+            format!("INSERT INTO postings (set_id, line, account, party, minor, currency) VALUES {places}");
+        let values = (1_i64..).zip(lines).flat_map(|(line, posting)| {
+            [
+                Value::Integer(set_id),
+                Value::Integer(line),
+                Value::Text(posting.account.kind()),
+                Value::Integer(sql::int(posting.account.party())),
+                Value::Integer(posting.amount.minor),
+                Value::Text(posting.amount.currency.code()),
+            ]
+        });
+        sql::send(&self.inner, &insert, values.collect::<Vec<_>>(), "post")
     }
 
     /// The next set's number. There is one writer, so that the last one needs to be asked for once.

@@ -59,6 +59,18 @@ pub(crate) fn all<T>(
     Ok(found)
 }
 
+/// The places of this many rows of values, as they stand after `VALUES`.
+pub(crate) fn places(rows: usize, values: usize) -> String {
+    let row = |number: usize| {
+        let first = number.saturating_mul(values);
+        let places: Vec<String> =
+            (1..=values).map(|value| format!("?{}", first.saturating_add(value))).collect();
+        format!("({})", places.join(", "))
+    };
+    let rows: Vec<String> = (0..rows).map(row).collect();
+    rows.join(", ")
+}
+
 pub(crate) fn id(event_id: EventId) -> [u8; 16] {
     event_id.as_u128().to_be_bytes()
 }

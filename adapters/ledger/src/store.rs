@@ -17,7 +17,7 @@ pub use postgres::{Server, ServerError};
 use simulated::Simulated;
 pub use simulated::{Fault, Faults, When};
 use sqlite::Sqlite;
-pub(crate) use value::{AsValue, Params, Row, named_params};
+pub(crate) use value::{AsValue, Params, Row, Value, named_params};
 
 /// Why the store could not answer.
 #[derive(Debug, thiserror::Error)]
@@ -170,6 +170,11 @@ impl Connection {
             Self::Postgres(server) => Ok(Some(Self::Postgres(Box::new(server.reader()?)))),
             Self::Simulated(_) => Ok(None),
         }
+    }
+
+    /// True if each question takes a way to a server and back.
+    pub(crate) const fn is_far(&self) -> bool {
+        matches!(self, Self::Postgres(_))
     }
 
     /// From now on this is another writer, which knows nothing but what is stored.

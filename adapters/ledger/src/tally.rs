@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use relay::delivery::State;
 
-use crate::store::Connection;
+use crate::store::{Connection, Value};
 use crate::{LedgerError, sql};
 
 /// The counter of what was accepted; every other counter is a state's.
 pub(crate) const ACCEPTED: &str = "accepted";
+
+/// Counters in one statement, where there are that many.
+const WRITTEN_AT_ONCE: usize = 32;
 
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -37,11 +40,22 @@ impl Tally {
     }
 
     pub(crate) fn write(&self, connection: &Connection) -> Result<(), LedgerError> {
-        let upsert = "INSERT INTO counters (advertiser_id, name, count) VALUES (?1, ?2, ?3)
-            ON CONFLICT (advertiser_id, name) DO UPDATE SET count = counters.count + excluded.count";
-        for ((advertiser_id, name), change) in self.changes.iter().filter(|(_, change)| **change != 0) {
-            sql::send(connection, upsert, (advertiser_id, name, change), "write its counters")?;
-        }
-        Ok(())
+        let changes: Vec<_> = self.changes.iter().filter(|(_, change)| **change != 0).collect();
+        let (many, few) = changes.as_chunks::<WRITTEN_AT_ONCE>();
+        many.iter().try_for_each(|some| upsert(connection, some))?;
+        few.chunks(1).try_for_each(|one| upsert(connection, one))
     }
+}
+
+fn upsert(connection: &Connection, changes: &[(&(i64, &'static str), &i64)]) -> Result<(), LedgerError> {
+    let places = sql::places(changes.len(), 3);
+    let upsert = format!(
+        "INSERT INTO counters (advertiser_id, name, count) VALUES {places}
+         ON CONFLICT (advertiser_id, name) DO UPDATE SET count = counters.count + excluded.count"
+    );
+    let row = |((advertiser_id, name), change): &(&(i64, &'static str), &i64)| {
+        [Value::Integer(*advertiser_id), Value::Text(name), Value::Integer(**change)]
+    };
+    let values: Vec<Value<'_>> = changes.iter().flat_map(row).collect();
+    sql::send(connection, &upsert, values, "write its counters")
 }

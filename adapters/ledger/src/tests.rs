@@ -1,3 +1,4 @@
+mod ahead;
 mod clicks;
 mod dead;
 mod deliveries;

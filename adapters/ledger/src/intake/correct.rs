@@ -96,6 +96,7 @@ impl Transaction<'_> {
             ":wanted_click": booking.wanted_click, ":into": sql::id(into),
         };
         sql::run(&self.inner, update, row, DOING)?;
+        self.ahead.proven();
         Ok(())
     }
 

@@ -6,8 +6,9 @@ use relay::intake::{Claims, Considered, EvidenceKind, Standing};
 use units::limits::RESEMBLING_WITHIN;
 use units::{Currency, EventId, Money, Timestamp};
 
+use crate::clicks::carried_ids;
 use crate::store::{Connection, Params, Row};
-use crate::{LedgerError, sql};
+use crate::{LedgerError, Transaction, sql};
 
 pub(super) fn collision(
     connection: &Connection,
@@ -81,43 +82,45 @@ fn what_stands(row: &Row<'_>) -> Result<Standing, LedgerError> {
     })
 }
 
-/// The reference of another order that came from the same click, is worth the same and was received at nearly the same
-/// time.
-pub(super) fn resembling(
-    connection: &Connection,
-    envelope: &Envelope,
-    claims: &Claims,
-) -> Result<Option<String>, LedgerError> {
-    let (Some(advertiser_id), Some(amount), Some(reference)) =
-        (claims.advertiser_id, claims.amount.filter(|amount| amount.minor > 0), &claims.reference)
-    else {
-        return Ok(None);
-    };
-    let query = "SELECT reference FROM conversions
-        WHERE advertiser_id = ?1 AND click_id = ?2 AND minor = ?3 AND currency = ?4 AND reference <> ?5
-        AND received_at BETWEEN ?6 AND ?7 AND event_id <> ?8 AND state NOT IN ('merged', 'conflict', 'dropped')
-        LIMIT 1";
-    let carried =
-        [&envelope.click, &envelope.cookie_click].into_iter().flatten().map(|click| &click.click_id);
-    for click_id in claims.click_ids.iter().chain(carried).filter(|id| !id.is_empty()) {
-        let (from, to) =
-            (envelope.received_at.minus(RESEMBLING_WITHIN), envelope.received_at.plus(RESEMBLING_WITHIN));
-        let row = (
-            sql::int(advertiser_id),
-            click_id,
-            amount.minor,
-            amount.currency.code(),
-            reference,
-            from.as_millis(),
-            to.as_millis(),
-            sql::id(envelope.event_id),
-        );
-        let found = sql::one(connection, query, row, |row| row.get(0))?;
-        if found.is_some() {
-            return Ok(found);
+impl Transaction<'_> {
+    /// The reference of another order that came from the same click, is worth the same and was received at nearly the
+    /// same time.
+    pub(super) fn resembling(
+        &self,
+        envelope: &Envelope,
+        claims: &Claims,
+    ) -> Result<Option<String>, LedgerError> {
+        let (Some(advertiser_id), Some(amount), Some(reference)) =
+            (claims.advertiser_id, claims.amount.filter(|amount| amount.minor > 0), &claims.reference)
+        else {
+            return Ok(None);
+        };
+        let query = "SELECT reference FROM conversions
+            WHERE advertiser_id = ?1 AND click_id = ?2 AND minor = ?3 AND currency = ?4 AND reference <> ?5
+            AND received_at BETWEEN ?6 AND ?7 AND event_id <> ?8 AND state NOT IN ('merged', 'conflict', 'dropped')
+            LIMIT 1";
+        let advertiser_id = sql::int(advertiser_id);
+        let ids = carried_ids(envelope, claims).into_iter();
+        for click_id in ids.filter(|id| !self.ahead.is_no_source(advertiser_id, id)) {
+            let (from, to) =
+                (envelope.received_at.minus(RESEMBLING_WITHIN), envelope.received_at.plus(RESEMBLING_WITHIN));
+            let row = (
+                advertiser_id,
+                click_id,
+                amount.minor,
+                amount.currency.code(),
+                reference,
+                from.as_millis(),
+                to.as_millis(),
+                sql::id(envelope.event_id),
+            );
+            let found = sql::one(&self.inner, query, row, |row| row.get(0))?;
+            if found.is_some() {
+                return Ok(found);
+            }
         }
+        Ok(None)
     }
-    Ok(None)
 }
 
 /// What is earned by a conversion, whether it was paid since or not; none if it was never booked.

@@ -293,7 +293,10 @@ fn settings(purpose: Purpose, statement_max: Duration) -> String {
     // What the ledger's writer asks is a walk along an index, in the index's order. A planner that knows the tables as they
     // were when they were empty would read all of a backlog and sort it.
     let planner = match purpose {
-        Purpose::Write => "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off;",
+        Purpose::Write => {
+            "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off;
+            SET enable_hashjoin = off; SET enable_mergejoin = off;"
+        }
         Purpose::Look => "SET default_transaction_read_only = on;",
     };
     format!(

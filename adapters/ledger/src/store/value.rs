@@ -80,6 +80,12 @@ impl Params for () {
     fn each<'a>(&'a self, _: &mut dyn FnMut(&'a str, Value<'a>)) {}
 }
 
+impl Params for Vec<Value<'_>> {
+    fn each<'a>(&'a self, take: &mut dyn FnMut(&'a str, Value<'a>)) {
+        self.iter().for_each(|value| take("", *value));
+    }
+}
+
 impl Params for &[(&str, &dyn AsValue)] {
     fn each<'a>(&'a self, take: &mut dyn FnMut(&'a str, Value<'a>)) {
         self.iter().for_each(|(name, value)| take(name, value.as_value()));

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use relay::delivery::{Health, Settled, State};
-use relay::intake::{Ground, decide};
+use relay::intake::{Decision, Ground, Known, decide};
 use relay::policy::{BreakerPolicy, ConsentPolicy, DeliveryPolicy, Phase, Policy, Wave};
 use relay::{Envelope, Purpose};
 use tracking::consent::Consent;
@@ -140,20 +140,27 @@ pub(super) fn try_to_take_in(
     sales: &[Sale],
     now: Timestamp,
 ) -> Result<usize, LedgerError> {
-    let (directory, policy) = (directory(), policy());
-    let ground = Ground { directory: &directory, policy: &policy, click_ids: &NoClickIds };
+    let envelope = |sale: &Sale| Envelope { received_at: now, ..sale.envelope() };
+    let envelopes: Vec<Envelope> = sales.iter().map(envelope).collect();
     let mut transaction = ledger.transaction(now)?;
+    transaction.look_ahead(envelopes.iter())?;
     let mut new = 0;
-    for sale in sales {
-        let envelope = Envelope { received_at: now, ..sale.envelope() };
+    for envelope in envelopes {
         if transaction.receive(&envelope, "test")? {
-            let decision = decide(&ground, &envelope, &transaction.known(&envelope)?, now);
+            let decision = decide_at(&envelope, &transaction.known(&envelope)?, now);
             transaction.apply(&envelope, b"personal", &decision)?;
             new += 1;
         }
     }
     transaction.commit()?;
     Ok(new)
+}
+
+/// What is decided about an event of which this is known.
+pub(super) fn decide_at(envelope: &Envelope, known: &Known, now: Timestamp) -> Decision {
+    let (directory, policy) = (directory(), policy());
+    let ground = Ground { directory: &directory, policy: &policy, click_ids: &NoClickIds };
+    decide(&ground, envelope, known, now)
 }
 
 pub(super) fn begin(ledger: &mut Ledger, id: u64, number: u32) -> Result<(), LedgerError> {

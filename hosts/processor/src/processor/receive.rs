@@ -63,9 +63,12 @@ impl Processor {
     ) -> Result<Received, ReceiveError> {
         let mut received = Received::default();
         let mut facts = Vec::with_capacity(entries.len());
+        let decoded: Vec<_> = entries.iter().map(|entry| Envelope::decode(entry)).collect();
+        let readable: Vec<&Envelope> = decoded.iter().filter_map(|entry| entry.as_ref().ok()).collect();
         let mut transaction = self.ledger.transaction(now)?;
-        for entry in entries {
-            let new = match Envelope::decode(entry) {
+        transaction.look_ahead(readable.into_iter())?;
+        for (entry, decoded) in entries.iter().zip(decoded) {
+            let new = match decoded {
                 Ok(envelope) => {
                     let (new, fact) = take_in(&mut transaction, &self.snapshot, envelope, lane, now)?;
                     facts.extend(fact);

@@ -91,7 +91,14 @@ impl Link {
             Poll::Ready(answer) => self.judged(Some(answer))?,
             Poll::Pending => self.sent.push(answer),
         }
-        if self.sent.len() >= LEDGER_SENT_MAX { self.settle() } else { Ok(()) }
+        if self.sent.len() < LEDGER_SENT_MAX {
+            return Ok(());
+        }
+        // The server goes on with the later half meanwhile.
+        let later = self.sent.split_off(LEDGER_SENT_MAX / 2);
+        let settled = self.settle();
+        self.sent = later;
+        settled
     }
 
     /// Waits for everything that was sent; the first thing that went wrong.

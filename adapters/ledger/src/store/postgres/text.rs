@@ -1,7 +1,7 @@
 //! The ledger's SQL in the server's spelling.
 //!
 //! Places (`?1`, `:name`) become `$1`. Hints that only SQLite's planner needs are left away: `INDEXED BY`, and `CROSS JOIN`
-//! where a join is meant to keep its order.
+//! where a join is meant to keep its order. The type of bytes has another name.
 
 /// A statement for the server, and where its named parameters go.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -77,7 +77,7 @@ impl Text {
                 return hint.len().saturating_add(if words == 0 { 0 } else { word(named) });
             }
         }
-        self.sql.push_str(found);
+        self.sql.push_str(if found == "BLOB" { "BYTEA" } else { found });
         length
     }
 }
@@ -93,6 +93,7 @@ mod tests {
             ("a = :a AND b = :b_2 OR a = :a", "a = $1 AND b = $2 OR a = $1", &[":a", ":b_2"]),
             ("SELECT ':a ?1 CROSS JOIN', 'it''s ?2', ?1", "SELECT ':a ?1 CROSS JOIN', 'it''s ?2', $1", &[]),
             ("FROM a CROSS JOIN b ON a.x = b.x", "FROM a JOIN b ON a.x = b.x", &[]),
+            ("CAST(?1 AS BLOB)", "CAST($1 AS BYTEA)", &[]),
             ("FROM a INDEXED BY a_held WHERE x", "FROM a  WHERE x", &[]),
             ("'grün' || :ü", "'grün' || :ü", &[]),
             ("an open 'text", "an open 'text", &[]),
