@@ -15,19 +15,23 @@
     reason = "a test kit: whatever goes wrong here is a failed test"
 )]
 
+pub mod apart;
 pub mod books;
 pub mod browser;
 pub mod clicks;
+pub mod clock;
 pub mod data;
 pub mod http;
 pub mod power;
 pub mod process;
+pub mod resolver;
 pub mod roles;
 pub mod sales;
 pub mod sweep;
 pub mod system;
 pub mod tracer;
 pub mod wait;
+pub mod world;
 
 pub use books::{Ledger, Row};
 pub use data::Data;

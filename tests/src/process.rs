@@ -53,9 +53,17 @@ impl Process {
     ///
     /// # Errors
     /// If it ends before that: what it has written to standard error.
-    pub fn try_start(mut command: Command, errors: &Path) -> Result<Self, String> {
+    pub fn try_start(command: Command, errors: &Path) -> Result<Self, String> {
+        Self::try_start_with(command, errors, Stdio::null())
+    }
+
+    /// The same, with this as its standard input.
+    ///
+    /// # Errors
+    /// As [`Process::try_start`].
+    pub fn try_start_with(mut command: Command, errors: &Path, input: Stdio) -> Result<Self, String> {
         let file = File::options().create(true).append(true).open(errors).unwrap();
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file);
+        command.stdin(input).stdout(Stdio::piped()).stderr(file);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let stdout = child.stdout.take().unwrap();
         let (sender, receiver) = mpsc::channel();
@@ -111,6 +119,14 @@ impl Process {
         if !ends(&mut self.child, DIES_WITHIN) && !thread::panicking() {
             panic!("process {} was killed and is still there after {DIES_WITHIN:?}", self.id());
         }
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub fn end(&mut self) {
+        let pid = i32::try_from(self.id()).ok().and_then(rustix::process::Pid::from_raw).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "it ended with {status}: {}", self.errors());
     }
 
     /// Fails the test if it has panicked.

@@ -2,11 +2,16 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
 
 use crate::books::Ledger;
 use crate::data::Data;
 use crate::http::{Client, get_json, try_json};
-use crate::process::Process;
+use crate::process::{Process, binary};
 use crate::system::{Lab, array};
 use crate::tracer::{Injection, traced};
 
@@ -115,6 +120,49 @@ impl Roles {
         let command = traced(injection, &arguments, &self.data.file("trace.log"));
         let started = Process::try_start(command, &self.data.file(&format!("{name}.err")));
         started.map(|process| *self.process(role) = process).is_ok()
+    }
+
+    /// Kills one of them and starts it again as this launcher's child: a program with its arguments.
+    pub fn crash_under(&mut self, role: Role, launcher: &[String]) {
+        let name = role.name();
+        self.process(role).kill();
+        let (program, rest) = launcher.split_first().unwrap();
+        let mut command = Command::new(program);
+        let config = self.data.file(&format!("{name}.toml"));
+        command.args(rest).arg(binary()).args(["serve", "--role", name, "--json", "--config"]).arg(config);
+        let started = Process::try_start(command, &self.data.file(&format!("{name}.err")));
+        *self.process(role) = started.unwrap_or_else(|why| panic!("{launcher:?}: {why}"));
+    }
+
+    /// The edge ends and a successor starts, while `socket`, which its manager holds, keeps its queue.
+    pub fn exchange_edge(&mut self, socket: &TcpListener) {
+        self.edge.end();
+        self.start_edge_on(socket);
+    }
+
+    /// Starts an edge that is handed this socket, where none runs.
+    pub fn start_edge_on(&mut self, socket: &TcpListener) {
+        // The socket comes as standard input and is handed on as a service manager would.
+        let script = "exec 3<&0 0</dev/null; export LISTEN_PID=$$ LISTEN_FDS=1; exec \"$0\" serve --role edge --json --config \"$1\"";
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).arg(binary()).arg(self.data.file("edge.toml"));
+        let input = Stdio::from(OwnedFd::from(socket.try_clone().unwrap()));
+        let started = Process::try_start_with(command, &self.data.file("edge.err"), input);
+        self.edge = started.unwrap_or_else(|why| panic!("{why}"));
+    }
+
+    /// Asks a role's operators' interface how it stands.
+    pub fn status(&self, role: Role) -> Value {
+        let (address, path) = match role {
+            Role::Edge => (self.edge.address("edge_operator"), "/status"),
+            Role::Processor => (self.processor_address.as_str(), "/v1/operator/status"),
+        };
+        get_json(address, path, Some(&self.token))
+    }
+
+    /// Where a platform's server is.
+    pub fn platform(&self, home: &str) -> &str {
+        self.platforms.address(home)
     }
 
     /// Kills the edge and starts it again.

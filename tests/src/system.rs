@@ -82,6 +82,13 @@ impl Lab {
         post_json(&self.control, "/fault", &json!({ "platform": platform, "mode": mode }));
     }
 
+    /// Makes a platform misbehave, with numbers.
+    pub fn fault_with(&self, platform: &str, fault: &Value) {
+        let mut order = fault.clone();
+        order["platform"] = platform.into();
+        post_json(&self.control, "/fault", &order);
+    }
+
     /// Changes how the platforms behave.
     pub fn settings(&self, changes: &Value) {
         post_json(&self.control, "/settings", changes);

@@ -6,102 +6,15 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
-use serde_json::{Value, json};
-use system_tests::clicks::follow;
-use system_tests::http::get_json;
 use system_tests::roles::{Role, Roles};
 use system_tests::sales::{PIXEL_HOST, Stream, report, report_all};
 use system_tests::sweep::{Fate, judge, on_platforms};
-use system_tests::tracer::{Injection, Tracer};
+use system_tests::tracer::Injection;
 use system_tests::wait::{wait_for, wait_until};
-use system_tests::{Acknowledged, Client, Data, Sale};
+use system_tests::world::{MERCHANT, World};
+use system_tests::{Client, Sale};
 
 const MINUTE: Duration = Duration::from_secs(60);
-const COMMITTER: Option<&str> = Some("outbox-committer");
-
-/// A merchant of every world that has moved, whose copies are folded.
-const MERCHANT: u64 = 789;
-
-struct World {
-    roles: Roles,
-    seen: Acknowledged,
-    sold: usize,
-}
-
-impl World {
-    fn start(outbox: &str) -> Self {
-        let data = Data::prepared();
-        data.set_deduplicates(|_| Some(true));
-        let roles = Roles::start_with(data, outbox);
-        roles.lab().settings(&json!({
-            "primary_dedup": true,
-            "primary_rate_limit_per_minute": 0,
-            "legacy_duplicate_window_ms": 3_600_000,
-        }));
-        Self { roles, seen: Acknowledged::default(), sold: 0 }
-    }
-
-    fn sale(&mut self) -> Sale {
-        self.sold += 1;
-        Sale::plain(MERCHANT, &format!("DISK-{}", self.sold), "7.25")
-    }
-
-    /// A server reports a sale. The status that it gets.
-    fn server_sells(&mut self) -> u16 {
-        self.sells(&[])
-    }
-
-    /// A page reports a sale.
-    fn page_sells(&mut self) -> u16 {
-        self.sells(&[("user-agent", "Mozilla/5.0 (X11; Linux) Gecko/20100101 Firefox/140.0")])
-    }
-
-    fn sells(&mut self, headers: &[(&str, &str)]) -> u16 {
-        let sale = self.sale();
-        let answer = self.roles.client().get(PIXEL_HOST, &sale.target(), headers).unwrap();
-        if answer.is_pixel() {
-            self.seen.orders.insert(sale.order, Duration::ZERO);
-        } else {
-            assert!(answer.header("retry-after").is_some(), "{answer:?}");
-            self.seen.not.insert(sale.order, answer.status.to_string());
-        }
-        answer.status
-    }
-
-    fn a_click_goes_on(&self) {
-        let answer = follow(
-            &mut self.roles.client(),
-            &format!("https://shareasale.com/r.cfm?b=1&u=456&m={MERCHANT}"),
-            &[],
-        );
-        assert_eq!(answer.status, 302, "{answer:?}");
-    }
-
-    fn outbox(&self) -> Value {
-        let token = self.roles.data.token("edge");
-        get_json(self.roles.edge.address("edge_operator"), "/status", Some(&token))["outbox"].clone()
-    }
-
-    fn attach(&self, injection: &Injection) -> Tracer {
-        Tracer::attach(self.roles.edge.id(), COMMITTER, injection, &self.roles.data.file("trace.log"))
-    }
-
-    fn everything_adds_up(self) {
-        wait_for("everything is delivered", MINUTE, || self.roles.is_drained().then_some(()));
-        let rows = self.roles.ledger().rows();
-        let fates = judge(&self.seen, &rows, &on_platforms(&self.roles.lab()));
-        let counts: BTreeMap<Fate, usize> =
-            fates.iter().map(|(fate, orders)| (*fate, orders.len())).collect();
-        eprintln!("{} acknowledged, {} not: {counts:?}", self.seen.orders.len(), self.seen.not.len());
-        for fate in [Fate::Lost, Fate::Duplicated, Fate::Unexpected, Fate::Queued, Fate::Dead, Fate::Unknown]
-        {
-            assert_eq!(fates.get(&fate), None, "{fate:?}");
-        }
-        self.roles.ledger().assert_balances();
-        self.roles.edge.assert_calm();
-        self.roles.processor.assert_calm();
-    }
-}
 
 #[test]
 fn after_one_failed_sync_nothing_is_believed_until_the_lane_is_read_again() {

@@ -22,8 +22,13 @@ const GOOD_FOR: Duration = Duration::from_secs(3600);
 /// How long one look-up may take before the last good addresses are used.
 const LOOKUP_WITHIN: Duration = Duration::from_secs(2);
 
-/// How long others go on with the old addresses while one call asks for new ones.
+/// How long others go on with the old addresses while one call asks for new ones, and how soon addresses are asked for
+/// again at which nobody answers.
 const REFRESH_FOR: Duration = Duration::from_secs(5);
+
+/// How long a look-up that failed stands for those that come after it. Each look-up takes a thread for as long as the
+/// resolver keeps it waiting, and a resolver in trouble is not helped by more of them.
+const FAILED_FOR: Duration = Duration::from_secs(1);
 
 /// A server's place in the network.
 #[derive(Debug)]
@@ -33,12 +38,23 @@ pub(crate) struct Destination {
     written_as_address: Option<SocketAddr>,
     private_allowed: bool,
     known: Mutex<Option<Known>>,
+    /// Held by the one call that asks while nothing is known; it keeps how the last one failed.
+    asking: tokio::sync::Mutex<Option<Failed>>,
+}
+
+/// A look-up that failed.
+#[derive(Debug)]
+struct Failed {
+    reason: String,
+    at: Instant,
 }
 
 #[derive(Clone, Debug)]
 struct Known {
     addresses: Arc<[SocketAddr]>,
     good_at: Instant,
+    /// When somebody last began to ask.
+    asked_at: Instant,
     ask_again_at: Instant,
 }
 
@@ -53,7 +69,8 @@ impl Destination {
         }
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let private_allowed = endpoint.private_allowed;
-        Ok(Self { host, port, written_as_address, private_allowed, known: Mutex::new(None) })
+        let (known, asking) = (Mutex::new(None), tokio::sync::Mutex::new(None));
+        Ok(Self { host, port, written_as_address, private_allowed, known, asking })
     }
 
     /// The host's name, or its address without port.
@@ -67,24 +84,37 @@ impl Destination {
             return Ok(Arc::new([address]));
         }
         let now = Instant::now();
-        let known = self.take_turn(now);
-        if let Some(known) = &known
-            && now < known.ask_again_at
-        {
-            return Ok(Arc::clone(&known.addresses));
-        }
-        match self.look_up().await {
-            Ok(addresses) => {
-                let ask_again_at = now + FRESH_FOR;
-                let fresh = Known { addresses: Arc::clone(&addresses), good_at: now, ask_again_at };
-                *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(fresh);
-                Ok(addresses)
-            }
-            Err(reason) => match known {
-                Some(known) if now.duration_since(known.good_at) < GOOD_FOR => Ok(known.addresses),
-                _ => Err(reason),
+        match self.take_turn(now) {
+            Some(known) if now < known.ask_again_at => Ok(known.addresses),
+            Some(known) => match self.ask(now).await {
+                Err(_) if now.duration_since(known.good_at) < GOOD_FOR => Ok(known.addresses),
+                asked => asked,
             },
+            None => self.ask_first(now).await,
         }
+    }
+
+    /// Asks while nothing is known: one call does, and the others take what came of it.
+    async fn ask_first(&self, now: Instant) -> Result<Arc<[SocketAddr]>, String> {
+        let mut failed = self.asking.lock().await;
+        if let Some(known) = self.take_turn(now) {
+            return Ok(known.addresses);
+        }
+        if let Some(Failed { reason, .. }) = failed.as_ref().filter(|last| last.at.elapsed() < FAILED_FOR) {
+            return Err(reason.clone());
+        }
+        let asked = self.ask(now).await;
+        *failed = asked.as_ref().err().map(|reason| Failed { reason: reason.clone(), at: Instant::now() });
+        asked
+    }
+
+    /// Asks, and remembers what is good.
+    async fn ask(&self, now: Instant) -> Result<Arc<[SocketAddr]>, String> {
+        let addresses = self.look_up().await?;
+        let (good_at, ask_again_at) = (now, now + FRESH_FOR);
+        let fresh = Known { addresses: Arc::clone(&addresses), good_at, asked_at: now, ask_again_at };
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(fresh);
+        Ok(addresses)
     }
 
     /// What is known. Whoever finds it old puts off the others, so that one call asks and not all of them.
@@ -94,9 +124,17 @@ impl Destination {
         if let Some(known) = guard.as_mut()
             && now >= known.ask_again_at
         {
+            known.asked_at = now;
             known.ask_again_at = now + REFRESH_FOR;
         }
         known
+    }
+
+    /// Nobody answers at the addresses that are known: they are asked for again soon, as the server may have moved.
+    pub(crate) fn doubt(&self) {
+        if let Some(known) = self.known.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            known.ask_again_at = known.ask_again_at.min(known.asked_at + REFRESH_FOR);
+        }
     }
 
     async fn look_up(&self) -> Result<Arc<[SocketAddr]>, String> {

@@ -90,14 +90,24 @@ mod tests {
     use super::*;
     use crate::settings::Roots;
 
-    /// A server with a certificate for `localhost` that answers every connection once; where, and the certificate.
+    /// As [`secure_between`], with a certificate that is good now.
     async fn secure_server() -> (u16, String) {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+        secure_between(1975, 4096).await
+    }
+
+    /// A server with a certificate for `localhost`, good between these years, that answers every connection once;
+    /// where, and the certificate.
+    async fn secure_between(from: i32, until: i32) -> (u16, String) {
+        let mut parameters = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+        parameters.not_before = rcgen::date_time_ymd(from, 1, 1);
+        parameters.not_after = rcgen::date_time_ymd(until, 1, 1);
+        let signing_key = rcgen::KeyPair::generate().unwrap();
+        let made = parameters.self_signed(&signing_key).unwrap();
+        let key = PrivateKeyDer::Pkcs8(signing_key.serialize_der().into());
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config =
             ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        let chain = vec![made.cert.der().clone()];
+        let chain = vec![made.der().clone()];
         let config = config.with_no_client_auth().with_single_cert(chain, key).unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -112,7 +122,7 @@ mod tests {
                 drop(stream.write_all(answer).await);
             }
         });
-        (port, made.cert.pem())
+        (port, made.pem())
     }
 
     #[tokio::test]
@@ -133,6 +143,21 @@ mod tests {
         }
         let why = format!("{:?}", call(other, true).await.unwrap_err());
         assert!(why.contains("NothingSent") && why.contains("TLS with"), "{why}");
+    }
+
+    /// Under a clock that is wrong every certificate is one of these.
+    #[tokio::test]
+    async fn a_certificate_out_of_its_time_is_refused_before_anything_is_sent() {
+        for (from, until, wanted) in [(1975, 2020, "expired"), (4000, 4096, "not valid yet")] {
+            let (port, pem) = secure_between(from, until).await;
+            let roots = Roots::Pem(pem.into_bytes());
+            let elsewhere = Elsewhere::new(Settings { roots, ..Settings::default() }, true);
+            let request = Request { method: "GET", host: "x", target: b"/", headers: &[], body: b"" };
+            let address = format!("localhost:{port}");
+            let called = elsewhere.call(&address, true, &request, Duration::from_secs(5)).await;
+            let why = format!("{:?}", called.unwrap_err());
+            assert!(why.contains("NothingSent") && why.contains(wanted), "{why}");
+        }
     }
 
     #[tokio::test]

@@ -116,6 +116,7 @@ impl Peer {
                 Err(_) => reason = format!("{address} did not answer in time"),
             }
         }
+        self.destination.doubt();
         Err(reason)
     }
 

@@ -22,6 +22,14 @@ pub(crate) const WRK: Debian<'_> = Debian { program: "wrk", package: "wrk" };
 pub(crate) const CHROMIUM: Debian<'_> = Debian { program: "chromium", package: "chromium" };
 pub(crate) const CHROMEDRIVER: Debian<'_> = Debian { program: "chromedriver", package: "chromium-driver" };
 pub(crate) const STRACE: Debian<'_> = Debian { program: "strace", package: "strace" };
+/// A network and mounts of their own for tests, another clock, lost packets, a file system in a file.
+pub(crate) const FAULTS: [Debian<'_>; 5] = [
+    Debian { program: "unshare", package: "util-linux" },
+    Debian { program: "ip", package: "iproute2" },
+    Debian { program: "nft", package: "nftables" },
+    Debian { program: "mkfs.ext4", package: "e2fsprogs" },
+    Debian { program: "faketime", package: "faketime" },
+];
 pub(crate) const POSTGRES: Debian<'_> = Debian { program: "pg_ctlcluster", package: "postgresql" };
 pub(crate) const NODE: Debian<'_> = Debian { program: "node", package: "nodejs" };
 

@@ -2,7 +2,7 @@
 //!
 //! Each stage runs even if the one before it failed, so that one run shows everything; only a build that fails ends
 //! it. The last line is the test runner's own summary. What the tests need
-//! besides, a browser and a tracer, is installed first.
+//! besides, a browser, a tracer and the tools that make faults, is installed first.
 
 mod summary;
 
@@ -21,6 +21,9 @@ pub(crate) fn run(repository: &Repository) -> Result<(), Failure> {
     services::CHROMEDRIVER.ensure()?;
     let server = database_server()?;
     services::STRACE.ensure()?;
+    for tool in services::FAULTS {
+        tool.ensure()?;
+    }
     process::run(cargo(repository).args(["build", "--release", "-p", "turnout"]))?;
     let binary = repository.target().join("release").join("turnout");
     let tests = run_tests(repository, &binary, &server.address())?;

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A short deadline that a test waits for.
 const SHORT: Duration = Duration::from_millis(100);
 
-/// Replies with what it was asked; `/held` waits until it is released, `/deaf` replies with a lot.
+/// Replies with what it was asked; `/held` waits until it is released, `/deaf` replies with a lot, `/panics` never does.
 #[derive(Default)]
 struct Echo {
     refused: Mutex<Vec<&'static str>>,
@@ -42,6 +42,7 @@ impl Service for Echo {
             self.held.notify_one();
             self.release.notified().await;
         }
+        assert_ne!(target, "/panics", "a part that panics was put here");
         self.asked.lock().unwrap().push(format!("{method} {target} {body}"));
         let status = if target == "/none" { 204 } else { 200 };
         let headers = vec![("x-a".to_owned(), "b".to_owned()), ("content-length".to_owned(), "7".to_owned())];
@@ -353,4 +354,24 @@ async fn a_stop_answers_what_was_asked_and_closes_what_is_idle() {
     assert!(said.contains("/held") && said.contains("connection: close\r\n"), "{said}");
     drop((idle, busy));
     assert!(stopping.await.unwrap(), "nobody was cut off");
+}
+
+#[tokio::test]
+async fn a_request_whose_handling_panics_fails_alone() {
+    let server = server(|ground| ground.roster = Roster::new(2)).await;
+    let get = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut other = server.connect().await;
+    other.write_all(get("/before").as_bytes()).await.unwrap();
+    until(&mut other, "]").await;
+    // More of them than there are places: each gives its place back.
+    for _ in 0..8 {
+        assert_eq!(server.talk(get("/panics")).await, "", "it is cut off without a word that is not true");
+    }
+    other.write_all(get("/after").as_bytes()).await.unwrap();
+    assert!(until(&mut other, "]").await.contains("/after"), "its neighbours go on");
+    assert!(
+        server.talk(get("/new").replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")).await.contains("/new")
+    );
+    let asked = server.echo.asked.lock().unwrap().clone();
+    assert_eq!(asked, ["GET /before ", "GET /after ", "GET /new "], "nothing half done is left behind");
 }

@@ -31,14 +31,24 @@ struct House {
 
 impl House {
     async fn open(ledger: Ledger) -> Self {
+        Self::open_with(ledger, |_| {}).await
+    }
+
+    /// Opens it with a sender that does this with each request before it sends it.
+    async fn open_with(ledger: Ledger, before: impl Fn(&Outbound) + Send + Sync + 'static) -> Self {
+        let before = Arc::new(before);
         let sent = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&sent);
         // A platform that takes everything with an image, which proves nothing.
         let upstream: Upstream = Arc::new(move |request, _| -> Sending {
-            seen.lock().unwrap().push(request);
+            seen.lock().unwrap().push(request.clone());
             let headers = vec![("content-type".to_owned(), b"image/gif".to_vec())];
             let answer = Answer { status: 200, headers, body: b"GIF89a".to_vec() };
-            Box::pin(async move { Ok::<_, SendFailure>(answer) })
+            let before = Arc::clone(&before);
+            Box::pin(async move {
+                before(&request);
+                Ok::<_, SendFailure>(answer)
+            })
         });
         let processor = Processor::new(ledger, Arc::new(snapshot()), Seed(1), now()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -225,4 +235,33 @@ async fn sums_are_watched_and_shown_to_operators() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     panic!("the rows were never counted");
+}
+
+#[tokio::test]
+async fn a_question_that_panics_fails_alone() {
+    let house = House::open(Ledger::in_memory().unwrap()).await;
+    for _ in 0..3 {
+        let asked = house.running.desk.ask(|_| panic!("a part that panics was put here"));
+        assert_eq!(asked.await.map(|()| "done"), Err(crate::DeskError::Failed));
+    }
+    let (status, reply) = house.post_batch(body(&sales(5)), |body| keys().sign(body, now())).await;
+    assert_eq!((status, &reply["accepted"]), (StatusCode::OK, &json!(5)), "everybody else is served");
+    house.until(|states| states["taken"] == 5).await;
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_delivery_that_panics_is_unknown_and_its_neighbours_go_on() {
+    let poison = |request: &Outbound| {
+        let target = String::from_utf8_lossy(&request.target).into_owned();
+        assert!(!target.contains("n=3&"), "a part that panics was put here");
+    };
+    let house = House::open_with(Ledger::in_memory().unwrap(), poison).await;
+    house.post_batch(body(&sales(5)), |body| keys().sign(body, now())).await;
+    let states = house.until(|states| states["taken"] == 4 && states["unknown"] == 1).await;
+    assert_eq!(states["queued"], 0, "it may have arrived, so it waits for a person: {states}");
+    let walk = house.operator(&format!("/conversions/{}", event_id(3)), None).await.1;
+    assert_eq!(walk["conversion"]["state"], "unknown", "{walk}");
+    assert_eq!(house.sent.lock().unwrap().len(), 5, "it is sent nowhere else and not again");
+    house.running.stop().await;
 }
