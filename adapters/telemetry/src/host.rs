@@ -36,12 +36,23 @@ pub enum Gauge {
     OutboxWaiting,
     /// 1 while the outbox accepts nothing.
     OutboxRefuses,
+    /// When the public's certificate runs out.
+    CertificateExpires,
+    /// 1 while a new certificate cannot be used.
+    CertificateProblem,
 }
 
 impl Gauge {
     /// Every gauge, in the order of the list.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Connections, Self::OutboxEntries, Self::OutboxBytes, Self::OutboxWaiting, Self::OutboxRefuses];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Connections,
+        Self::OutboxEntries,
+        Self::OutboxBytes,
+        Self::OutboxWaiting,
+        Self::OutboxRefuses,
+        Self::CertificateExpires,
+        Self::CertificateProblem,
+    ];
 }
 
 /// What a processor knows of its ledger, every few seconds.

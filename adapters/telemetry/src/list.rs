@@ -49,6 +49,9 @@ impl Description {
 pub const INVARIANTS: [&str; 12] =
     ["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I11", "I12"];
 
+/// What a breach is counted as whose invariant is none of [`INVARIANTS`].
+pub(crate) const UNKNOWN_INVARIANT: &str = "unknown";
+
 macro_rules! metrics {
     ($($metric:ident $name:literal $kind:ident [$($label:literal),*] $help:literal),* $(,)?) => {
         /// A metric of the list.
@@ -115,6 +118,8 @@ metrics! {
     OutboxBytes "outbox_bytes" Gauge [] "Bytes of the entries that the processor has not taken.",
     OutboxWaiting "outbox_waiting" Gauge [] "Appends that wait for the disk.",
     OutboxRefuses "outbox_refuses" Gauge [] "1 while the outbox accepts nothing.",
+    CertificateExpires "certificate_expires_seconds" Gauge [] "When the public's certificate runs out, in seconds since 1970; 0 where TLS is off.",
+    CertificateProblem "certificate_problem" Gauge [] "1 while the certificate's files cannot be used and the old one serves on.",
 }
 
 /// The list as a document.

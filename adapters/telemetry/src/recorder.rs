@@ -11,7 +11,7 @@ use tracking::{Class, Home, Verdict};
 use crate::handles::{Coded, Counters, Gauges, Histograms};
 use crate::host::{Books, Gauge, HostFact};
 use crate::lines::Lines;
-use crate::list::{INVARIANTS, Metric};
+use crate::list::{INVARIANTS, Metric, UNKNOWN_INVARIANT};
 
 const MODES: [Mode; 8] = [
     Mode::Accept,
@@ -74,7 +74,7 @@ pub struct Telemetry {
     books: [Gauges<1>; BOOKS.len()],
     attempts: Counters<{ HOMES * VERDICTS.len() }>,
     attempt_seconds: Histograms<HOMES>,
-    invariants: Counters<{ INVARIANTS.len() }>,
+    invariants: Counters<{ INVARIANTS.len() + 1 }>,
     refused: Coded,
     misdirected: Counters<1>,
     looped: Counters<1>,
@@ -100,6 +100,7 @@ impl Telemetry {
         let homes = Home::ALL.map(Home::name);
         let modes = MODES.map(Mode::name);
         let verdicts = VERDICTS.map(Verdict::name);
+        let invariants = counted();
         Self {
             lines: Lines::default(),
             recognised: Counters::register(r, Metric::Recognised, singles(&classes)),
@@ -143,7 +144,7 @@ impl Telemetry {
                 pairs(&homes, &verdicts).each_ref().map(<[_; 2]>::as_slice),
             ),
             attempt_seconds: Histograms::register(r, Metric::AttemptSeconds, singles(&homes)),
-            invariants: Counters::register(r, Metric::InvariantBroken, singles(&INVARIANTS)),
+            invariants: Counters::register(r, Metric::InvariantBroken, singles(&invariants)),
             refused: Coded::register(r, Metric::Refused),
             misdirected: Counters::register(r, Metric::Misdirected, [&[]]),
             looped: Counters::register(r, Metric::Looped, [&[]]),
@@ -190,7 +191,7 @@ impl Telemetry {
             }
             Fact::InvariantBroken { invariant } => {
                 let place = INVARIANTS.iter().position(|known| known == invariant);
-                self.invariants.add(place.unwrap_or(0), 1);
+                self.invariants.add(place.unwrap_or(INVARIANTS.len()), 1);
             }
         }
         self.lines.fact(fact);
@@ -258,8 +259,15 @@ impl Gauge {
             Self::OutboxBytes => Metric::OutboxBytes,
             Self::OutboxWaiting => Metric::OutboxWaiting,
             Self::OutboxRefuses => Metric::OutboxRefuses,
+            Self::CertificateExpires => Metric::CertificateExpires,
+            Self::CertificateProblem => Metric::CertificateProblem,
         }
     }
+}
+
+/// What breaches are counted as.
+fn counted() -> [&'static str; INVARIANTS.len() + 1] {
+    std::array::from_fn(|place| INVARIANTS.get(place).copied().unwrap_or(UNKNOWN_INVARIANT))
 }
 
 /// Label values of one label.

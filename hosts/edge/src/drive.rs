@@ -22,6 +22,7 @@ use crate::health::Platforms;
 use crate::journal::Journal;
 use crate::scrub::Found;
 use crate::shelf::SharedShelf;
+use crate::vows::Vows;
 
 /// What steps are done with.
 #[derive(Debug)]
@@ -44,10 +45,17 @@ pub(crate) struct Hands {
 
 /// Drives an exchange up to its reply. None if it ended without one.
 pub(crate) async fn drive(hands: &Arc<Hands>, mut exchange: Exchange) -> Option<Reply> {
+    let mut vows = Vows::default();
     while let Some(step) = exchange.poll() {
+        if let Some(invariant) = vows.step(&step) {
+            hands.telemetry.record(&Fact::InvariantBroken { invariant });
+        }
         match hands.perform(step).await {
             Done::Nothing => {}
-            Done::Happened(happened) => exchange.handle(happened, clock::now()),
+            Done::Happened(happened) => {
+                vows.happened(&happened);
+                exchange.handle(happened, clock::now());
+            }
             Done::Reply(reply) => {
                 finish(hands, exchange);
                 return Some(reply);

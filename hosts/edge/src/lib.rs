@@ -6,6 +6,7 @@
 //! the edge stands.
 
 mod ask;
+mod certificate;
 mod clock;
 mod consumer;
 mod copies;
@@ -22,6 +23,7 @@ pub mod settings;
 mod shelf;
 mod stats;
 mod tls;
+mod vows;
 
 pub use serve::{Addresses, Error, Parts, RunningEdge, serve};
 pub use settings::EdgeSettings;

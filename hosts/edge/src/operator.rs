@@ -70,6 +70,11 @@ impl Operator {
         telemetry.gauge(telemetry::Gauge::OutboxBytes, outbox.backlog_bytes);
         telemetry.gauge(telemetry::Gauge::OutboxWaiting, outbox.waiting as u64);
         telemetry.gauge(telemetry::Gauge::OutboxRefuses, u64::from(outbox.full || outbox.poisoned.is_some()));
+        if let Some(certificate) = &self.public.certificate {
+            let expires = certificate.expires().map_or(0, |at| u64::try_from(at.as_seconds()).unwrap_or(0));
+            telemetry.gauge(telemetry::Gauge::CertificateExpires, expires);
+            telemetry.gauge(telemetry::Gauge::CertificateProblem, u64::from(certificate.problem().is_some()));
+        }
     }
 
     /// What came in and was not recognised, by shape.
@@ -138,6 +143,7 @@ impl Operator {
             },
             "copies": public.hands.journal.copies().map(copies),
             "kept_copies": public.hands.kept.as_ref().map(|kept| kept.status().backlog_entries),
+            "certificate": public.certificate.as_ref().map(|certificate| certificate.status()),
             "request_log": public.hands.log.as_ref().map(|log| log_status(&log.status())),
             "outbox": {
                 "durable": outbox.durable.get(),

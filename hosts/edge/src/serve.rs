@@ -1,7 +1,7 @@
 //! Starting an edge, looking at it, and stopping it.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use units::limits::BATCH_BYTES_MAX;
 use upstream::{Peer, Upstream};
 
 use crate::ask::Asker;
+use crate::certificate::{self, Watched};
 use crate::clock::Seeds;
 use crate::consumer::Handover;
 use crate::copies::{Copier, Keeper};
@@ -31,7 +32,7 @@ use crate::service::Public;
 use crate::settings::{EdgeSettings, OperatorSettings, ProcessorSettings};
 use crate::shelf::SharedShelf;
 use crate::stats::{Reading, Stats};
-use crate::tls::{self, TlsError};
+use crate::tls::{self, Current, TlsError};
 
 /// How long copies wait before they are handed over.
 const COPIES_LINGER: Duration = Duration::from_secs(2);
@@ -57,6 +58,8 @@ pub struct Parts {
     pub log: Option<Log>,
     /// The outbox for copies of other edges' conversions; none where none are kept.
     pub copies: Option<(Appender, Consumer)>,
+    /// Sockets that listen already, each in the place of one that would be bound to its address.
+    pub sockets: Vec<TcpListener>,
 }
 
 /// Why an edge did not start.
@@ -114,7 +117,7 @@ pub struct RunningEdge {
 /// # Errors
 /// What cannot be had; nothing is left listening then.
 pub async fn serve(settings: EdgeSettings, parts: Parts) -> Result<RunningEdge, Error> {
-    let Parts { snapshot, appender, consumer, telemetry, log, copies } = parts;
+    let Parts { snapshot, appender, consumer, telemetry, log, copies, sockets } = parts;
     let stats = Arc::new(Stats::default());
     let (kept, copies) = copies.map_or((None, None), |(kept, copies)| (Some(kept), Some(copies)));
     let hands = Arc::new(Hands {
@@ -132,8 +135,10 @@ pub async fn serve(settings: EdgeSettings, parts: Parts) -> Result<RunningEdge, 
     });
     let handed = handover(&settings, &hands, &stats)?;
     let handed_copies = handover_of_copies(&settings, &hands)?;
+    let certificate = certificate(&settings)?;
     let public = Arc::new(Public {
         snapshot: Arc::clone(&snapshot),
+        certificate: certificate.clone(),
         hands: Arc::clone(&hands),
         seeds: Seeds::from_entropy()?,
         stats,
@@ -141,9 +146,13 @@ pub async fn serve(settings: EdgeSettings, parts: Parts) -> Result<RunningEdge, 
     let ground = Arc::new(ground(&settings, settings.connections_max));
     let (stop, stopped) = watch::channel(false);
     let (stop_background, background_stopped) = watch::channel(false);
-    let bound = Bound::all(&settings).await?;
+    let bound = Bound::all(&settings, sockets).await?;
     let addresses = bound.addresses()?;
     let mut background = bound.run(&settings, &public, &ground, &stopped)?;
+    for (watched, tls) in certificate.into_iter().zip(&settings.tls) {
+        let looking = certificate::run(watched, tls.look_every, background_stopped.clone());
+        background.push(tokio::spawn(looking));
+    }
     let scrubbing = scrub::run(consumer.scrubber(), Arc::clone(&hands), background_stopped.clone());
     background.push(tokio::spawn(scrubbing));
     background.push(tokio::spawn(probe::run(snapshot, hands, background_stopped.clone())));
@@ -182,6 +191,13 @@ impl RunningEdge {
         }
         complete
     }
+}
+
+/// The public's certificate; none where TLS is off.
+fn certificate(settings: &EdgeSettings) -> Result<Option<Arc<Watched>>, Error> {
+    let Some(tls) = &settings.tls else { return Ok(None) };
+    let current = Arc::new(Current::new(tls::load(&tls.certificate)?));
+    Ok(Some(Arc::new(Watched::new(tls.certificate.clone(), current))))
 }
 
 fn ground(settings: &EdgeSettings, connections_max: usize) -> Ground {
@@ -242,40 +258,33 @@ fn handover(
 /// The sockets, bound and not yet served.
 struct Bound {
     plain: Option<Listener>,
-    tls: Option<(Listener, Tls)>,
+    tls: Option<Listener>,
     operator: Option<(Listener, OperatorSettings)>,
     copies: Option<Listener>,
 }
 
 impl Bound {
-    async fn all(settings: &EdgeSettings) -> Result<Self, Error> {
+    async fn all(settings: &EdgeSettings, mut sockets: Vec<TcpListener>) -> Result<Self, Error> {
         if settings.plain.is_none() && settings.tls.is_none() {
             return Err(Error::NoListener);
         }
-        let plain = match settings.plain {
-            Some(address) => Some(bind(address).await?),
-            None => None,
-        };
-        let tls = match &settings.tls {
-            Some(tls) => Some((bind(tls.listen).await?, Tls::On(tls::acceptor(&tls.certificate)?))),
-            None => None,
-        };
-        let operator = match &settings.operator {
-            Some(operator) => Some((bind(operator.listen).await?, operator.clone())),
-            None => None,
-        };
-        let copies = match settings.keeps {
-            Some(address) => Some(bind(address).await?),
-            None => None,
-        };
-        Ok(Self { plain, tls, operator, copies })
+        let sockets = &mut sockets;
+        let plain = some(settings.plain, sockets).await?;
+        let tls = some(settings.tls.as_ref().map(|tls| tls.listen), sockets).await?;
+        let operator = some(settings.operator.as_ref().map(|operator| operator.listen), sockets).await?;
+        let copies = some(settings.keeps, sockets).await?;
+        for unused in sockets {
+            let address = unused.local_addr().map(|address| address.to_string()).unwrap_or_default();
+            tracing::warn!(address, "a socket was handed over that no setting names; nobody is served there");
+        }
+        Ok(Self { plain, tls, operator: operator.zip(settings.operator.clone()), copies })
     }
 
     fn addresses(&self) -> Result<Addresses, Error> {
         let address = |listener: Option<&Listener>| listener.map(address_of).transpose();
         Ok(Addresses {
             plain: address(self.plain.as_ref())?,
-            tls: address(self.tls.as_ref().map(|(listener, _)| listener))?,
+            tls: address(self.tls.as_ref())?,
             operator: address(self.operator.as_ref().map(|(listener, _)| listener))?,
             copies: address(self.copies.as_ref())?,
         })
@@ -292,7 +301,8 @@ impl Bound {
         if let Some(listener) = self.plain {
             tasks.push(listen(listener, Tls::Off, ground, public, stop));
         }
-        if let Some((listener, tls)) = self.tls {
+        if let (Some(listener), Some(certificate)) = (self.tls, &public.certificate) {
+            let tls = Tls::On(certificate.acceptor()?);
             tasks.push(listen(listener, tls, ground, public, stop));
         }
         if let Some((listener, OperatorSettings { token, .. })) = self.operator {
@@ -314,8 +324,18 @@ impl Bound {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<Listener, Error> {
-    Listener::bind(address).await.map_err(|source| Error::Listen { address, source })
+/// The socket for this address: one that was handed over, or a new one.
+async fn some(
+    address: Option<SocketAddr>,
+    sockets: &mut Vec<TcpListener>,
+) -> Result<Option<Listener>, Error> {
+    let Some(address) = address else { return Ok(None) };
+    let is_it = |socket: &TcpListener| socket.local_addr().is_ok_and(|own| own == address);
+    let listener = match sockets.iter().position(is_it) {
+        Some(place) => Listener::of(sockets.swap_remove(place)),
+        None => Listener::bind(address).await,
+    };
+    listener.map(Some).map_err(|source| Error::Listen { address, source })
 }
 
 fn address_of(listener: &Listener) -> Result<SocketAddr, Error> {

@@ -10,6 +10,7 @@ use relay::{Exchange, Health, Reply};
 use telemetry::HostFact;
 use tracking::{Home, Inbound};
 
+use crate::certificate::Watched;
 use crate::clock::{self, Seeds};
 use crate::drive::{self, Hands};
 use crate::http::{self, Service};
@@ -22,6 +23,8 @@ pub(crate) struct Public {
     pub(crate) hands: Arc<Hands>,
     pub(crate) seeds: Seeds,
     pub(crate) stats: Arc<Stats>,
+    /// The certificate that is shown; none where TLS is off.
+    pub(crate) certificate: Option<Arc<Watched>>,
 }
 
 impl Service for Public {

@@ -61,6 +61,15 @@ pub struct TlsSettings {
     pub listen: SocketAddr,
     /// What proves who we are.
     pub certificate: Certificate,
+    /// How often its files are looked at for a new one.
+    pub look_every: Duration,
+}
+
+impl TlsSettings {
+    /// TLS at `listen` with this certificate, looked at as often as usual.
+    pub const fn new(listen: SocketAddr, certificate: Certificate) -> Self {
+        Self { listen, certificate, look_every: limits::CERTIFICATE_LOOK_EVERY }
+    }
 }
 
 /// A certificate with its key.

@@ -1,5 +1,7 @@
 //! A whole edge, with a real outbox, over real sockets.
 
+mod bounds;
+mod certificates;
 mod copies;
 mod fixture;
 mod passing;
@@ -32,7 +34,15 @@ async fn edge(change: impl FnOnce(&mut EdgeSettings)) -> (RunningEdge, TempDir) 
     let directory = tempfile::tempdir().unwrap();
     let (appender, consumer, _) = outbox::open(directory.path(), outbox::Settings::default()).unwrap();
     let snapshot = Arc::new(ArcSwap::from_pointee(snapshot()));
-    let parts = Parts { snapshot, appender, consumer, telemetry: Arc::default(), log: None, copies: None };
+    let parts = Parts {
+        snapshot,
+        appender,
+        consumer,
+        telemetry: Arc::default(),
+        log: None,
+        copies: None,
+        sockets: Vec::new(),
+    };
     (serve(settings, parts).await.unwrap(), directory)
 }
 
@@ -211,25 +221,6 @@ async fn operators_ask_on_a_socket_of_their_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tls_is_spoken_with_the_given_certificate() {
-    let files = tempfile::tempdir().unwrap();
-    let made = rcgen::generate_simple_self_signed(["old.test".to_owned()]).unwrap();
-    let (chain, key) = (files.path().join("chain.pem"), files.path().join("key.pem"));
-    std::fs::write(&chain, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    let certificate = Certificate::Files { chain, key };
-    let (edge, _directory) =
-        edge(|edge| edge.tls = Some(TlsSettings { listen: LOOPBACK, certificate })).await;
-    let address = edge.addresses().tls.unwrap().to_string();
-    let endpoint =
-        Endpoint { tls: true, server_name: Some("old.test".to_owned()), ..Endpoint::plain(address) };
-    let roots = Roots::Pem(made.cert.pem().into_bytes());
-    let answer = ask(endpoint, roots, "elsewhere.test", "/go", &[]).await;
-    assert_eq!(answer.status, 508);
-    assert!(edge.stop().await);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_had_is_said() {
     let directory = tempfile::tempdir().unwrap();
     let taken = tokio::net::TcpListener::bind(LOOPBACK).await.unwrap();
@@ -238,20 +229,22 @@ async fn what_cannot_be_had_is_said() {
     for (settings, message) in [
         (EdgeSettings { plain: None, ..Default::default() }, "neither a plain nor a TLS listener"),
         (EdgeSettings { plain: taken.local_addr().ok(), ..Default::default() }, "is another process there"),
-        (
-            EdgeSettings {
-                tls: Some(TlsSettings { listen: LOOPBACK, certificate: missing }),
-                ..Default::default()
-            },
-            "none.pem",
-        ),
+        (EdgeSettings { tls: Some(TlsSettings::new(LOOPBACK, missing)), ..Default::default() }, "none.pem"),
     ] {
         let lane = tempfile::tempdir().unwrap();
         let (appender, consumer, _) = outbox::open(lane.path(), outbox::Settings::default()).unwrap();
         let snapshot = Arc::new(ArcSwap::from_pointee(snapshot()));
         let error = serve(
             settings,
-            Parts { snapshot, appender, consumer, telemetry: Arc::default(), log: None, copies: None },
+            Parts {
+                snapshot,
+                appender,
+                consumer,
+                telemetry: Arc::default(),
+                log: None,
+                copies: None,
+                sockets: Vec::new(),
+            },
         )
         .await;
         assert!(whole(&error.unwrap_err()).contains(message), "{message}");

@@ -241,6 +241,13 @@ pub const REPEATS_ARRIVALS_MIN: u64 = 20;
 /// nothing repeated before.
 pub const REPEATS_RISE_PERCENT: u64 = 20;
 
+/// How long before its end, in days, it is said that the public's certificate runs out: time to renew it in office hours,
+/// and then ever less of it.
+pub const CERTIFICATE_WARNINGS_DAYS: [u32; 5] = [30, 14, 7, 2, 0];
+
+/// How often the files of the public's certificate are looked at.
+pub const CERTIFICATE_LOOK_EVERY: core::time::Duration = core::time::Duration::from_secs(60);
+
 /// How often the conservation sums are looked at by the counters.
 pub const VITALS_EVERY: core::time::Duration = core::time::Duration::from_secs(10);
 

@@ -15,6 +15,7 @@ mod roles;
 mod root_key;
 mod settings;
 mod snapshot;
+mod sockets;
 mod tls;
 mod world;
 

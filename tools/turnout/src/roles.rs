@@ -74,7 +74,7 @@ pub(crate) async fn edge(
     };
     let settings = EdgeSettings {
         plain: file.listen,
-        tls: file.listen_tls.map(|listen| TlsSettings { listen, certificate }),
+        tls: file.listen_tls.map(|listen| TlsSettings::new(listen, certificate)),
         operator: file.operator.map(|listen| OperatorSettings { listen, token: Token(keys.token.clone()) }),
         processor: handover,
         keeper,
@@ -91,6 +91,7 @@ pub(crate) async fn edge(
         telemetry: Arc::clone(&ground.telemetry),
         log: ground.log.clone(),
         copies,
+        sockets: crate::sockets::handed_over()?,
     };
     Ok((edge::serve(settings, parts).await?, snapshot))
 }

@@ -45,6 +45,17 @@ fn invariants_are_counted_from_zero() {
 }
 
 #[test]
+fn an_invariant_that_nobody_knows_is_counted_as_unknown_and_as_no_other() {
+    let telemetry = Telemetry::new();
+    telemetry.record(&Fact::InvariantBroken { invariant: "I13" });
+    assert_eq!(value(&telemetry, "turnout_invariant_broken_total{invariant=\"unknown\"}"), "1");
+    for invariant in INVARIANTS {
+        let series = format!("turnout_invariant_broken_total{{invariant=\"{invariant}\"}}");
+        assert_eq!(value(&telemetry, &series), "0");
+    }
+}
+
+#[test]
 fn each_combination_of_labels_has_its_own_place() {
     let telemetry = Telemetry::new();
     let (event_id, took) = (EventId::default(), Duration::from_millis(3));

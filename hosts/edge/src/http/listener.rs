@@ -33,6 +33,12 @@ impl Listener {
         Ok(Self { socket: TcpListener::bind(address).await? })
     }
 
+    /// A socket that listens already.
+    pub(crate) fn of(socket: std::net::TcpListener) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket: TcpListener::from_std(socket)? })
+    }
+
     pub(crate) fn address(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }

@@ -17,6 +17,7 @@ async fn keeper(settings: &ProcessorSettings) -> (RunningEdge, TempDir) {
         telemetry: Arc::default(),
         log: None,
         copies: Some((copies, copied)),
+        sockets: Vec::new(),
     };
     let edge = EdgeSettings {
         drain: Drain { grace: Duration::ZERO, within: PATIENCE },
@@ -43,6 +44,7 @@ async fn copied(keeper: KeeperSettings, limits: Limits) -> (RunningEdge, TempDir
         telemetry: Arc::default(),
         log: None,
         copies: None,
+        sockets: Vec::new(),
     };
     let drain = Drain { grace: Duration::ZERO, within: PATIENCE };
     let settings = EdgeSettings { drain, keeper: Some(keeper), ..Default::default() };

@@ -26,6 +26,9 @@ const QUEUE_AGE_MAX_S: u64 = 600;
 /// Overdue conversions from which a backlog is worth a line. Fewer are gone before they are read about.
 const BACKLOG_MIN: u64 = 1000;
 
+/// Days before the end of the public's certificate from which it is worth a line.
+const CERTIFICATE_DAYS_MIN: u64 = 30;
+
 /// One thing that an operator should know.
 struct Concern {
     /// True if conversions are refused right now.
@@ -115,7 +118,35 @@ fn edge_concerns(edge: &Value, concerns: &mut Vec<Concern>) {
         let what = format!("{queued} entries wait in the outbox for the processor");
         concern(false, what, "see whether the processor answers; nothing is lost meanwhile");
     }
+    certificate(&edge["certificate"], &mut concern);
     breakers(edge.get("breakers").and_then(Value::as_object), &mut concern);
+}
+
+/// A certificate that has run out, that soon will, or whose successor cannot be used.
+fn certificate(certificate: &Value, concern: &mut impl FnMut(bool, String, &'static str)) {
+    let expires = shown(&certificate["expires"]);
+    if certificate["has_expired"] == json!(true) {
+        let what = format!(
+            "the public's certificate has run out: {expires}; browsers refuse every request over TLS"
+        );
+        concern(
+            true,
+            what,
+            "put the next one into its files: it is taken within a minute, without a restart",
+        );
+    } else if let Some(days) = certificate["days_left"].as_u64().filter(|days| *days <= CERTIFICATE_DAYS_MIN)
+    {
+        let what = format!("the public's certificate is good for {days} more days: {expires}");
+        concern(
+            false,
+            what,
+            "put the next one into its files: it is taken within a minute, without a restart",
+        );
+    }
+    if let Some(why) = certificate["problem"].as_str() {
+        let what = format!("the certificate's files cannot be used, the old one serves on: {why}");
+        concern(false, what, "mend the files; a restart would fail with them");
+    }
 }
 
 fn breakers(

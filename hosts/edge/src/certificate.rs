@@ -1,0 +1,153 @@
+//! Watches the public's certificate: takes a new one from its files, and says in time when it runs out.
+//!
+//! A file that cannot be used changes nothing: the certificate that is in memory serves on, and what is wrong is told.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+use units::Timestamp;
+use units::limits::CERTIFICATE_WARNINGS_DAYS;
+
+use crate::clock;
+use crate::settings::Certificate;
+use crate::tls::{self, Current, TlsError};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// The certificate in use, and how it stands.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    from: Certificate,
+    current: Arc<Current>,
+    /// Why what the files hold now is not in use.
+    problem: Mutex<Option<String>>,
+}
+
+impl Watched {
+    pub(crate) fn new(from: Certificate, current: Arc<Current>) -> Self {
+        Self { from, current, problem: Mutex::default() }
+    }
+
+    /// What accepts handshakes with it.
+    pub(crate) fn acceptor(&self) -> Result<TlsAcceptor, TlsError> {
+        tls::acceptor(Arc::clone(&self.current))
+    }
+
+    /// When it runs out; none if it does not say.
+    pub(crate) fn expires(&self) -> Option<Timestamp> {
+        self.current.expires()
+    }
+
+    /// Why what the files hold now is not in use; none if it is.
+    pub(crate) fn problem(&self) -> Option<String> {
+        self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How it stands, for people.
+    pub(crate) fn status(&self) -> serde_json::Value {
+        let now = clock::now();
+        let expires = self.expires();
+        json!({
+            "expires": expires.map(|at| at.to_string()),
+            "days_left": expires.map(|at| at.since(now).as_secs().div_euclid(DAY.as_secs())),
+            "has_expired": expires.is_some_and(|at| at <= now),
+            "problem": self.problem(),
+        })
+    }
+
+    /// Takes what the files hold now.
+    fn take(&self) {
+        let taken = tls::load(&self.from);
+        let problem = match taken {
+            Ok(key) => {
+                self.current.exchange(key);
+                let expires = self.expires().map(|at| at.to_string());
+                tracing::info!(expires, "the certificate was exchanged");
+                None
+            }
+            Err(error) => {
+                let why = told(&error);
+                tracing::error!(%why, "the new certificate cannot be used; the old one serves on");
+                Some(why)
+            }
+        };
+        *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+    }
+}
+
+fn told(error: &TlsError) -> String {
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// Looks every now and then, until `stop` changes.
+pub(crate) async fn run(watched: Arc<Watched>, every: Duration, mut stop: watch::Receiver<bool>) {
+    let mut seen = content(&watched.from);
+    let mut told = Told::default();
+    loop {
+        if let Some(warning) = watched.expires().and_then(|expires| told.next(expires, clock::now())) {
+            tracing::warn!(
+                days = warning,
+                "the public's certificate runs out: put the next one into its files"
+            );
+        }
+        if tokio::time::timeout(every, stop.wait_for(|stop| *stop)).await.is_ok() {
+            return;
+        }
+        let now = content(&watched.from);
+        if now != seen {
+            seen = now;
+            watched.take();
+        }
+    }
+}
+
+/// What the files hold; empty where one cannot be read. They are a few kilobytes.
+fn content(from: &Certificate) -> Option<[Vec<u8>; 2]> {
+    let Certificate::Files { chain, key } = from else { return None };
+    let read = |path: &Path| std::fs::read(path).unwrap_or_default();
+    Some([read(chain), read(key)])
+}
+
+/// Which warnings were given for the certificate in use.
+#[derive(Debug, Default)]
+struct Told {
+    of: Option<Timestamp>,
+    days: Option<u64>,
+}
+
+impl Told {
+    /// The warning that is due now, in days before the end; each is given once for a certificate.
+    fn next(&mut self, expires: Timestamp, now: Timestamp) -> Option<u64> {
+        if self.of != Some(expires) {
+            *self = Self { of: Some(expires), days: None };
+        }
+        let left = expires.since(now);
+        let due = CERTIFICATE_WARNINGS_DAYS.into_iter().rfind(|days| left <= DAY * *days)?;
+        let due = u64::from(due);
+        let is_new = self.days.is_none_or(|days| due < days);
+        self.days = Some(due);
+        is_new.then_some(due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_warning_is_given_once_and_a_new_certificate_begins_anew() {
+        let end = Timestamp::from_seconds(100 * 86_400);
+        let at = |days: u32| end.minus(DAY * days);
+        let mut told = Told::default();
+        let given = [31, 30, 29, 14, 14, 3, 2, 1, 0].map(|days| told.next(end, at(days)));
+        assert_eq!(given, [None, Some(30), None, Some(14), None, Some(7), Some(2), None, Some(0)]);
+        assert_eq!(told.next(end, end.plus(DAY)), None, "it is known that it has run out");
+        assert_eq!(told.next(end.plus(DAY * 365), end), None);
+        assert_eq!(told.next(end.plus(DAY * 365), end.plus(DAY * 360)), Some(7));
+    }
+}
