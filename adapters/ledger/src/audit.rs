@@ -62,6 +62,7 @@ impl Ledger {
         let rows = self.sums()?;
         let mut findings = self.conservation(&rows)?;
         findings.extend(self.books()?);
+        findings.extend(self.promises()?);
         findings.extend(self.adjustment_findings()?);
         findings.extend(self.status_findings()?);
         findings.extend(self.chain_findings()?);
@@ -150,6 +151,37 @@ impl Ledger {
                  WHERE money = 1 AND NOT EXISTS (SELECT 1 FROM conversions c WHERE c.event_id = e.event_id)",
             ),
         ];
+        self.found_by(&checks)
+    }
+
+    /// I4 and I9: what may have arrived was sent to no other platform unless a person had settled it, and what was
+    /// confirmed has nothing personal left.
+    pub(crate) fn promises(&self) -> Result<Vec<Finding>, LedgerError> {
+        self.found_by(&[
+            (
+                "I4",
+                "SELECT 'conversion ' || hex(a.event_id) || ' may have arrived at ' || a.home || ' and was sent to '
+                 || b.home FROM attempts a JOIN attempts b ON b.event_id = a.event_id AND b.number > a.number
+                 WHERE a.verdict = 'unknown' AND b.home <> a.home AND NOT EXISTS
+                 (SELECT 1 FROM journal j WHERE j.event_id = a.event_id AND j.action = 'settle')",
+            ),
+            (
+                "I9",
+                "SELECT 'conversion ' || hex(c.event_id) || ' is confirmed and its sealed part is still there'
+                 FROM conversions c JOIN envelopes e ON e.event_id = c.event_id
+                 WHERE c.state = 'confirmed' AND e.sealed IS NOT NULL",
+            ),
+            (
+                "I9",
+                "SELECT 'conversion ' || hex(c.event_id) || ' is confirmed and a request of it is still there'
+                 FROM conversions c JOIN attempts a ON a.event_id = c.event_id
+                 WHERE c.state = 'confirmed' AND a.request IS NOT NULL",
+            ),
+        ])
+    }
+
+    /// What these questions find; each tells of one breach a row.
+    fn found_by(&self, checks: &[(&'static str, &str)]) -> Result<Vec<Finding>, LedgerError> {
         let mut findings = Vec::new();
         for (invariant, query) in checks {
             let query = format!("{query} LIMIT 100");

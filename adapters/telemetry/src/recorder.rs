@@ -100,7 +100,6 @@ impl Telemetry {
         let homes = Home::ALL.map(Home::name);
         let modes = MODES.map(Mode::name);
         let verdicts = VERDICTS.map(Verdict::name);
-        let invariants = counted();
         Self {
             lines: Lines::default(),
             recognised: Counters::register(r, Metric::Recognised, singles(&classes)),
@@ -144,7 +143,7 @@ impl Telemetry {
                 pairs(&homes, &verdicts).each_ref().map(<[_; 2]>::as_slice),
             ),
             attempt_seconds: Histograms::register(r, Metric::AttemptSeconds, singles(&homes)),
-            invariants: Counters::register(r, Metric::InvariantBroken, singles(&invariants)),
+            invariants: Counters::register(r, Metric::InvariantBroken, singles(&counted())),
             refused: Coded::register(r, Metric::Refused),
             misdirected: Counters::register(r, Metric::Misdirected, [&[]]),
             looped: Counters::register(r, Metric::Looped, [&[]]),

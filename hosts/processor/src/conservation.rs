@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use ledger::{Audit, Ledger, LedgerError, Vitals};
 use reconciliation::Repeats;
 use relay::Fact;
-use telemetry::{Books, INVARIANTS, Telemetry};
+use telemetry::{Books, Telemetry};
 use tokio::sync::{oneshot, watch};
 use units::Timestamp;
 use units::limits::{RECOUNT_REST, REPEATS_WITHIN, VITALS_EVERY};
@@ -125,9 +125,7 @@ async fn recount(desk: &Desk, watched: &Watched, sink: &FactSink) {
     let Some(Audit { findings, .. }) = beside(desk, Ledger::audit).await else { return };
     for finding in &findings {
         tracing::error!(invariant = finding.invariant, finding = finding.message, "the books are wrong");
-        if INVARIANTS.contains(&finding.invariant) {
-            sink(Fact::InvariantBroken { invariant: finding.invariant });
-        }
+        sink(Fact::InvariantBroken { invariant: finding.invariant });
     }
     let findings = findings.into_iter().map(|finding| (finding.invariant, finding.message)).collect();
     let counted = Counted { at: now(), took: began.elapsed(), findings };

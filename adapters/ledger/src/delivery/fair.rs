@@ -95,6 +95,14 @@ const PULL_IN: &str = "UPDATE conversions SET due_at = :now WHERE event_id IN
     (SELECT event_id FROM conversions WHERE active = 1 AND state = 'queued' AND owner = :owner
      AND evidence = :evidence AND fresh = :fresh AND due_at > :latest LIMIT :limit)";
 
+const SET_BACK: &str = "UPDATE conversions SET due_at = CASE WHEN due_at - :by < :now THEN :now
+    WHEN due_at - :by > :latest THEN :latest ELSE due_at - :by END
+    WHERE active = 1 AND state = 'queued' AND owner = :owner AND evidence = :evidence AND fresh = :fresh
+    AND due_at > :now";
+
+/// Everything that has a schedule of its own beside conversions.
+const ALSO_SCHEDULED: [&str; 2] = ["adjustments", "postbacks"];
+
 impl Ledger {
     /// What waits, of all merchants.
     ///
@@ -191,7 +199,7 @@ impl Ledger {
                 pulled = pulled.saturating_add(sql::run(&self.connection, PULL_IN, row, doing)?);
             }
         }
-        for table in ["adjustments", "postbacks"] {
+        for table in ALSO_SCHEDULED {
             let update = format!(
                 "UPDATE {table} SET due_at = ?1 WHERE active = 1 AND state = 'queued' AND due_at > ?2"
             );
@@ -199,6 +207,40 @@ impl Ledger {
             pulled = pulled.saturating_add(sql::run(&self.connection, &update, row, doing)?);
         }
         Ok(pulled)
+    }
+
+    /// The clock was set back by so much, to `now`: everything that waits was scheduled by the old time and goes back with
+    /// it, so that each waits for as long as it was told to, and none beyond `latest`.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn set_back(
+        &mut self,
+        now: Timestamp,
+        by: core::time::Duration,
+        latest: Timestamp,
+    ) -> Result<(), LedgerError> {
+        let (doing, latest) = ("set the schedule back", latest.as_millis());
+        let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        for (home, kind) in Home::ALL.into_iter().flat_map(|home| EvidenceKind::ALL.map(|kind| (home, kind)))
+        {
+            for fresh in [true, false] {
+                let row = named_params! {
+                    ":now": now.as_millis(), ":by": millis, ":latest": latest, ":owner": home.name(),
+                    ":evidence": kind.name(), ":fresh": fresh,
+                };
+                sql::run(&self.connection, SET_BACK, row, doing)?;
+            }
+        }
+        for table in ALSO_SCHEDULED {
+            let update = format!(
+                "UPDATE {table} SET due_at = CASE WHEN due_at - ?2 < ?1 THEN ?1
+                 WHEN due_at - ?2 > ?3 THEN ?3 ELSE due_at - ?2 END
+                 WHERE active = 1 AND state = 'queued' AND due_at > ?1"
+            );
+            sql::run(&self.connection, &update, (now.as_millis(), millis, latest), doing)?;
+        }
+        Ok(())
     }
 
     /// When the oldest conversion that may have arrived came to stand there; none if there is none.
@@ -224,7 +266,7 @@ impl Ledger {
 #[cfg(test)]
 pub(crate) fn queries(connection: &Connection) -> Vec<String> {
     let kinds = &EvidenceKind::ALL;
-    let mut queries = vec![NEXT_MERCHANT.to_owned(), PULL_IN.to_owned()];
+    let mut queries = vec![NEXT_MERCHANT.to_owned(), PULL_IN.to_owned(), SET_BACK.to_owned()];
     for which in [Which::Fresh, Which::Retries] {
         for newest in [false, true] {
             queries.push(merged(connection, kinds, of_which(which), newest));

@@ -86,6 +86,12 @@ fn what_is_not_committed_has_not_happened(place: &Place) {
     assert_balanced(&ledger);
 }
 
+/// One attempt that may have arrived, and one at the other platform behind it.
+const SENT_TO_BOTH: &str =
+    "INSERT INTO attempts (event_id, number, home, endpoint, line, probe, started_at, verdict)
+    SELECT event_id, 1, 'primary', '', '', 0, 0, 'unknown' FROM envelopes
+    UNION ALL SELECT event_id, 2, 'legacy', '', '', 0, 0, 'taken' FROM envelopes";
+
 fn the_audit_sees_what_is_wrong(place: &Place) {
     let ledger = ledger_with(place, 2);
     let wrongs = [
@@ -96,12 +102,15 @@ fn the_audit_sees_what_is_wrong(place: &Place) {
         ("I3", "UPDATE counters SET count = count + 1 WHERE name = 'accepted'"),
         ("I12", "INSERT INTO postings VALUES (1, 9, 'network', 0, 5, 'USD')"),
         ("I12", "INSERT INTO posting_sets SELECT 99, open, 'booking', open, 0, 0 FROM envelopes LIMIT 1"),
+        ("I4", SENT_TO_BOTH),
+        ("I9", "UPDATE conversions SET state = 'confirmed'"),
     ];
     for (invariant, wrong) in wrongs {
         ledger.connection.script("BEGIN").unwrap();
         ledger.connection.script(wrong).unwrap();
         // The audit's own transaction cannot begin inside this one, so the checks are asked one by one.
         let mut findings = ledger.books().unwrap();
+        findings.extend(ledger.promises().unwrap());
         findings.extend(ledger.conservation(&ledger.sums().unwrap()).unwrap());
         assert!(findings.iter().any(|found| found.invariant == invariant), "{wrong}: {findings:?}");
         ledger.connection.script("ROLLBACK").unwrap();

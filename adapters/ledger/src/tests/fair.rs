@@ -70,6 +70,18 @@ fn what_waits_is_found_from_either_end_and_within_a_time(place: &Place) {
     assert_eq!(ledger.pull_in(before, latest).unwrap(), 1);
     assert_eq!(ledger.next_due(lane(Home::Primary), Which::Fresh).unwrap(), Some(before));
     assert_eq!(ledger.pull_in(before, latest).unwrap(), 0);
+    // Each goes back with the clock, and none beyond the new time.
+    let seconds = core::time::Duration::from_secs;
+    let back = NOW.minus(seconds(200));
+    ledger.set_back(back, seconds(100), back.plus(seconds(500))).unwrap();
+    assert_eq!(ledger.next_due(lane(Home::Primary), Which::Fresh).unwrap(), Some(back.plus(seconds(1))));
+    let far_back = back.minus(seconds(5));
+    ledger.set_back(far_back, seconds(1_000), far_back).unwrap();
+    assert_eq!(ledger.next_due(lane(Home::Primary), Which::Fresh).unwrap(), Some(far_back));
+    // Of a schedule that lay far ahead no more is left than it may.
+    let latest = far_back.minus(seconds(3));
+    ledger.set_back(far_back.minus(seconds(5)), seconds(1), latest).unwrap();
+    assert_eq!(ledger.next_due(lane(Home::Primary), Which::Fresh).unwrap(), Some(latest));
 }
 
 fn an_owner_is_changed_only_while_nothing_can_have_arrived(place: &Place) {

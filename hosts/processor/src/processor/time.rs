@@ -2,9 +2,9 @@
 //!
 //! The schedule stands in the ledger in the time of the wall clock, because it outlives the process and the machine.
 //! That clock may be set. A jump ahead makes everything due at once, which the paces and places of each destination
-//! bound. After a jump back what is scheduled would wait for the old time to come again: nothing is ever scheduled
-//! further ahead than its own schedule says, so that whatever lies further is pulled in, and every wait that is kept
-//! in memory begins anew or is over.
+//! bound. After a jump back what is scheduled would wait for the old time to come again: where the jump is seen, the
+//! schedule goes back with the clock, and one trial too early harms nothing. Where it is not, nothing is ever scheduled further ahead than its own schedule
+//! says, so that whatever lies further is pulled in. Every wait that is kept in memory begins anew or is over.
 
 use std::time::Duration;
 
@@ -39,10 +39,14 @@ impl Processor {
     pub(super) fn keep_time(&mut self, now: Timestamp) -> Result<(), ProcessorError> {
         let by = self.times.latest.since(now);
         if by >= SET_BACK_MIN {
+            // Before the time is taken over: if the ledger fails, the next turn sees it again.
+            let latest = now.plus(self.snapshot.policy.delivery.evidence_wait);
+            self.ledger.set_back(now, by, latest)?;
             self.facts.push(Fact::ClockSetBack { by });
             self.times = Times::new(now);
             (self.redrive_at, self.change_at) = (now, now);
             self.pace.begin_anew(&self.lanes, now);
+            self.gates.values_mut().for_each(|gate| gate.clock_went_back(now));
         }
         self.times.latest = self.times.latest.max(now);
         if now >= self.times.pull_in_at {

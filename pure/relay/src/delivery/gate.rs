@@ -391,6 +391,16 @@ impl Gate {
         self.pause.take().map(|pause| pause.why)
     }
 
+    /// The clock was set back, to `now`: waits that were measured by the old time are over. One trial too early harms
+    /// nothing.
+    pub fn clock_went_back(&mut self, now: Timestamp) {
+        self.throttled_until = None;
+        self.merchants.forget_waits();
+        if let Some(pause) = &mut self.pause {
+            pause.next = now;
+        }
+    }
+
     /// True if it is paused.
     pub const fn is_paused(&self) -> bool {
         self.pause.is_some()

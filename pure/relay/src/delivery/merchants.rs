@@ -73,6 +73,11 @@ impl Merchants {
         now < until && until.since(now) <= longest
     }
 
+    /// Nobody waits by a time any more; what failed is remembered.
+    pub(super) fn forget_waits(&mut self) {
+        self.known.values_mut().for_each(|known| known.until = None);
+    }
+
     pub(super) fn began(&mut self, merchant: u64) {
         let known = self.known.entry(merchant).or_default();
         known.in_flight = known.in_flight.saturating_add(1);
