@@ -131,6 +131,8 @@ pub struct Processor {
     signer: Option<RootSigner>,
     /// True from the moment that the processor has to begin anew until it has.
     knows_nothing: bool,
+    /// How often it had to.
+    begun_anew: u64,
 }
 
 impl Processor {
@@ -176,6 +178,7 @@ impl Processor {
             more_to_lock: false,
             signer: None,
             knows_nothing: false,
+            begun_anew: 0,
         };
         processor.ledger.set_lock(processor.snapshot.policy.lock);
         processor.open_gates();
@@ -190,6 +193,7 @@ impl Processor {
     /// If the ledger fails; then the next turn begins anew once more.
     pub fn begin_anew(&mut self, now: Timestamp) -> Result<(), ProcessorError> {
         self.knows_nothing = true;
+        self.begun_anew = self.begun_anew.saturating_add(1);
         self.ledger.begin_anew();
         self.gates.clear();
         self.open_gates();
@@ -202,6 +206,11 @@ impl Processor {
         self.recover_everything(now)?;
         self.knows_nothing = false;
         Ok(())
+    }
+
+    /// How often it had to begin anew: what was under way before the last time is under way no more.
+    pub const fn begun_anew(&self) -> u64 {
+        self.begun_anew
     }
 
     fn recover_everything(&mut self, now: Timestamp) -> Result<(), ProcessorError> {

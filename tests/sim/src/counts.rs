@@ -53,7 +53,7 @@ counts! {
     dead "dead",
     ledger_failures "failures of the ledger",
     in_doubt "of these, connections lost that may leave a commit in doubt",
-    surprises "times that the processor had to begin anew",
+    begun_anew "times that the processor had to begin anew",
     killed_inside "processors killed in a transaction",
     clocks_set "clocks set",
     acts "acts of people",

@@ -150,7 +150,10 @@ impl Desk {
     ) -> Result<Option<T>, Violation> {
         self.touched = true;
         let shown = self.clock.shows(now);
-        let outcome = task(self.processor()?, shown);
+        let processor = self.processor()?;
+        let outcome = task(processor, shown);
+        let begun_anew = processor.begun_anew();
+        self.counts.begun_anew += self.flights.begun_anew(begun_anew);
         let hit = self.faults.hit();
         self.counts.ledger_failures += u64::from(hit.is_some());
         self.counts.in_doubt += u64::from(matches!(hit, Some(Fault::Doubt { .. })));
@@ -164,8 +167,6 @@ impl Desk {
             Err(Trouble::Other(what)) => return violation("I2", format!("not {doing}: {what}")),
             Err(Trouble::Ledger(error)) => error,
         };
-        self.flights.surprised(error.is_surprise());
-        self.counts.surprises += u64::from(error.is_surprise());
         if is_planned(&error) { Ok(None) } else { Err(broken(doing, &error)) }
     }
 
@@ -182,13 +183,12 @@ impl Desk {
 
     /// A call of a publisher has ended.
     pub(crate) fn called(&mut self, called: Called) {
-        self.called.push((called, self.flights.surprises()));
+        self.called.push((called, self.flights.anew()));
     }
 
     fn turn(&mut self, told: Told, now: Timestamp) -> Result<Option<Turn>, Violation> {
         let turn = self.ask("take a turn", now, |processor, now| processor.turn(told, now))?;
         if let Some(turn) = &turn {
-            self.flights.surprised(turn.complaints.iter().any(ProcessorError::is_surprise));
             let planned = |ProcessorError::Ledger(error): &&ProcessorError| !is_planned(error);
             if let Some(error) = turn.complaints.iter().find(planned) {
                 return Err(broken("take a turn", error));
@@ -233,7 +233,7 @@ impl Desk {
             return Ok((count, Vec::new()));
         }
         self.flights.persisted(platforms);
-        let known = |(_, surprises): &(Called, u64)| *surprises == self.flights.surprises();
+        let known = |(_, anew): &(Called, u64)| *anew == self.flights.anew();
         Ok((count, told.into_iter().filter(known).map(|(called, _)| called).collect()))
     }
 

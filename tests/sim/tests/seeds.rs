@@ -87,6 +87,11 @@ fn seeds_that_once_did_not_hold() {
         (Scope::Machines, 1, "refused after an unanswered attempt that was booked"),
         (Scope::Machines, 11, "two placeholder references taken for one order"),
         (Scope::Ledger, 47, "a click set aside as poison because the store had failed three times"),
+        (
+            Scope::Publishers,
+            20_464,
+            "an answer that came while the processor began anew, taken for written down",
+        ),
         (Scope::Machines, 1009, "a lane that refused to open after a torn progress slot"),
     ] {
         let outcome = run_in(scope, seed, STEPS, Sabotage::None);

@@ -25,7 +25,7 @@ struct Heard {
     home: Home,
     place: Option<usize>,
     /// How often the processor had begun anew when it was sent.
-    surprises: u64,
+    anew: u64,
 }
 
 impl Heard {
@@ -41,7 +41,7 @@ pub(super) struct Flights {
     /// What the processor was told, and has not written down for certain.
     heard: Vec<Heard>,
     sent: u64,
-    surprises: u64,
+    anew: u64,
 }
 
 impl Flights {
@@ -53,7 +53,7 @@ impl Flights {
             (reaction.after, reaction.result, reaction.told)
         };
         self.sent += 1;
-        let heard = Heard { told, home, place: reaction.place, surprises: self.surprises };
+        let heard = Heard { told, home, place: reaction.place, anew: self.anew };
         let (ids, destination) = (delivery.ids.clone(), delivery.destination.clone());
         self.flying.insert((now.plus(after), self.sent), Flight { ids, result, destination, heard });
     }
@@ -85,7 +85,7 @@ impl Flights {
     /// The processor has written down what it was told, unless it has forgotten the request since it was sent.
     pub(super) fn persisted(&mut self, platforms: &mut [Platform; 2]) {
         for heard in std::mem::take(&mut self.heard) {
-            if let Some(logged) = heard.logged(platforms).filter(|_| heard.surprises == self.surprises) {
+            if let Some(logged) = heard.logged(platforms).filter(|_| heard.anew == self.anew) {
                 logged.told = heard.told;
             }
         }
@@ -95,16 +95,19 @@ impl Flights {
     pub(super) fn forget(&mut self) {
         self.flying.clear();
         self.heard.clear();
+        self.anew = 0;
     }
 
-    /// The processor begins anew, and has forgotten what is under way.
-    pub(super) fn surprised(&mut self, surprise: bool) {
-        self.surprises += u64::from(surprise);
+    /// The processor has begun anew so often, and each time has forgotten what is under way. How often since this was
+    /// last told.
+    pub(super) fn begun_anew(&mut self, times: u64) -> u64 {
+        let before = std::mem::replace(&mut self.anew, times);
+        times.saturating_sub(before)
     }
 
     /// How often the processor has begun anew.
-    pub(super) const fn surprises(&self) -> u64 {
-        self.surprises
+    pub(super) const fn anew(&self) -> u64 {
+        self.anew
     }
 
     pub(super) fn under_way(&self) -> u64 {
