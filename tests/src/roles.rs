@@ -165,6 +165,18 @@ impl Roles {
         self.platforms.address(home)
     }
 
+    /// Starts the edge where none runs.
+    ///
+    /// # Errors
+    /// What it said when it ended before it served.
+    pub fn try_edge(&mut self) -> Result<(), String> {
+        let config = self.data.file("edge.toml");
+        let mut command = Command::new(binary());
+        command.args(["serve", "--role", "edge", "--json", "--config"]).arg(config);
+        self.edge = Process::try_start(command, &self.data.file("edge.err"))?;
+        Ok(())
+    }
+
     /// Kills the edge and starts it again.
     pub fn crash_edge(&mut self) {
         self.edge.kill();

@@ -1,4 +1,4 @@
-//! Another wall clock under the real binary: it jumps ahead, it is wrong from the start.
+//! Another wall clock under the real binary: it jumps back, it jumps ahead, it is wrong from the start.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
@@ -8,6 +8,7 @@ use serde_json::json;
 use system_tests::clock::Clock;
 use system_tests::process::turnout;
 use system_tests::roles::Role;
+use system_tests::sweep::on_platforms;
 use system_tests::wait::wait_until;
 use system_tests::world::World;
 
@@ -25,6 +26,36 @@ fn under(says: &str, roles: &[Role]) -> (World, Clock) {
 
 fn accepted(world: &World) -> u64 {
     world.roles.status(Role::Processor)["accepted"].as_u64().unwrap()
+}
+
+#[test]
+fn a_clock_that_jumps_back_and_ahead_puts_nothing_off_and_makes_no_flood() {
+    let (mut world, clock) = under("+0", &[Role::Edge, Role::Processor]);
+    let lab = world.roles.lab();
+    for jump in ["-2d", "+0", "+3600", "+0"] {
+        lab.fault("primary", "refused");
+        for _ in 0..5 {
+            assert_eq!(world.server_sells(), 200);
+        }
+        let all = world.sold() as u64;
+        wait_until("they are booked and wait", MINUTE, || accepted(&world), |count| *count == all);
+        clock.set(jump);
+        assert_eq!(world.server_sells(), 200, "{jump}");
+        world.a_click_goes_on();
+        lab.fault("primary", "none");
+        let look = || {
+            let rows = world.roles.ledger().rows();
+            let waits = |row: &&system_tests::Row| matches!(row.state.as_str(), "queued" | "in_flight");
+            (rows.len(), rows.iter().filter(waits).map(|row| row.all.clone()).collect::<Vec<_>>())
+        };
+        let all = world.sold();
+        wait_until(&format!("everything is delivered after {jump}"), MINUTE, look, |(booked, waiting)| {
+            *booked == all && waiting.is_empty()
+        });
+    }
+    let most = on_platforms(&lab).into_values().max();
+    assert_eq!(most, Some(1), "nothing is there twice");
+    world.everything_adds_up();
 }
 
 #[test]

@@ -53,6 +53,7 @@ fn an_edge_that_loses_its_disk_before_handing_over_loses_no_acknowledged_sale() 
     // The machine is gone, with everything that only its disk had.
     roles.edge.kill();
     fs::remove_dir_all(roles.data.file("outbox")).unwrap();
+    fs::remove_dir_all(roles.data.file("marks")).unwrap();
     roles.crash_processor();
     wait_for("the keeper hands the copies over", MINUTE, || {
         (booked(&roles.ledger().rows()).len() == SALES).then_some(())

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use system_tests::books::booked;
@@ -20,7 +22,8 @@ fn sale(number: usize) -> Sale {
 
 /// Puts a restored directory in the place of the one that is lost.
 fn replace(data: &Data, restored: &str) {
-    for name in ["outbox", "ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "secrets.toml"] {
+    let lost = ["outbox", "marks", "ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "secrets.toml"];
+    for name in lost {
         let (lost, found) = (data.file(name), data.file(restored).join(name));
         if lost.is_dir() {
             fs::remove_dir_all(&lost).unwrap();
@@ -77,6 +80,40 @@ fn what_was_acknowledged_before_a_snapshot_is_in_it_once() {
     roles.ledger().assert_balances();
     let fresh = report_all(roles.edge_address(), &[sale(9999)], 1);
     assert_eq!(fresh.not, BTreeMap::new(), "the restored machine takes sales");
+}
+
+#[test]
+fn an_outbox_that_is_an_older_copy_of_itself_does_not_start_unattended() {
+    let mut roles = Roles::start(Data::prepared());
+    let sell = |roles: &Roles, from: usize| {
+        let sales: Vec<Sale> = (from..from + 20).map(sale).collect();
+        assert_eq!(report_all(roles.edge_address(), &sales, 2).not, BTreeMap::new());
+        wait_for("they are handed over", MINUTE, || roles.is_drained().then_some(()));
+    };
+    sell(&roles, 0);
+    let (outbox, copy) = (roles.data.file("outbox"), roles.data.file("yesterday"));
+    let cp = |from: &Path, to: &Path| {
+        assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
+    };
+    cp(&outbox, &copy);
+    sell(&roles, 20);
+    let mark = roles.data.file("marks/lane-1");
+    let noted = || fs::read_to_string(&mark).ok()?.trim().parse::<u64>().ok().filter(|noted| *noted >= 40);
+    let noted = wait_for("it is noted how far the outbox has come", MINUTE, noted);
+    roles.edge.kill();
+    fs::remove_dir_all(&outbox).unwrap();
+    cp(&copy, &outbox);
+    let why = roles.try_edge().unwrap_err();
+    assert!(
+        why.contains(&format!("had come to entry {noted} at least")) && why.contains("marks/lane-1"),
+        "{why}"
+    );
+    // A person has looked at it and says so.
+    fs::remove_file(&mark).unwrap();
+    roles.crash_edge();
+    sell(&roles, 40);
+    assert_eq!(booked(&roles.ledger().rows()).len(), 60, "each is booked once");
+    roles.ledger().assert_balances();
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod drive;
 mod health;
 mod http;
 mod journal;
+pub mod mark;
 mod operator;
 mod probe;
 mod scrub;

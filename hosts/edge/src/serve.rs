@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use crate::drive::Hands;
 use crate::health::Platforms;
 use crate::http::{Ground, Listener, Roster, Service, Tls};
 use crate::journal::Journal;
+use crate::mark;
 use crate::operator::Operator;
 use crate::probe;
 use crate::scrub::{self, Found};
@@ -60,6 +62,8 @@ pub struct Parts {
     pub copies: Option<(Appender, Consumer)>,
     /// Sockets that listen already, each in the place of one that would be bound to its address.
     pub sockets: Vec<TcpListener>,
+    /// Where it is noted how far the outbox has come; none where nobody asks.
+    pub mark: Option<PathBuf>,
 }
 
 /// Why an edge did not start.
@@ -117,7 +121,7 @@ pub struct RunningEdge {
 /// # Errors
 /// What cannot be had; nothing is left listening then.
 pub async fn serve(settings: EdgeSettings, parts: Parts) -> Result<RunningEdge, Error> {
-    let Parts { snapshot, appender, consumer, telemetry, log, copies, sockets } = parts;
+    let Parts { snapshot, appender, consumer, telemetry, log, copies, sockets, mark } = parts;
     let stats = Arc::new(Stats::default());
     let (kept, copies) = copies.map_or((None, None), |(kept, copies)| (Some(kept), Some(copies)));
     let hands = Arc::new(Hands {
@@ -155,6 +159,9 @@ pub async fn serve(settings: EdgeSettings, parts: Parts) -> Result<RunningEdge, 
     }
     let scrubbing = scrub::run(consumer.scrubber(), Arc::clone(&hands), background_stopped.clone());
     background.push(tokio::spawn(scrubbing));
+    if let Some(path) = mark {
+        background.push(tokio::spawn(mark::run(path, Arc::clone(&hands), background_stopped.clone())));
+    }
     background.push(tokio::spawn(probe::run(snapshot, hands, background_stopped.clone())));
     for (handover, consumer) in handed.zip(Some(consumer)).into_iter().chain(handed_copies.zip(copies)) {
         background.push(tokio::spawn(handover.run(consumer, background_stopped.clone())));

@@ -42,6 +42,7 @@ async fn edge(change: impl FnOnce(&mut EdgeSettings)) -> (RunningEdge, TempDir) 
         log: None,
         copies: None,
         sockets: Vec::new(),
+        mark: None,
     };
     (serve(settings, parts).await.unwrap(), directory)
 }
@@ -244,6 +245,7 @@ async fn what_cannot_be_had_is_said() {
                 log: None,
                 copies: None,
                 sockets: Vec::new(),
+                mark: None,
             },
         )
         .await;

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +53,7 @@ pub(crate) async fn edge(
 ) -> Result<(edge::RunningEdge, Arc<ArcSwap<Snapshot>>), Wrong> {
     let lane = file.lane.clone().unwrap_or_else(|| LANE.to_owned());
     let (appender, consumer) = open_lane(ground, &lane, limits.clone())?;
+    let mark = checked_mark(ground, &lane, &appender)?;
     let copies = match file.copies_listen {
         Some(_) => Some(open_lane(ground, &format!("{lane}-copies"), limits)?),
         None => None,
@@ -92,6 +94,7 @@ pub(crate) async fn edge(
         log: ground.log.clone(),
         copies,
         sockets: crate::sockets::handed_over()?,
+        mark: Some(mark),
     };
     Ok((edge::serve(settings, parts).await?, snapshot))
 }
@@ -112,6 +115,15 @@ fn open_lane(
         eprintln!("turnout: the outbox was cut off after its last whole entry: {trim:?}");
     }
     Ok((appender, consumer))
+}
+
+/// The note of how far a lane had come, which must not be further than it has.
+fn checked_mark(ground: &Ground, lane: &str, appender: &outbox::Appender) -> Result<PathBuf, Wrong> {
+    let folder = ground.data.path("marks");
+    std::fs::create_dir_all(&folder)?;
+    let mark = folder.join(lane);
+    edge::mark::check(&mark, appender.status().durable.get())?;
+    Ok(mark)
 }
 
 fn fronts(file: &EdgeFile) -> FrontSettings {

@@ -18,6 +18,7 @@ async fn keeper(settings: &ProcessorSettings) -> (RunningEdge, TempDir) {
         log: None,
         copies: Some((copies, copied)),
         sockets: Vec::new(),
+        mark: None,
     };
     let edge = EdgeSettings {
         drain: Drain { grace: Duration::ZERO, within: PATIENCE },
@@ -45,6 +46,7 @@ async fn copied(keeper: KeeperSettings, limits: Limits) -> (RunningEdge, TempDir
         log: None,
         copies: None,
         sockets: Vec::new(),
+        mark: None,
     };
     let drain = Drain { grace: Duration::ZERO, within: PATIENCE };
     let settings = EdgeSettings { drain, keeper: Some(keeper), ..Default::default() };
