@@ -12,9 +12,11 @@ pub enum Gap {
     /// I2: an edge whose outbox cannot write, and which finds no processor, sends a sale itself and tells the
     /// processor once it can. The same order, told again before that or after the edge has crashed, is sent a second
     /// time. It takes two faults at once and a copy of the order; to refuse the sale would lose it for certain.
-    /// Where all copies come through that one edge and it does not crash, its memory of what it has sent could close it:
-    /// a part of the cases, which is counted. Copies through other edges, and an edge that crashes before it could tell
-    /// anybody, leave nothing that anybody could know it by.
+    ///
+    /// Most of the cases have all copies at one edge; they are counted. In 150 seeds that edge's memory of what it has
+    /// sent closed 5 of 50. In 18 of 48 it had taken an earlier copy in the ordinary way, so that it would have to know
+    /// every order that it ever took. A restart, which a failed sync asks for, forgets either; and what another edge
+    /// took it cannot know at all.
     DoubledByEdge,
     /// I2: an attempt that was never answered was booked; the platform refused the same bytes later, and the
     /// sale stands as rejected instead of unknown.
