@@ -61,9 +61,10 @@ impl Roles {
         Self::start_on(data, outbox, "")
     }
 
-    /// Starts all of them, with the ledger on this server.
+    /// Starts all of them, with the ledger and the request log on this server.
     pub fn start_on_server(data: Data, address: &str) -> Self {
-        Self::start_on(data, "", &format!("ledger = {address:?}\n"))
+        let log = format!("[request_log]\nserver = {address:?}\n");
+        Self::start_on(data, &log, &format!("ledger = {address:?}\n{log}"))
     }
 
     fn start_on(data: Data, outbox: &str, ledger: &str) -> Self {
@@ -202,6 +203,11 @@ impl Roles {
     /// Where the public reaches the edge.
     pub fn edge_address(&self) -> &str {
         &self.edge_address
+    }
+
+    /// The old platform's own server.
+    pub fn legacy(&self) -> Client {
+        Client::new(self.platforms.address("legacy"))
     }
 
     /// A client of the edge.

@@ -45,14 +45,34 @@ const CHANGES: &[Change] = &changes![
 #[cfg(test)]
 pub(crate) const COUNT: usize = CHANGES.len();
 
+/// The text of a change, counted from 1.
+#[cfg(test)]
+pub(crate) fn text_of(number: usize, connection: &Connection) -> &'static str {
+    CHANGES[number - 1].text(connection)
+}
+
+/// The checksums of every change: its name, that for SQLite and that for a server, one change a line.
+#[cfg(test)]
+pub(crate) fn checksums() -> String {
+    let line = |change: &Change| {
+        format!("{} {} {}\n", change.name, checksum(change.sqlite), checksum(change.postgres))
+    };
+    CHANGES.iter().map(line).collect()
+}
+
 /// Applies the changes that the store has not seen yet.
 pub(crate) fn bring_up_to_date(connection: &Connection) -> Result<(), LedgerError> {
+    bring_up_to(connection, CHANGES.len())
+}
+
+/// Applies those of the first `count` changes that the store has not seen yet.
+pub(crate) fn bring_up_to(connection: &Connection, count: usize) -> Result<(), LedgerError> {
     let doing = "bring its tables up to date";
     let table = "CREATE TABLE IF NOT EXISTS schema_changes (number INTEGER PRIMARY KEY, name TEXT NOT NULL,
         checksum TEXT NOT NULL)";
     connection.script(table).map_err(store(doing))?;
     let applied = compared(connection)?;
-    for (number, change) in (1_i64..).zip(CHANGES).skip(applied) {
+    for (number, change) in (1_i64..).zip(CHANGES).take(count).skip(applied) {
         apply(connection, number, change).map_err(store(doing))?;
     }
     Ok(())
@@ -105,6 +125,7 @@ fn applied(connection: &Connection) -> Result<Vec<String>, LedgerError> {
 fn apply(connection: &Connection, number: i64, change: &Change) -> Result<(), StoreError> {
     let text = change.text(connection);
     let transaction = connection.begin(Purpose::Write)?;
+    transaction.expect_a_long_change()?;
     transaction.script(text)?;
     let insert = "INSERT INTO schema_changes (number, name, checksum) VALUES (?1, ?2, ?3)";
     transaction.run(insert, &(number, change.name, checksum(text)))?;

@@ -8,16 +8,17 @@ mod simulated;
 mod sqlite;
 mod value;
 
-use std::error::Error as _;
 use std::ops::Deref;
 use std::path::Path;
 
+use pglink::LinkError;
+pub(crate) use pglink::{AsValue, Params, Value};
+pub use pglink::{Server, ServerError};
 use postgres::Postgres;
-pub use postgres::{Server, ServerError};
 use simulated::Simulated;
 pub use simulated::{Fault, Faults, When};
 use sqlite::Sqlite;
-pub(crate) use value::{AsValue, Params, Row, Value, named_params};
+pub(crate) use value::{Row, named_params};
 
 /// Why the store could not answer.
 #[derive(Debug, thiserror::Error)]
@@ -26,24 +27,15 @@ pub enum StoreError {
     /// SQLite failed.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
-    /// The server refused.
-    #[error("the server says: {}", said(.0))]
-    Postgres(Box<tokio_postgres::Error>),
-    /// There is no server, or it lets nobody in.
-    #[error("the server cannot be reached: {}", said(.0))]
-    Unreachable(Box<tokio_postgres::Error>),
-    /// The connection was lost while the server was asked.
-    #[error("the connection to the server was lost: {}", said(.0))]
-    Lost(Box<tokio_postgres::Error>),
+    /// A server failed.
+    #[error(transparent)]
+    Server(#[from] LinkError),
     /// The connection was lost before, in the middle of a transaction.
     #[error("the connection to the server is gone, and the transaction with it")]
     Gone,
     /// A statement of this transaction has failed before.
     #[error("a statement of this transaction has failed, and the whole of it with it")]
     Aborted,
-    /// The server does not answer.
-    #[error("the server does not answer")]
-    Silent,
     /// The server does not keep what it acknowledges.
     #[error(
         "the server runs with {0} = off: what it acknowledges may be lost with the next power cut; switch it on"
@@ -64,9 +56,6 @@ pub enum StoreError {
     /// A transaction that was reported as failed has happened.
     #[error("a transaction that was given up has happened after all")]
     Surprised,
-    /// A thread could not be started.
-    #[error("the system gives no thread for the connection: {0}")]
-    Thread(#[from] std::io::Error),
     /// A file could not be synced.
     #[error("the file could not be synced: {0}")]
     File(#[source] std::io::Error),
@@ -86,14 +75,18 @@ pub enum StoreError {
 impl StoreError {
     /// True if the connection is of no use any more.
     fn loses_the_connection(&self) -> bool {
-        matches!(self, Self::Lost(_) | Self::Gone | Self::Silent | Self::Unreachable(_))
+        match self {
+            Self::Server(error) => error.loses_the_connection(),
+            Self::Gone => true,
+            _ => false,
+        }
     }
 
     /// True if it would have failed whatever was to be written: it says nothing about that.
     pub(crate) fn is_of_the_store(&self) -> bool {
         match self {
             Self::Sqlite(error) => error.sqlite_error_code().is_some_and(sqlite::is_of_the_store),
-            Self::Postgres(error) => error.code().is_some_and(postgres::is_of_the_store),
+            Self::Server(error) => error.is_of_the_server(),
             Self::Aborted | Self::Column { .. } | Self::Parameter(_) => false,
             _ => true,
         }
@@ -103,11 +96,6 @@ impl StoreError {
     pub(crate) const fn is_final(&self) -> bool {
         matches!(self, Self::Displaced | Self::Surprised)
     }
-}
-
-/// What the driver says stands in its causes.
-fn said(error: &tokio_postgres::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// One connection to a store.
@@ -225,6 +213,14 @@ impl Connection {
             Self::Sqlite(sqlite) => sqlite.script(text),
             Self::Postgres(server) => server.script(text),
             Self::Simulated(simulated) => simulated.script(text),
+        }
+    }
+
+    /// The open transaction changes the tables: it may read everything, and take its time.
+    pub(crate) fn expect_a_long_change(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) | Self::Simulated(_) => Ok(()),
+            Self::Postgres(server) => server.expect_a_long_change(),
         }
     }
 

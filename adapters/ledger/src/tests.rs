@@ -14,5 +14,6 @@ mod reports;
 mod server;
 mod simulated;
 mod statuses;
+mod upgrades;
 mod vitals;
 mod world;

@@ -6,26 +6,37 @@
 //! Volumes are what retention takes away, whole: nothing has to be searched, and no file has holes.
 //!
 //! The log is not money. Whoever offers an entry never waits and is never refused anything: what the log cannot take
-//! is counted and dropped ([`Status`]). It stops writing while the disk is nearly full, long before the outbox does.
+//! is counted and dropped ([`Status`]). It stops writing while the disk is nearly full, long before the outbox does,
+//! and while it takes more room than it was given and nothing of it may go.
+//!
+//! It is a folder of SQLite files, or tables on a PostgreSQL server, where any number of edges and processors write into
+//! one log. A volume is a file there and a table here; whatever else is said of it holds for both.
 //!
 //! Nothing personal comes in here ([`relay::seen`] sees to that), so nothing has to be erased.
 //!
 //! [`Seen`]: relay::seen::Seen
 
+mod columns;
 mod entry;
 mod error;
+mod place;
+mod postgres;
 mod query;
+mod reader;
 mod retention;
 mod settings;
 mod sqlite;
+mod store;
 mod volume;
 mod writer;
 
 pub use entry::{Entry, Outcome};
 pub use error::LogError;
+pub use pglink::Server;
+pub use place::Place;
 pub use query::{Found, OutcomeRow, Query, RequestRow};
+pub use reader::Reader;
 pub use settings::Settings;
-pub use sqlite::Reader;
 pub use writer::{Log, Status};
 
 #[cfg(test)]

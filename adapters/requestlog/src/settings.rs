@@ -9,9 +9,11 @@ pub struct Settings {
     pub money_days: u32,
     /// Days for which everything else is kept: clicks outlive the longest common window.
     pub other_days: u32,
-    /// Most bytes on the disk. Beyond it the oldest volumes go before their time, those without money first.
+    /// Most bytes on the disk, or on the server. Beyond it the oldest volumes go before their time, those without money
+    /// first; while those of today and of this month are too large by themselves, nothing is written.
     pub bytes_max: u64,
-    /// Nothing is written while the disk has less than this free: what is left belongs to the outbox.
+    /// Nothing is written while the disk has less than this free: what is left belongs to the outbox. A server does not
+    /// tell how full its disk is.
     pub free_bytes_min: u64,
 }
 
@@ -44,3 +46,13 @@ pub(crate) const OUTCOMES_MAX: usize = 500;
 
 /// How long a reader or a second writer waits for the one that writes.
 pub(crate) const BUSY_WAIT: Duration = Duration::from_secs(5);
+
+/// The longest wait for an answer of a server while the log is written: longer, and the line fills for nothing.
+pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(10);
+
+/// The longest wait for a server's answer about what is remembered.
+pub(crate) const QUESTION_MAX: Duration = Duration::from_secs(120);
+
+/// How long a server that has failed is left alone. What comes meanwhile is dropped, and the end of the process is not
+/// held up by one attempt after another.
+pub(crate) const RESTS: Duration = Duration::from_secs(5);

@@ -1,17 +1,18 @@
 //! Volumes as SQLite files: one writer each, any number of readers.
 
-mod read;
+pub(crate) mod read;
 mod write;
 
 use std::path::{Path, PathBuf};
 
+use pglink::Value;
+use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::LogError;
 use crate::settings::BUSY_WAIT;
 use crate::volume::Volume;
 
-pub use read::Reader;
 pub(crate) use write::Volumes;
 
 /// The version of the tables below.
@@ -78,7 +79,7 @@ fn open(folder: &Path, volume: Volume) -> Result<Connection, LogError> {
             connection.execute_batch(&tables).map_err(store(&path, "make its tables"))?;
         }
         FORMAT => {}
-        found => return Err(LogError::Format { path, found, known: FORMAT }),
+        found => return Err(of_format(&path, found)),
     }
     Ok(connection)
 }
@@ -91,11 +92,25 @@ fn open_to_read(path: &PathBuf) -> Result<Option<Connection>, LogError> {
     match format(&connection, path)? {
         0 => Ok(None),
         FORMAT => Ok(Some(connection)),
-        found => Err(LogError::Format { path: path.clone(), found, known: FORMAT }),
+        found => Err(of_format(path, found)),
     }
 }
 
 fn format(connection: &Connection, path: &Path) -> Result<i64, LogError> {
     let version = connection.query_row("PRAGMA user_version", (), |row| row.get(0));
     version.map_err(store(path, "read its version"))
+}
+
+fn of_format(path: &Path, found: i64) -> LogError {
+    LogError::Format { volume: path.display().to_string(), found: found.to_string(), known: FORMAT }
+}
+
+/// A value for a statement's place.
+fn bound<'a>(value: &Value<'a>) -> ToSqlOutput<'a> {
+    ToSqlOutput::Borrowed(match *value {
+        Value::Null => ValueRef::Null,
+        Value::Integer(number) => ValueRef::Integer(number),
+        Value::Text(text) => ValueRef::Text(text.as_bytes()),
+        Value::Bytes(bytes) => ValueRef::Blob(bytes),
+    })
 }

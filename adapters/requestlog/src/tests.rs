@@ -1,8 +1,17 @@
+//! What holds of the log, wherever it is.
+
+mod files;
+mod formats;
+mod place;
+mod server;
+
 use std::net::IpAddr;
-use std::path::Path;
 use std::time::Duration;
 
+use pgserver::on_each_store;
+use place::Place;
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use relay::Fact;
 use relay::policy::Phase;
 use relay::reply::Mode;
@@ -12,7 +21,16 @@ use tracking::{Class, Method};
 use units::calendar::Day;
 use units::{Currency, EventId, Money, Seed, Timestamp};
 
-use super::*;
+use super::{Entry, Found, Outcome, Query, Settings};
+
+on_each_store! { file;
+    a_request_is_found_with_what_became_of_it,
+    volumes_that_had_their_time_are_gone_after_a_start,
+    the_oldest_volumes_go_for_room_and_then_nothing_is_written,
+    a_log_that_was_never_written_is_empty,
+    several_write_at_the_same_time,
+    every_page_of_every_answer_is_the_models,
+}
 
 const LANE: &str = "edge-1";
 
@@ -51,21 +69,12 @@ fn entry(seen: Seen) -> Entry {
     Entry::Seen(Box::new(seen))
 }
 
-fn write(folder: &Path, entries: impl IntoIterator<Item = Entry>) -> Status {
-    let log = Log::open(folder, LANE, roomy(), || at("2026-11-30", 0)).unwrap();
-    entries.into_iter().for_each(|entry| log.offer(entry));
-    log.close();
-    log.status()
-}
-
 /// Settings that no disk of a test machine is too full for.
 fn roomy() -> Settings {
     Settings { free_bytes_min: 0, ..Settings::default() }
 }
 
-#[test]
-fn a_request_is_found_with_what_became_of_it() {
-    let folder = tempfile::tempdir().unwrap();
+fn a_request_is_found_with_what_became_of_it(place: &Place) {
     let seen = seen_at(Class::Conversion, at("2026-11-30", 1), 1, 7, Some("A-1"));
     let event_id = seen.event_id;
     let facts = [
@@ -76,11 +85,11 @@ fn a_request_is_found_with_what_became_of_it() {
     let outcomes = facts.iter().filter_map(|fact| Outcome::of(fact, at("2026-12-24", 0)));
     let entries: Vec<Entry> =
         std::iter::once(entry(seen.clone())).chain(outcomes.map(Entry::Outcome)).collect();
-    let status = write(folder.path(), entries.clone());
+    let status = place.write(entries.clone());
     assert_eq!((status.written, status.dropped, status.failing), (3, 0, None));
     // A line that is offered again changes nothing.
-    write(folder.path(), entries.into_iter().take(1));
-    let reader = Reader::new(folder.path());
+    place.write(entries.into_iter().take(1));
+    let reader = place.reader();
     let found = reader.find(&Query { event_id: Some(event_id), limit: 10, ..Query::default() }).unwrap();
     let [row] = &found.rows[..] else { panic!("{found:?}") };
     assert!(!found.more);
@@ -96,78 +105,80 @@ fn a_request_is_found_with_what_became_of_it() {
     assert_eq!(outcomes[0].at, at("2026-12-24", 0), "what came later stands with its event");
 }
 
-#[test]
-fn what_the_disk_has_no_room_for_is_counted_and_dropped() {
-    let folder = tempfile::tempdir().unwrap();
-    let settings = Settings { free_bytes_min: u64::MAX, ..Settings::default() };
-    let log = Log::open(folder.path(), LANE, settings, || at("2026-11-30", 0)).unwrap();
-    log.offer(entry(seen_at(Class::Click, at("2026-11-30", 1), 1, 7, None)));
-    log.close();
-    log.offer(entry(seen_at(Class::Click, at("2026-11-30", 2), 2, 7, None)));
-    let status = log.status();
-    assert_eq!((status.written, status.dropped, status.paused), (0, 2, true));
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-}
-
-#[test]
-fn a_volume_that_cannot_be_written_costs_its_own_entries_alone_and_is_told_of() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("other-2026-11-30.sqlite")).unwrap();
-    let status = write(
-        folder.path(),
-        [
-            entry(seen_at(Class::Click, at("2026-11-30", 1), 1, 7, None)),
-            entry(seen_at(Class::Conversion, at("2026-11-30", 1), 2, 7, None)),
-        ],
-    );
-    assert_eq!((status.written, status.dropped), (1, 1));
-    let failing = status.failing.unwrap();
-    assert!(failing.contains("other-2026-11-30.sqlite") && failing.contains("open"), "{failing}");
-}
-
-#[test]
-fn a_volume_of_a_newer_version_is_neither_written_nor_guessed_at() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("money-2026-11.sqlite");
-    rusqlite::Connection::open(&file).unwrap().execute_batch("PRAGMA user_version = 2").unwrap();
-    let seen = seen_at(Class::Conversion, at("2026-11-30", 1), 1, 7, None);
-    let query = Query { event_id: Some(seen.event_id), limit: 1, ..Query::default() };
-    let status = write(folder.path(), [entry(seen)]);
-    assert_eq!(status.dropped, 1);
-    let error = Reader::new(folder.path()).find(&query).unwrap_err();
-    assert!(error.to_string().contains("has format 2"), "{error}");
-}
-
-#[test]
-fn volumes_that_had_their_time_are_gone_after_a_start_and_strangers_stay() {
-    let folder = tempfile::tempdir().unwrap();
-    write(
-        folder.path(),
-        [
-            entry(seen_at(Class::Click, at("2026-08-01", 1), 1, 7, None)),
-            entry(seen_at(Class::Conversion, at("2026-08-01", 1), 2, 7, None)),
-            entry(seen_at(Class::Click, at("2026-11-29", 1), 3, 7, None)),
-        ],
-    );
-    std::fs::write(folder.path().join("notes.txt"), "keep").unwrap();
-    let status = write(folder.path(), []);
-    assert_eq!((status.removed, status.volumes), (1, 2));
-    assert!(status.bytes > 0);
-    let mut files: Vec<String> = std::fs::read_dir(folder.path())
-        .unwrap()
-        .map(|file| file.unwrap().file_name().into_string().unwrap())
-        .filter(|name| !name.ends_with("-wal") && !name.ends_with("-shm"))
-        .collect();
-    files.sort();
-    assert_eq!(files, ["money-2026-08.sqlite", "notes.txt", "other-2026-11-29.sqlite"]);
-}
-
-#[test]
-fn a_log_that_was_never_written_is_empty() {
-    let folder = tempfile::tempdir().unwrap();
-    let reader = Reader::new(&folder.path().join("nothing"));
+fn a_log_that_was_never_written_is_empty(place: &Place) {
+    let reader = place.reader();
     assert_eq!(reader.find(&Query { limit: 5, ..Query::default() }).unwrap(), Found::default());
     assert_eq!(reader.outcomes(EventId::new(Seed(1), at("2026-11-30", 0))).unwrap(), []);
+}
+
+fn volumes_that_had_their_time_are_gone_after_a_start(place: &Place) {
+    place.write([
+        entry(seen_at(Class::Click, at("2026-08-01", 1), 1, 7, None)),
+        entry(seen_at(Class::Conversion, at("2026-08-01", 1), 2, 7, None)),
+        entry(seen_at(Class::Click, at("2026-11-29", 1), 3, 7, None)),
+    ]);
+    let status = place.write([]);
+    assert_eq!((status.removed, status.volumes, status.failing), (1, 2, None));
+    assert!(status.bytes > 0);
+    let left = place.reader().find(&Query { limit: 5, ..Query::default() }).unwrap().rows;
+    let left: Vec<(&str, Timestamp)> = left.iter().map(|row| (row.class.as_str(), row.received_at)).collect();
+    assert_eq!(left, [("click", at("2026-11-29", 1)), ("conversion", at("2026-08-01", 1))]);
+}
+
+fn the_oldest_volumes_go_for_room_and_then_nothing_is_written(place: &Place) {
+    let (old, new) = (at("2026-11-28", 1), at("2026-11-30", 1));
+    place.write([
+        entry(seen_at(Class::Click, old, 1, 7, None)),
+        entry(seen_at(Class::Click, new, 2, 7, None)),
+        entry(seen_at(Class::Conversion, new, 3, 7, None)),
+    ]);
+    let held = place.write([]).bytes;
+    // One byte less than there is: the oldest goes, and the rest has room.
+    let log = place.open(LANE, Settings { bytes_max: held - 1, ..roomy() }, new);
+    log.offer(entry(seen_at(Class::Click, new, 4, 7, None)));
+    log.close();
+    let status = log.status();
+    assert_eq!((status.removed, status.written, status.dropped, status.paused), (1, 1, 0, false));
+    // No room at all: what is being written stays, and nothing is added to it.
+    let log = place.open(LANE, Settings { bytes_max: 1, ..roomy() }, new);
+    log.offer(entry(seen_at(Class::Click, new, 5, 7, None)));
+    log.close();
+    let status = log.status();
+    assert_eq!((status.removed, status.written, status.dropped, status.paused), (0, 0, 1, true));
+    let left = place.reader().find(&Query { limit: 9, ..Query::default() }).unwrap().rows;
+    assert!(left.iter().all(|row| row.received_at == new) && left.len() == 3, "{left:?}");
+}
+
+/// Edges and processors write into one log, and each makes the tables that it finds missing.
+fn several_write_at_the_same_time(place: &Place) {
+    const WRITERS: u64 = 4;
+    const EACH: u64 = 50;
+    std::thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            scope.spawn(move || {
+                let lane = format!("lane-{writer}");
+                let log = place.open(&lane, roomy(), at("2026-11-30", 0));
+                for number in 0..EACH {
+                    let class = if number % 2 == 0 { Class::Click } else { Class::Conversion };
+                    let seen = seen_at(class, at("2026-11-30", 1), writer * EACH + number, writer, None);
+                    let fact = Fact::Moved { event_id: seen.event_id, state: "confirmed" };
+                    log.offer(entry(seen));
+                    log.offer(Entry::Outcome(Outcome::of(&fact, at("2026-11-30", 2)).unwrap()));
+                }
+                log.close();
+                let status = log.status();
+                assert_eq!((status.written, status.dropped, status.failing), (2 * EACH, 0, None));
+            });
+        }
+    });
+    let reader = place.reader();
+    for writer in 0..WRITERS {
+        let query = Query { advertiser_id: Some(writer), limit: 1000, ..Query::default() };
+        let rows = reader.find(&query).unwrap().rows;
+        assert_eq!(rows.len() as u64, EACH);
+        assert!(rows.iter().all(|row| row.lane == format!("lane-{writer}")), "{rows:?}");
+        assert!(rows.iter().all(|row| reader.outcomes(row.event_id).unwrap().len() == 1));
+    }
 }
 
 /// What the log ought to answer: every request, looked at one by one.
@@ -204,23 +215,24 @@ fn question() -> impl Strategy<Value = Query> {
     )
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
-
-    /// Page by page, every question gets what a look at every single request gives.
-    #[test]
-    fn every_page_of_every_answer_is_the_models(
-        drawn in prop::collection::vec((0_i64..8 * 86_400, 0_u64..3, 0_u8..4, any::<bool>()), 0..30),
-        questions in prop::collection::vec(question(), 1..6),
-    ) {
-        let folder = tempfile::tempdir().unwrap();
-        let entries: Vec<Seen> = drawn.iter().enumerate().map(|(n, (second, shop, order, click))| {
-            let class = if *click { Class::Click } else { Class::Conversion };
-            let reference = format!("R{order}");
-            seen_at(class, at("2026-10-27", *second), n as u64, *shop, Some(&reference))
-        }).collect();
-        write(folder.path(), entries.iter().cloned().map(entry));
-        let reader = Reader::new(folder.path());
+/// Page by page, every question gets what a look at every single request gives.
+fn every_page_of_every_answer_is_the_models(place: &Place) {
+    let drawn = prop::collection::vec((0_i64..8 * 86_400, 0_u64..3, 0_u8..4, any::<bool>()), 0..30);
+    let questions = prop::collection::vec(question(), 1..6);
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(12));
+    let outcome = runner.run(&(drawn, questions), |(drawn, questions)| {
+        let place = place.another();
+        let entries: Vec<Seen> = drawn
+            .iter()
+            .enumerate()
+            .map(|(n, (second, shop, order, click))| {
+                let class = if *click { Class::Click } else { Class::Conversion };
+                let reference = format!("R{order}");
+                seen_at(class, at("2026-10-27", *second), n as u64, *shop, Some(&reference))
+            })
+            .collect();
+        place.write(entries.iter().cloned().map(entry));
+        let reader = place.reader();
         for mut query in questions {
             let expected = model(&entries, &query);
             let mut answered = Vec::new();
@@ -228,10 +240,14 @@ proptest! {
                 let found = reader.find(&query).unwrap();
                 prop_assert!(found.rows.len() <= query.limit);
                 answered.extend(found.rows.iter().map(|row| row.event_id));
-                if !found.more { break; }
+                if !found.more {
+                    break;
+                }
                 query.after = found.rows.last().map(|row| row.event_id);
             }
             prop_assert_eq!(&answered, &expected, "{:?}", query);
         }
-    }
+        Ok(())
+    });
+    outcome.unwrap();
 }

@@ -1,5 +1,6 @@
 //! Volumes: which one an event belongs to, and how its file is called.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use units::calendar::Day;
@@ -34,20 +35,53 @@ impl Volume {
         }
     }
 
+    /// Entries by their volumes.
+    pub(crate) fn sorted(entries: &[Entry]) -> BTreeMap<Self, Vec<&Entry>> {
+        let mut by_volume: BTreeMap<Self, Vec<&Entry>> = BTreeMap::new();
+        for entry in entries {
+            by_volume.entry(Self::of_entry(entry)).or_default().push(entry);
+        }
+        by_volume
+    }
+
     /// The first moment after it.
     pub(crate) fn end(self) -> Timestamp {
         let next = if self.money { self.from.in_later_month(1, 1) } else { Some(self.from.plus(1)) };
         next.unwrap_or_else(|| self.from.plus(31)).start()
     }
 
-    /// Its file's name, as `money-2026-11.sqlite` or `other-2026-11-30.sqlite`.
-    pub(crate) fn file(self) -> String {
+    /// Its name, as `money-2026-11` or `other-2026-11-30`.
+    fn name(self) -> String {
         let (year, month, day) = self.from.civil();
         if self.money {
-            format!("money-{year:04}-{month:02}.{ENDING}")
+            format!("money-{year:04}-{month:02}")
         } else {
-            format!("other-{year:04}-{month:02}-{day:02}.{ENDING}")
+            format!("other-{year:04}-{month:02}-{day:02}")
         }
+    }
+
+    fn of_name(name: &str) -> Option<Self> {
+        let volume = if let Some(month) = name.strip_prefix("money-") {
+            Self { from: Day::parse(&format!("{month}-01"))?, money: true }
+        } else {
+            Self { from: Day::parse(name.strip_prefix("other-")?)?, money: false }
+        };
+        (volume.name() == name).then_some(volume)
+    }
+
+    /// Its file's name.
+    pub(crate) fn file(self) -> String {
+        format!("{}.{ENDING}", self.name())
+    }
+
+    /// Its table's name on a server, as `requests_money_2026_11`.
+    pub(crate) fn table(self, kind: &str) -> String {
+        format!("{kind}_{}", self.name().replace('-', "_"))
+    }
+
+    /// The volume that a table of `kind` is; none if it is none.
+    pub(crate) fn of_table(kind: &str, table: &str) -> Option<Self> {
+        Self::of_name(&table.strip_prefix(kind)?.strip_prefix('_')?.replace('_', "-"))
     }
 
     pub(crate) fn path(self, folder: &Path) -> PathBuf {
@@ -55,14 +89,8 @@ impl Volume {
     }
 
     /// The volume that a file is; none if it is none.
-    pub(crate) fn parse(name: &str) -> Option<Self> {
-        let stem = name.strip_suffix(ENDING)?.strip_suffix('.')?;
-        let volume = if let Some(month) = stem.strip_prefix("money-") {
-            Self { from: Day::parse(&format!("{month}-01"))?, money: true }
-        } else {
-            Self { from: Day::parse(stem.strip_prefix("other-")?)?, money: false }
-        };
-        (volume.file() == name).then_some(volume)
+    pub(crate) fn parse(file: &str) -> Option<Self> {
+        Self::of_name(file.strip_suffix(ENDING)?.strip_suffix('.')?)
     }
 
     /// Every volume of a folder, the newest first. A folder that is not there has none.
@@ -119,6 +147,8 @@ mod tests {
             let volume = Volume::of(at(day), money);
             assert_eq!(volume.file(), file);
             assert_eq!(Volume::parse(file), Some(volume));
+            assert_eq!(Volume::of_table("outcomes", &volume.table("outcomes")), Some(volume));
+            assert_eq!(Volume::of_table("requests", &volume.table("outcomes")), None);
             assert!(volume.from.start() <= time_of(at(day)) && time_of(at(day)) < volume.end());
         }
         for stranger in ["other-2026-11-30.sqlite-wal", "money-2026-13.sqlite", "other-2026-1-3.sqlite", "x"]

@@ -1,6 +1,5 @@
 //! The one thread that writes: everybody else hands over and goes on.
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,24 +10,25 @@ use units::Timestamp;
 
 use crate::entry::Entry;
 use crate::error::LogError;
+use crate::place::Place;
 use crate::retention;
 use crate::settings::{BATCH_MAX, BATCH_WAIT, Settings, TENDED_EVERY, WAITING_MAX};
-use crate::sqlite::Volumes;
+use crate::store::Store;
 
 /// How the log stands.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Status {
     /// Entries written since the start.
     pub written: u64,
-    /// Entries dropped since the start: more came than could be written, or the disk was nearly full.
+    /// Entries dropped since the start: more came than could be written, or there was no room for them.
     pub dropped: u64,
-    /// Bytes on the disk, when it was last looked at.
+    /// Bytes that the volumes take, when they were last looked at.
     pub bytes: u64,
-    /// Volumes on the disk, when it was last looked at.
+    /// How many volumes there are, when they were last looked at.
     pub volumes: u64,
     /// Volumes taken away since the start.
     pub removed: u64,
-    /// True while nothing is written because the disk is nearly full.
+    /// True while nothing is written, because the disk is nearly full or the log takes all the room that it was given.
     pub paused: bool,
     /// What went wrong last, until something goes well again.
     pub failing: Option<String>,
@@ -48,6 +48,10 @@ struct Counts {
 impl Counts {
     /// Keeps what went wrong. The first of a row of failures is written to the process's own log.
     fn went(&self, result: Result<(), LogError>) {
+        if matches!(result, Err(LogError::Resting { .. })) {
+            // What it rests from is known already.
+            return;
+        }
         let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
         *failing = result.err().map(|error| {
             if failing.is_none() {
@@ -73,30 +77,24 @@ enum Message {
 }
 
 impl Log {
-    /// Opens the log in `folder` for entries of `lane`, as the process or its outbox is called. `now` tells the time
+    /// Opens the log of `place` for entries of `lane`, as the process or its outbox is called. `now` tells the time
     /// for retention.
     ///
     /// # Errors
     /// If the folder cannot be made, or the system gives no thread.
     pub fn open(
-        folder: &Path,
+        place: &Place,
         lane: &str,
         settings: Settings,
         now: impl Fn() -> Timestamp + Send + 'static,
     ) -> Result<Self, LogError> {
-        let io = |source| LogError::Io { path: folder.to_owned(), source };
-        std::fs::create_dir_all(folder).map_err(io)?;
+        let store = Store::of(place, lane)?;
         let (line, entries) = sync_channel(WAITING_MAX);
         let counts = Arc::new(Counts::default());
-        let mut keeper = Keeper {
-            folder: folder.to_owned(),
-            volumes: Volumes::new(folder, lane),
-            settings,
-            counts: Arc::clone(&counts),
-            now: Box::new(now),
-        };
+        let mut keeper =
+            Keeper { store, settings, full: false, counts: Arc::clone(&counts), now: Box::new(now) };
         let thread = thread::Builder::new().name("requestlog".to_owned()).spawn(move || keeper.run(&entries));
-        let thread = Arc::new(Mutex::new(Some(thread.map_err(io)?)));
+        let thread = Arc::new(Mutex::new(Some(thread.map_err(LogError::Thread)?)));
         Ok(Self { line, counts, thread })
     }
 
@@ -135,9 +133,10 @@ impl Log {
 
 /// What the thread has.
 struct Keeper {
-    folder: PathBuf,
-    volumes: Volumes,
+    store: Store,
     settings: Settings,
+    /// True if the volumes take more room than they were given, and none of them may go.
+    full: bool,
     counts: Arc<Counts>,
     now: Box<dyn Fn() -> Timestamp + Send>,
 }
@@ -162,15 +161,15 @@ impl Keeper {
     }
 
     fn write(&mut self, batch: &[Entry]) {
-        let short =
-            retention::free_bytes(&self.folder).is_some_and(|free| free < self.settings.free_bytes_min);
+        let free = self.store.free_bytes();
+        let short = self.full || free.is_some_and(|free| free < self.settings.free_bytes_min);
         if self.counts.paused.swap(short, Ordering::Relaxed) != short {
-            tracing::warn!(paused = short, "the request log writes only while the disk has room");
+            tracing::warn!(paused = short, "the request log writes only while it has room");
         }
         let written = if short {
             0
         } else {
-            let (written, result) = self.volumes.write(batch);
+            let (written, result) = self.store.write(batch);
             self.counts.went(result);
             written
         };
@@ -180,23 +179,23 @@ impl Keeper {
 
     /// Takes away what has had its time.
     fn tend(&mut self) {
-        let io = |source| LogError::Io { path: self.folder.clone(), source };
-        let mut held = match retention::held(&self.folder) {
+        let mut held = match self.store.held() {
             Ok(held) => held,
-            Err(error) => return self.counts.went(Err(io(error))),
+            Err(error) => return self.counts.went(Err(error)),
         };
         for volume in retention::to_go(&held, &self.settings, (self.now)()) {
-            self.volumes.close(volume);
-            match retention::remove(&self.folder, volume) {
+            match self.store.remove(volume) {
                 Ok(()) => {
                     held.retain(|(other, _)| *other != volume);
                     self.counts.removed.fetch_add(1, Ordering::Relaxed);
                 }
-                Err(error) => self.counts.went(Err(io(error))),
+                Err(error) => self.counts.went(Err(error)),
             }
         }
+        let bytes = held.iter().map(|(_, bytes)| bytes).sum();
+        self.full = bytes > self.settings.bytes_max;
         self.counts.volumes.store(held.len() as u64, Ordering::Relaxed);
-        self.counts.bytes.store(held.iter().map(|(_, bytes)| bytes).sum(), Ordering::Relaxed);
+        self.counts.bytes.store(bytes, Ordering::Relaxed);
     }
 }
 

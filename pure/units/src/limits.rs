@@ -265,11 +265,11 @@ pub const REPORT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// one order confirms: some megabytes of JSON, and one transaction of less than a second.
 pub const RECONCILED_ROWS_MAX: usize = 5000;
 
-/// Longest wait for the ledger's server to take a connection.
-pub const LEDGER_CONNECT_MAX: core::time::Duration = core::time::Duration::from_secs(5);
+/// Longest wait for a database server to take a connection.
+pub const SERVER_CONNECT_MAX: core::time::Duration = core::time::Duration::from_secs(5);
 
-/// Longest silence of the ledger's server on a connection with unacknowledged bytes, before it counts as lost.
-pub const LEDGER_SILENCE_MAX: core::time::Duration = core::time::Duration::from_secs(20);
+/// Longest silence of a database server on a connection with unacknowledged bytes, before it counts as lost.
+pub const SERVER_SILENCE_MAX: core::time::Duration = core::time::Duration::from_secs(20);
 
 /// Longest run of one statement of the ledger's writer: each reads a few rows along an index.
 pub const LEDGER_STATEMENT_MAX: core::time::Duration = core::time::Duration::from_secs(30);
@@ -286,12 +286,12 @@ pub const LEDGER_LOCK_WAIT_MAX: core::time::Duration = core::time::Duration::fro
 /// How long the ledger's server is asked about a commit in doubt. A restart of the server takes less.
 pub const LEDGER_DOUBT_MAX: core::time::Duration = core::time::Duration::from_secs(60);
 
-/// Most statements of a transaction that are sent to the ledger's server before one of them is waited for: some hundred
-/// KB of it, and enough that its way to and fro does not count.
-pub const LEDGER_SENT_MAX: usize = 256;
+/// Most statements of a transaction that are sent to a database server before one of them is waited for: some hundred KB
+/// of it, and enough that its way to and fro does not count.
+pub const SERVER_SENT_MAX: usize = 256;
 
-/// Most statements that a server keeps compiled for one connection; the ledger has fewer.
-pub const LEDGER_STATEMENTS_MAX: usize = 256;
+/// Most statements that a database server keeps compiled for one connection; the ledger has fewer.
+pub const SERVER_STATEMENTS_MAX: usize = 256;
 
 // The relations that the code relies on.
 const _: () = assert!(TARGET_BYTES_MAX < HEAD_BYTES_MAX);
@@ -301,4 +301,4 @@ const _: () =
 const _: () = assert!(KEPT_BYTES_MAX <= PROXIED_BYTES_MAX && KEPT_BYTES_MAX * 8 <= SHELF_BYTES_MAX);
 const _: () = assert!(EXCERPT_BYTES_MAX < ANSWER_BYTES_MAX);
 const _: () =
-    assert!(LEDGER_DOUBT_MAX.as_secs() > LEDGER_CONNECT_MAX.as_secs() + LEDGER_LOCK_WAIT_MAX.as_secs());
+    assert!(LEDGER_DOUBT_MAX.as_secs() > SERVER_CONNECT_MAX.as_secs() + LEDGER_LOCK_WAIT_MAX.as_secs());

@@ -20,6 +20,20 @@ use programs::Programs;
 /// The variable that names the server that tests share.
 pub const VARIABLE: &str = "TURNOUT_TEST_POSTGRES";
 
+/// Makes of each function a test on either store, given its `Place`: on SQLite `Place::memory()` or `Place::file()`, and
+/// `Place::server()`.
+#[macro_export]
+macro_rules! on_each_store {
+    ($sqlite:ident; $($name:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[test] fn $name() { super::$name(&super::Place::$sqlite()); })+
+        }
+        mod on_postgres {
+            $(#[test] fn $name() { super::$name(&super::Place::server()); })+
+        }
+    };
+}
+
 /// Why there is no server.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -63,6 +77,18 @@ impl Schema {
     pub fn address(&self) -> &str {
         &self.address
     }
+
+    /// Ends every session that holds an advisory lock of this schema, as a network that is cut would. The key's second
+    /// half names the schema.
+    ///
+    /// # Errors
+    /// If the server cannot be asked.
+    pub fn end_sessions(&self) -> Result<(), Error> {
+        let end =
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND granted
+            AND objid = (hashtext(current_schema())::bigint & 4294967295)::oid";
+        psql(&self.address, end, "ending sessions")
+    }
 }
 
 /// An empty schema of the shared server. It goes with the server.
@@ -81,11 +107,16 @@ fn schema_of(server: &str) -> Result<Schema, Error> {
     static GIVEN: AtomicU64 = AtomicU64::new(0);
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
     let name = format!("t{nanos:x}_{}_{}", std::process::id(), GIVEN.fetch_add(1, Ordering::Relaxed));
-    let psql = Programs::find()?.path("psql");
-    let words = ["-q", "-X", "-v", "ON_ERROR_STOP=1", "-d", server, "-c", &format!("CREATE SCHEMA {name}")];
-    run(Command::new(psql).args(words), "creating a schema")?;
+    psql(server, &format!("CREATE SCHEMA {name}"), "creating a schema")?;
     let joint = if server.contains('?') { '&' } else { '?' };
     Ok(Schema { address: format!("{server}{joint}options=-c%20search_path%3D{name}") })
+}
+
+/// Runs a statement.
+pub(crate) fn psql(address: &str, statement: &str, doing: &str) -> Result<(), Error> {
+    let psql = Programs::find()?.path("psql");
+    let words = ["-q", "-X", "-v", "ON_ERROR_STOP=1", "-d", address, "-c", statement];
+    run(Command::new(psql).args(words), doing).map(drop)
 }
 
 /// Runs a program to its end; what it said is told where it fails.

@@ -1,14 +1,16 @@
 //! A server of one owner.
 
 use std::fs;
+use std::io::Write as _;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::programs::{self, Programs};
-use crate::{Error, Schema, failed, run, schema_of};
+use crate::{Error, Schema, failed, psql, run, schema_of};
 
 /// Times that a port is tried: somebody else may take it between our look and the server's.
 const TRIES: usize = 3;
@@ -34,13 +36,25 @@ impl Own {
     /// # Errors
     /// If its programs are missing or fail.
     pub fn start() -> Result<Self, Error> {
+        Self::start_anywhere(None)
+    }
+
+    /// Starts one that speaks TLS with this certificate and key, both PEM.
+    ///
+    /// # Errors
+    /// If its programs are missing or fail.
+    pub fn start_with_tls(certificate: &str, key: &str) -> Result<Self, Error> {
+        Self::start_anywhere(Some((certificate, key)))
+    }
+
+    fn start_anywhere(certificate: Option<(&str, &str)>) -> Result<Self, Error> {
         let pid = std::process::id();
         let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let name = format!("turnout-postgres-{pid}-{:x}", nanos.map_or(0, |since| since.as_nanos()));
-        Self::start_in(&std::env::temp_dir().join(name))
+        Self::start_in(&std::env::temp_dir().join(name), certificate)
     }
 
-    pub(crate) fn start_in(folder: &Path) -> Result<Self, Error> {
+    pub(crate) fn start_in(folder: &Path, certificate: Option<(&str, &str)>) -> Result<Self, Error> {
         let (programs, user) = (Programs::find()?, programs::user()?);
         fs::create_dir_all(folder).map_err(failed("making the data's folder"))?;
         programs::give(folder, user)?;
@@ -48,6 +62,9 @@ impl Own {
         let data = server.data();
         let words = ["-U", "turnout", "--auth=trust", "--no-locale", "-E", "UTF8", "--no-sync", "-D"];
         run(server.command("initdb").args(words).arg(data), "making the server's data")?;
+        if let Some((certificate, key)) = certificate {
+            server.speak_tls(certificate, key)?;
+        }
         let mut last = server.start_on_a_port();
         for _ in 1..TRIES {
             if last.is_ok() {
@@ -57,10 +74,22 @@ impl Own {
         }
         last?;
         let maintenance = format!("postgres://turnout@127.0.0.1:{}/postgres", server.port);
-        let psql = server.programs.path("psql");
-        let words = ["-q", "-X", "-d", &maintenance, "-c", "CREATE DATABASE turnout"];
-        run(Command::new(psql).args(words), "creating a database")?;
+        psql(&maintenance, "CREATE DATABASE turnout", "creating a database")?;
         Ok(server)
+    }
+
+    fn speak_tls(&self, certificate: &str, key: &str) -> Result<(), Error> {
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let file = self.data().join(name);
+            fs::write(&file, text).map_err(failed("writing the server's certificate"))?;
+            // The server takes no key that others may read.
+            let owner_alone = fs::Permissions::from_mode(0o600);
+            fs::set_permissions(&file, owner_alone).map_err(failed("hiding the server's key"))?;
+            programs::give(&file, self.user)?;
+        }
+        let settings = fs::OpenOptions::new().append(true).open(self.data().join("postgresql.conf"));
+        let written = settings.and_then(|mut settings| settings.write_all(b"\nssl = on\n"));
+        written.map_err(failed("setting TLS"))
     }
 
     fn start_on_a_port(&mut self) -> Result<(), Error> {

@@ -55,7 +55,7 @@ pub(crate) fn address() -> Result<String, Error> {
 
 fn start(folder: &Path, note: &Path, user: Option<&str>) -> Result<u16, Error> {
     drop(fs::remove_dir_all(folder));
-    let server = Own::start_in(folder)?;
+    let server = Own::start_in(folder, None)?;
     let port = server.port();
     fs::write(note, port.to_string()).map_err(failed("leaving a note of the shared server"))?;
     let stop = Programs::find()?.path("pg_ctl");

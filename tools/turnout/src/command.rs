@@ -86,6 +86,19 @@ async fn told_to_stop(after: Option<Duration>) -> Result<(), Box<dyn Error + Sen
     Ok(())
 }
 
+/// An error with everything that led to it, as far as it does not say so itself.
+pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let (mut text, mut cause) = (error.to_string(), error.source());
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
 /// Every mistake in one error, a line each.
 fn mistakes(mistakes: Vec<Mistake>) -> Box<dyn Error + Send + Sync> {
     let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();

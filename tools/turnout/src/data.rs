@@ -53,7 +53,8 @@ pub(crate) enum DataError {
     Callers(String),
     /// No process runs there.
     #[error(
-        "nothing is running on {0}: start `turnout up --data {0}`, or name another directory with --data"
+        "nothing is running on {0}: start it (`turnout up --data {0}`, or `turnout serve --role processor` with its \
+         settings), or name another directory with --data"
     )]
     NotRunning(PathBuf),
     /// No random bytes.

@@ -10,9 +10,11 @@ mod data;
 mod input;
 mod ledger_place;
 mod log;
+mod log_place;
 mod reload;
 mod roles;
 mod root_key;
+mod server_place;
 mod settings;
 mod snapshot;
 mod sockets;
@@ -34,7 +36,7 @@ fn main() -> ExitCode {
     match cli::Cli::parse().run() {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("turnout: {error}");
+            eprintln!("turnout: {}", command::with_causes(error.as_ref()));
             ExitCode::from(2)
         }
     }

@@ -192,19 +192,6 @@ fn sink(ground: &Ground) -> processor::FactSink {
     })
 }
 
-/// Opens the request log of a data directory, for entries of `lane`.
-pub(crate) fn request_log(
-    data: &DataDir,
-    lane: &str,
-    settings: Option<requestlog::Settings>,
-) -> Result<Option<requestlog::Log>, Wrong> {
-    let Some(settings) = settings else { return Ok(None) };
-    Ok(Some(requestlog::Log::open(&data.path(REQUEST_LOG), lane, settings, wall_clock)?))
-}
-
-/// The request log's folder in a data directory.
-pub(crate) const REQUEST_LOG: &str = "requests";
-
 /// The lane of an edge that names none.
 pub(crate) const LANE: &str = "lane-1";
 

@@ -13,6 +13,7 @@ use tracking::source::{Mistake, Section, Source};
 use upstream::{Endpoint, Origin};
 
 use crate::ledger_place::LedgerPlace;
+use crate::log_place::LogPlace;
 
 /// Everything that a settings file can set.
 #[derive(Clone, Debug, Default)]
@@ -29,8 +30,8 @@ pub(crate) struct Settings {
     pub(crate) processor: Processor,
     /// For the simulated platforms.
     pub(crate) platforms: Platforms,
-    /// How much of requests is remembered; none where nothing is.
-    pub(crate) request_log: Option<requestlog::Settings>,
+    /// What is remembered of requests, and where.
+    pub(crate) request_log: LogPlace,
     /// Where the platforms' servers are.
     pub(crate) origins: Vec<Origin>,
     /// What is shown to the platforms' interfaces: the host, and the file that holds the secret.
@@ -132,9 +133,7 @@ fn read_settings(root: &Section<'_, '_>) -> Settings {
         edge: root.section("edge", read_edge).unwrap_or_default(),
         outbox: root.section("outbox", outbox::read).unwrap_or_default(),
         processor: root.section("processor", read_processor).unwrap_or_default(),
-        request_log: root
-            .section("request_log", read_request_log)
-            .unwrap_or_else(|| Some(requestlog::Settings::default())),
+        request_log: root.section("request_log", LogPlace::read).unwrap_or_else(LogPlace::usual),
         platforms: root
             .section("platforms", read_platforms)
             .unwrap_or_else(|| Platforms { seed: SEED, ..Platforms::default() }),
@@ -143,28 +142,6 @@ fn read_settings(root: &Section<'_, '_>) -> Settings {
             (section.required_text("host"), PathBuf::from(section.required_text("file")))
         }),
     }
-}
-
-/// How much of requests is remembered; none where the operator wants nothing remembered.
-fn read_request_log(section: &Section<'_, '_>) -> Option<requestlog::Settings> {
-    let usual = requestlog::Settings::default();
-    let number = |key: &'static str, usual: u64, unit: &str| {
-        let wanted = section.number(key).unwrap_or(usual);
-        if wanted == 0 {
-            section.mistake_at(key, format!("`{key}` is 0: write at least one {unit}, or `off = true`"));
-        }
-        wanted
-    };
-    let money_days = number("money_days", usual.money_days.into(), "day");
-    let other_days = number("other_days", usual.other_days.into(), "day");
-    let mebibytes = number("mebibytes_max", usual.bytes_max >> 20, "MiB");
-    let settings = requestlog::Settings {
-        money_days: u32::try_from(money_days).unwrap_or(u32::MAX),
-        other_days: u32::try_from(other_days).unwrap_or(u32::MAX),
-        bytes_max: mebibytes.saturating_mul(1 << 20),
-        ..usual
-    };
-    (!section.flag("off")).then_some(settings)
 }
 
 fn read_edge(section: &Section<'_, '_>) -> Edge {
@@ -204,26 +181,10 @@ fn copy_wait(section: &Section<'_, '_>) -> Option<Duration> {
 }
 
 fn read_processor(section: &Section<'_, '_>) -> Processor {
-    let ledger = LedgerPlace {
-        address: section.text("ledger"),
-        password_file: section.text("ledger_password_file").map(PathBuf::from),
-        certificates: section.text("ledger_certificates").map(PathBuf::from),
-    };
-    match &ledger.address {
-        Some(address) => {
-            if let Err(error) = ledger::Server::check(address) {
-                section.mistake_at("ledger", error.to_string());
-            }
-        }
-        None if ledger != LedgerPlace::default() => section.mistake(
-            "`ledger_password_file` and `ledger_certificates` are for a `ledger` on a server: name it too",
-        ),
-        None => {}
-    }
     Processor {
         listen: address(section, "listen"),
         private_postbacks: section.flag("private_postbacks"),
-        ledger,
+        ledger: LedgerPlace::read(section),
     }
 }
 
@@ -340,20 +301,27 @@ mod tests {
     }
 
     #[test]
-    fn a_ledger_that_leads_nowhere_is_a_mistake_and_no_secret_is_told() {
+    fn a_server_that_leads_nowhere_is_a_mistake_and_no_secret_is_told() {
         for (lines, wanted) in [
-            ("ledger = \"postgres://ada:secret@db.example\"", "names no database"),
-            ("ledger = \"mysql://ada:secret@db.example/turnout\"", "is no address of a PostgreSQL server"),
-            ("ledger_password_file = \"password\"", "name it too"),
+            ("[processor]\nledger = \"postgres://ada:secret@db.example\"", "names no database"),
+            (
+                "[processor]\nledger = \"mysql://ada:secret@db.example/turnout\"",
+                "is no address of a PostgreSQL server",
+            ),
+            ("[processor]\nledger_password_file = \"password\"", "name it too, as `ledger`"),
+            ("[request_log]\nserver = \"postgres://ada:secret@db.example\"", "names no database"),
+            ("[request_log]\npassword_file = \"password\"", "name it too, as `server`"),
         ] {
-            let mistakes = parse("turnout.toml", &format!("[processor]\n{lines}\n")).unwrap_err();
+            let mistakes = parse("turnout.toml", &format!("{lines}\n")).unwrap_err();
             let text: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
             let text = text.join("\n");
             assert!(text.contains(wanted) && !text.contains("secret"), "{text}");
         }
-        let good =
-            "[processor]\nledger = \"postgres://ada@db.example/turnout\"\nledger_password_file = \"p\"\n";
-        assert!(parse("turnout.toml", good).unwrap().processor.ledger.address.is_some());
+        let good = "[processor]\nledger = \"postgres://ada@db.example/turnout\"\nledger_password_file = \"p\"\n\
+                    [request_log]\nserver = \"postgres://ada@db.example/turnout\"\ncertificates = \"c\"\n";
+        let settings = parse("turnout.toml", good).unwrap();
+        assert!(settings.processor.ledger.is_on_server());
+        assert!(settings.request_log.settings.is_some());
     }
 
     #[test]

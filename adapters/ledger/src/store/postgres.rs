@@ -7,27 +7,18 @@
 //! A connection that is lost undoes the open transaction, and the next statement outside of one connects anew. Where it is
 //! lost while the server was told to commit, the server is asked what became of the transaction as soon as it answers.
 
-mod address;
-mod link;
-mod text;
-mod values;
-
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio_postgres::Row as ServerRow;
-use tokio_postgres::error::SqlState;
+use pglink::{Link, LinkError, Server};
 use units::limits::{
     LEDGER_AUDIT_MAX, LEDGER_DOUBT_MAX, LEDGER_LOCK_WAIT_MAX, LEDGER_STATEMENT_MAX,
     LEDGER_TRANSACTION_IDLE_MAX,
 };
 
-use super::value::Value;
 use super::{Enough, Params, Purpose, Row, StoreError};
-pub use address::{Server, ServerError};
-use link::Link;
 
 /// The first half of the advisory lock's key: "turn". The second is the schema.
 const LOCK: &str = "1953854062, hashtext(current_schema())";
@@ -130,7 +121,7 @@ impl Postgres {
     }
 
     pub(super) fn script(&self, text: &str) -> Result<(), StoreError> {
-        self.with(|link| link.script(text))
+        self.with(|link| link.script(text, LEDGER_AUDIT_MAX))
     }
 
     pub(super) fn begin(&self, purpose: Purpose) -> Result<(), StoreError> {
@@ -145,6 +136,15 @@ impl Postgres {
         self.open.set(true);
         self.failed.set(false);
         Ok(())
+    }
+
+    /// Until the end of the open transaction statements may take as long as an audit's, and read whole tables.
+    pub(super) fn expect_a_long_change(&self) -> Result<(), StoreError> {
+        let longest = LEDGER_AUDIT_MAX.as_millis();
+        self.script(&format!(
+            "SET LOCAL statement_timeout = {longest}; SET LOCAL enable_seqscan = on;
+             SET LOCAL enable_bitmapscan = on; SET LOCAL enable_sort = on"
+        ))
     }
 
     /// Makes everything durable. Whatever happens, the transaction is over.
@@ -176,7 +176,7 @@ impl Postgres {
         let mut place = self.link.borrow_mut();
         let told = place.as_mut().is_some_and(|link| {
             link.forget();
-            link.script("ROLLBACK").is_ok()
+            link.script("ROLLBACK", LEDGER_STATEMENT_MAX).is_ok()
         });
         if !told {
             *place = None;
@@ -214,7 +214,7 @@ impl Postgres {
     }
 
     /// Does `task` with a connection that works, and forgets one that turns out not to.
-    fn with<T>(&self, task: impl FnOnce(&mut Link) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    fn with<T>(&self, task: impl FnOnce(&mut Link) -> Result<T, LinkError>) -> Result<T, StoreError> {
         let mut place = self.link.borrow_mut();
         if place.as_ref().is_none_or(Link::is_closed) {
             *place = None;
@@ -226,10 +226,10 @@ impl Postgres {
         let Some(link) = place.as_mut() else { return Err(StoreError::Gone) };
         let outcome = task(link);
         self.failed.set(self.failed.get() || outcome.is_err());
-        if outcome.as_ref().is_err_and(StoreError::loses_the_connection) {
+        if outcome.as_ref().is_err_and(LinkError::loses_the_connection) {
             *place = None;
         }
-        outcome
+        Ok(outcome?)
     }
 
     /// A new connection, once nothing is in doubt any more. A commit that was reported as failed and turns out to have
@@ -252,7 +252,7 @@ impl Postgres {
             Purpose::Look => LEDGER_AUDIT_MAX,
         };
         let link = Link::open(&self.server, patience.saturating_add(ON_ITS_WAY))?;
-        link.script(&settings(self.purpose, patience))?;
+        link.script(&settings(self.purpose, patience), patience)?;
         if link.ask("SHOW fsync")?.as_deref() == Some("off") {
             return Err(StoreError::Unsafe("fsync"));
         }
@@ -276,7 +276,7 @@ impl Postgres {
             Some(_) => Ok(()),
             None => {
                 let next = last.saturating_add(1);
-                link.script(&format!("UPDATE writers SET number = {next}"))?;
+                link.script(&format!("UPDATE writers SET number = {next}"), LEDGER_STATEMENT_MAX)?;
                 self.writer.set(Some(next));
                 Ok(())
             }
@@ -301,7 +301,7 @@ fn settings(purpose: Purpose, statement_max: Duration) -> String {
     };
     format!(
         "SET statement_timeout = {statement}; SET lock_timeout = {statement};
-         SET idle_in_transaction_session_timeout = {idle}; SET client_min_messages = warning; SET jit = off;
+         SET application_name = 'turnout ledger'; SET idle_in_transaction_session_timeout = {idle}; SET client_min_messages = warning; SET jit = off;
          SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; {planner} {durable}"
     )
 }
@@ -329,15 +329,4 @@ fn holder(link: &Link) -> Result<String, StoreError> {
         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
         AND l.objid = (hashtext(current_schema())::bigint & 4294967295)::oid";
     Ok(link.ask(query)?.unwrap_or_else(|| "a session that has ended meanwhile".to_owned()))
-}
-
-/// True if a refusal is one of the server's own state (connections, conflicts, resources, an operator, its disk), and not
-/// of a statement.
-pub(super) fn is_of_the_store(code: &SqlState) -> bool {
-    ["08", "40", "53", "55", "57", "58"].iter().any(|class| code.code().starts_with(class))
-}
-
-/// A value as the server gave it; none for a kind that the ledger never stores.
-pub(super) fn value(row: &ServerRow, place: usize) -> Option<Value<'_>> {
-    row.try_get::<_, values::Found<'_>>(place).ok().map(|found| found.0)
 }

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use pglink::Value;
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, ToSql};
 
-use super::value::Value;
 use super::{Enough, Params, Purpose, Row, StoreError};
 
 /// Compiled statements kept; there are fewer than this many.
@@ -91,7 +91,9 @@ impl Sqlite {
             place = place.saturating_add(1);
             let to = if name.is_empty() { Ok(Some(place)) } else { statement.parameter_index(name) };
             let bound = match to {
-                Ok(Some(index)) => statement.raw_bind_parameter(index, value).map_err(StoreError::from),
+                Ok(Some(index)) => {
+                    statement.raw_bind_parameter(index, Bound(value)).map_err(StoreError::from)
+                }
                 Ok(None) => Err(StoreError::Parameter(name.to_owned())),
                 Err(error) => Err(error.into()),
             };
@@ -144,11 +146,14 @@ pub(super) fn value(found: ValueRef<'_>) -> Option<Value<'_>> {
     }
 }
 
-impl ToSql for Value<'_> {
+/// A value for a statement's place.
+struct Bound<'a>(Value<'a>);
+
+impl ToSql for Bound<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
             Value::Null => ValueRef::Null,
-            Value::Integer(number) => ValueRef::Integer(*number),
+            Value::Integer(number) => ValueRef::Integer(number),
             Value::Text(text) => ValueRef::Text(text.as_bytes()),
             Value::Bytes(bytes) => ValueRef::Blob(bytes),
         }))

@@ -1,6 +1,12 @@
 //! Where a test's ledger is. Every test of the ledger runs on each store.
 
+pub(super) use pgserver::on_each_store;
+
+use crate::store::Connection;
 use crate::{Ledger, Server};
+
+/// The ledger's file in a folder.
+const FILE: &str = "ledger.sqlite";
 
 /// Where a test's ledger is.
 pub(super) enum Place {
@@ -42,9 +48,37 @@ impl Place {
     pub(super) fn try_open(&self) -> Result<Ledger, crate::LedgerError> {
         match self {
             Self::Memory => Ledger::in_memory(),
-            Self::File(folder) => Ledger::open(&folder.path().join("ledger.sqlite")),
+            Self::File(folder) => Ledger::open(&folder.path().join(FILE)),
             Self::Server(schema) => Ledger::connect(&Server::parse(schema.address(), None, None).unwrap()),
         }
+    }
+
+    /// The ledger there for reading.
+    pub(super) fn try_look(&self) -> Result<Ledger, crate::LedgerError> {
+        match self {
+            Self::Memory => panic!("a ledger in memory has one connection"),
+            Self::File(folder) => Ledger::open_reader(&folder.path().join(FILE)),
+            Self::Server(schema) => Ledger::look(&Server::parse(schema.address(), None, None).unwrap()),
+        }
+    }
+
+    /// A connection to what is there, whatever its version.
+    pub(super) fn connection(&self) -> Connection {
+        match self {
+            Self::Memory => Connection::memory().unwrap(),
+            Self::File(folder) => Connection::file(&folder.path().join(FILE)).unwrap(),
+            Self::Server(schema) => {
+                Connection::server(&Server::parse(schema.address(), None, None).unwrap()).unwrap()
+            }
+        }
+    }
+
+    /// The same beside whoever writes, without the writer's lock.
+    pub(super) fn connection_beside(&self) -> Connection {
+        let Self::Server(schema) = self else { return self.connection() };
+        let connection = Connection::look(&Server::parse(schema.address(), None, None).unwrap()).unwrap();
+        connection.script("SET default_transaction_read_only = off").unwrap();
+        connection
     }
 
     /// How many random cases are worth their time: a server's commits reach its disk.
@@ -55,16 +89,3 @@ impl Place {
         }
     }
 }
-
-/// Makes of each function a test on either store; on SQLite in `memory` or in a `file`.
-macro_rules! on_each_store {
-    ($sqlite:ident; $($name:ident),+ $(,)?) => {
-        mod on_sqlite {
-            $(#[test] fn $name() { super::$name(&super::Place::$sqlite()); })+
-        }
-        mod on_postgres {
-            $(#[test] fn $name() { super::$name(&super::Place::server()); })+
-        }
-    };
-}
-pub(super) use on_each_store;

@@ -2,99 +2,61 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::types::Value;
+use pglink::Value;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params_from_iter};
-use units::{EventId, Timestamp};
+use units::EventId;
 
-use super::{open_to_read, store};
+use super::{bound, open_to_read, store};
+use crate::columns::{self, Cells, Question};
 use crate::error::LogError;
-use crate::query::{Found, OutcomeRow, Query, RequestRow};
-use crate::settings::OUTCOMES_MAX;
-use crate::volume::{Volume, time_of};
+use crate::query::{OutcomeRow, Query, RequestRow};
+use crate::volume::Volume;
 
-const COLUMNS: &str = "event_id, lane, class, method, host, endpoint, recognised, advertiser_id, publisher_id,
-    creative_id, reference, minor, currency, phase, consent, consent_reason, country, network, referrer, problems,
-    mode, status, leads_to, took_micros";
-
-/// Reads the log in a folder, whether or not a process writes it.
-#[derive(Clone, Debug)]
-pub struct Reader {
-    folder: PathBuf,
+/// Every volume of a folder, the newest first; a folder that is not there has none.
+pub(crate) fn volumes(folder: &Path) -> Result<Vec<Volume>, LogError> {
+    Volume::all(folder).map_err(|source| LogError::Io { path: folder.to_owned(), source })
 }
 
-impl Reader {
-    /// The log in `folder`; a folder that is not there is an empty log.
-    pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned() }
-    }
+/// The requests of one volume that `query` asks for.
+pub(crate) fn find(
+    folder: &Path,
+    volume: Volume,
+    query: &Query,
+    limit: usize,
+) -> Result<Vec<RequestRow>, LogError> {
+    columns::with_query(query, "requests", limit, |question| {
+        rows(&volume.path(folder), &question, "find requests", |row| columns::request(row))
+    })
+}
 
-    /// The requests that `query` asks for. It looks through the volumes from the newest on and stops as soon as the
-    /// answer is full.
-    ///
-    /// # Errors
-    /// If a volume cannot be read.
-    pub fn find(&self, query: &Query) -> Result<Found, LogError> {
-        let wanted = query.rows();
-        let mut rows = Vec::new();
-        // Months and days overlap, so each kind is followed by itself up to a full answer.
-        for money in [true, false] {
-            let mut of_kind = Vec::new();
-            for volume in self.volumes(query)?.into_iter().filter(|volume| volume.money == money) {
-                // One row more than wanted tells whether there are more.
-                let missing = (wanted + 1).saturating_sub(of_kind.len());
-                if missing == 0 {
-                    break;
-                }
-                of_kind.extend(self.find_in(volume, query, missing)?);
-            }
-            rows.extend(of_kind);
-        }
-        rows.sort_unstable_by_key(|row: &RequestRow| std::cmp::Reverse(row.event_id));
-        let more = rows.len() > wanted;
-        rows.truncate(wanted);
-        Ok(Found { rows, more })
-    }
+/// What became of an event of a volume.
+pub(crate) fn outcomes(
+    folder: &Path,
+    volume: Volume,
+    event_id: EventId,
+) -> Result<Vec<OutcomeRow>, LogError> {
+    columns::with_outcomes(event_id, "outcomes", |question| {
+        rows(&volume.path(folder), &question, "list outcomes", |row| columns::outcome(row))
+    })
+}
 
-    /// What became of an event, in the order in which it was learnt.
-    ///
-    /// # Errors
-    /// If the volume cannot be read.
-    pub fn outcomes(&self, event_id: EventId) -> Result<Vec<OutcomeRow>, LogError> {
-        let path = Volume::of(event_id, true).path(&self.folder);
-        let Some(connection) = opened(&path)? else { return Ok(Vec::new()) };
-        let query = "SELECT at, what, detail FROM outcomes WHERE event_id = ?1 ORDER BY number LIMIT ?2";
-        let read = |row: &Row<'_>| {
-            let at = Timestamp::from_millis(row.get(0)?);
-            Ok(OutcomeRow { at, what: row.get(1)?, detail: row.get(2)? })
-        };
-        let limit = i64::try_from(OUTCOMES_MAX).unwrap_or(i64::MAX);
-        let rows = connection.prepare(query).and_then(|mut statement| {
-            statement.query_map((event_id.as_u128().to_be_bytes(), limit), read)?.collect()
-        });
-        rows.map_err(store(&path, "list outcomes"))
+fn rows<T>(
+    path: &PathBuf,
+    question: &Question<'_>,
+    doing: &'static str,
+    read: impl Fn(&Row<'_>) -> Result<T, usize>,
+) -> Result<Vec<T>, LogError> {
+    let Some(connection) = opened(path)? else { return Ok(Vec::new()) };
+    let mut statement = connection.prepare(&question.sql).map_err(store(path, doing))?;
+    let values = params_from_iter(question.values.iter().map(bound));
+    let mut answer = statement.query(values).map_err(store(path, doing))?;
+    let mut found = Vec::new();
+    while let Some(row) = answer.next().map_err(store(path, doing))? {
+        let strange = |column| LogError::Strange { volume: path.display().to_string(), column };
+        found.push(read(row).map_err(strange)?);
     }
-
-    /// The volumes that may hold something of the answer, the newest first.
-    fn volumes(&self, query: &Query) -> Result<Vec<Volume>, LogError> {
-        let all = Volume::all(&self.folder);
-        let mut volumes = all.map_err(|source| LogError::Io { path: self.folder.clone(), source })?;
-        let (newest, oldest) = query.range();
-        volumes.retain(|volume| volume.from.start() <= time_of(newest) && volume.end() > time_of(oldest));
-        Ok(volumes)
-    }
-
-    fn find_in(&self, volume: Volume, query: &Query, limit: usize) -> Result<Vec<RequestRow>, LogError> {
-        let path = volume.path(&self.folder);
-        let Some(connection) = opened(&path)? else { return Ok(Vec::new()) };
-        let (condition, values) = condition(query);
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let text =
-            format!("SELECT {COLUMNS} FROM requests WHERE {condition} ORDER BY event_id DESC LIMIT {limit}");
-        let rows = connection
-            .prepare(&text)
-            .and_then(|mut statement| statement.query_map(params_from_iter(values), row)?.collect());
-        rows.map_err(store(&path, "find requests"))
-    }
+    Ok(found)
 }
 
 /// Opens a volume; none if it is not there, as when retention took it a moment ago.
@@ -102,55 +64,14 @@ fn opened(path: &PathBuf) -> Result<Option<Connection>, LogError> {
     if path.exists() { open_to_read(path) } else { Ok(None) }
 }
 
-/// The condition of a query, in the store's words. The values are always bound, never written into it.
-fn condition(query: &Query) -> (String, Vec<Value>) {
-    let (newest, oldest) = query.range();
-    let blob = |event_id: EventId| Value::Blob(event_id.as_u128().to_be_bytes().to_vec());
-    let mut condition = "event_id <= ?1 AND event_id >= ?2".to_owned();
-    let mut values = vec![blob(newest), blob(oldest)];
-    let id = |id: Option<u64>| id.map(|id| Value::Integer(id.cast_signed()));
-    for (column, value) in [
-        ("reference", query.reference.clone().map(Value::Text)),
-        ("advertiser_id", id(query.advertiser_id)),
-        ("publisher_id", id(query.publisher_id)),
-        ("class", query.class.clone().map(Value::Text)),
-    ] {
-        let Some(value) = value else { continue };
-        values.push(value);
-        condition = format!("{condition} AND {column} = ?{}", values.len());
+impl Cells for Row<'_> {
+    fn value(&self, place: usize) -> Option<Value<'_>> {
+        match self.get_ref(place).ok()? {
+            ValueRef::Null => Some(Value::Null),
+            ValueRef::Integer(number) => Some(Value::Integer(number)),
+            ValueRef::Text(text) => core::str::from_utf8(text).ok().map(Value::Text),
+            ValueRef::Blob(bytes) => Some(Value::Bytes(bytes)),
+            ValueRef::Real(_) => None,
+        }
     }
-    (condition, values)
-}
-
-fn row(row: &Row<'_>) -> rusqlite::Result<RequestRow> {
-    let event_id = EventId::from_u128(u128::from_be_bytes(row.get(0)?));
-    let id =
-        |column: usize| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(i64::cast_unsigned));
-    Ok(RequestRow {
-        event_id,
-        received_at: time_of(event_id),
-        lane: row.get(1)?,
-        class: row.get(2)?,
-        method: row.get(3)?,
-        host: row.get(4)?,
-        endpoint: row.get(5)?,
-        recognised: row.get(6)?,
-        advertiser_id: id(7)?,
-        publisher_id: id(8)?,
-        creative_id: id(9)?,
-        reference: row.get(10)?,
-        minor: row.get(11)?,
-        currency: row.get(12)?,
-        phase: row.get(13)?,
-        consent: row.get(14)?,
-        consent_reason: row.get(15)?,
-        country: row.get(16)?,
-        network: row.get(17)?,
-        referrer: row.get(18)?,
-        problems: row.get(19)?,
-        mode: row.get(20)?,
-        status: row.get(21)?,
-        leads_to: row.get(22)?,
-        took_micros: row.get::<_, i64>(23)?.cast_unsigned(),
-    })
 }

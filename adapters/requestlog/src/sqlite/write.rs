@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use relay::seen::Seen;
-use rusqlite::{Connection, Transaction, params};
+use pglink::Value;
+use rusqlite::{CachedStatement, Connection, params_from_iter};
 
-use super::{open, store};
-use crate::entry::{Entry, Outcome};
+use super::{bound, open, store};
+use crate::columns;
+use crate::entry::Entry;
 use crate::error::LogError;
+use crate::retention;
 use crate::settings::OPEN_MAX;
 use crate::volume::Volume;
 
@@ -31,10 +33,7 @@ impl Volumes {
     /// # Errors
     /// The first failure; what belongs to the other volumes is written all the same.
     pub(crate) fn write(&mut self, entries: &[Entry]) -> (usize, Result<(), LogError>) {
-        let mut by_volume: BTreeMap<Volume, Vec<&Entry>> = BTreeMap::new();
-        for entry in entries {
-            by_volume.entry(Volume::of_entry(entry)).or_default().push(entry);
-        }
+        let by_volume = Volume::sorted(entries);
         let (mut written, mut outcome) = (0, Ok(()));
         for (volume, entries) in by_volume {
             match self.write_into(volume, &entries) {
@@ -49,9 +48,25 @@ impl Volumes {
         (written, outcome)
     }
 
-    /// Forgets a volume, so that its file can be removed.
-    pub(crate) fn close(&mut self, volume: Volume) {
+    /// Every volume with its bytes.
+    pub(crate) fn held(&self) -> Result<Vec<(Volume, u64)>, LogError> {
+        retention::held(&self.folder).map_err(self.io())
+    }
+
+    /// Removes a volume.
+    pub(crate) fn remove(&mut self, volume: Volume) -> Result<(), LogError> {
         self.open.remove(&volume);
+        retention::remove(&self.folder, volume).map_err(self.io())
+    }
+
+    /// Bytes that are free where the volumes are; none if nobody can tell.
+    pub(crate) fn free_bytes(&self) -> Option<u64> {
+        retention::free_bytes(&self.folder)
+    }
+
+    fn io(&self) -> impl FnOnce(std::io::Error) -> LogError {
+        let path = self.folder.clone();
+        |source| LogError::Io { path, source }
     }
 
     fn write_into(&mut self, volume: Volume, entries: &[&Entry]) -> Result<(), LogError> {
@@ -70,56 +85,19 @@ impl Volumes {
 
 fn write(connection: &mut Connection, entries: &[&Entry], lane: &str) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
-    for entry in entries {
-        match entry {
-            Entry::Seen(seen) => write_seen(&transaction, seen, lane)?,
-            Entry::Outcome(outcome) => write_outcome(&transaction, outcome)?,
+    {
+        let mut requests = transaction.prepare_cached(&columns::insert_request("requests"))?;
+        let mut outcomes = transaction.prepare_cached(&columns::insert_outcome("outcomes"))?;
+        for entry in entries {
+            match entry {
+                Entry::Seen(seen) => columns::with_request(seen, lane, |row| run(&mut requests, row))?,
+                Entry::Outcome(outcome) => columns::with_outcome(outcome, |row| run(&mut outcomes, row))?,
+            }
         }
     }
     transaction.commit()
 }
 
-fn write_seen(transaction: &Transaction<'_>, seen: &Seen, lane: &str) -> rusqlite::Result<()> {
-    let insert = "INSERT INTO requests (event_id, lane, class, method, host, endpoint, recognised, advertiser_id,
-        publisher_id, creative_id, reference, minor, currency, phase, consent, consent_reason, country, network,
-        referrer, problems, mode, status, leads_to, took_micros)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-        ?23, ?24) ON CONFLICT (event_id) DO NOTHING";
-    let amount = seen.amount.as_ref();
-    let consent = seen.consent.filter(|_| seen.recognised);
-    transaction.prepare_cached(insert)?.execute(params![
-        seen.event_id.as_u128().to_be_bytes(),
-        lane,
-        seen.class.name(),
-        seen.method.name(),
-        seen.host.as_str(),
-        seen.endpoint.as_str(),
-        seen.recognised,
-        seen.advertiser_id.map(u64::cast_signed),
-        seen.publisher_id.map(u64::cast_signed),
-        seen.creative_id.map(u64::cast_signed),
-        seen.reference.as_deref(),
-        amount.map(|amount| amount.minor),
-        amount.map(|amount| amount.currency.code()),
-        seen.phase.map(|phase| phase.name()),
-        consent.map(|consent| consent.name()),
-        consent.map(|consent| consent.reason().name()),
-        seen.country.as_deref(),
-        seen.network.map(|network| network.to_string()),
-        seen.referrer.as_deref(),
-        seen.problems.join(" "),
-        seen.mode.name(),
-        seen.status,
-        seen.leads_to.as_deref(),
-        i64::try_from(seen.took.as_micros()).unwrap_or(i64::MAX),
-    ])?;
-    Ok(())
-}
-
-fn write_outcome(transaction: &Transaction<'_>, outcome: &Outcome) -> rusqlite::Result<()> {
-    let insert = "INSERT INTO outcomes (event_id, at, what, detail) VALUES (?1, ?2, ?3, ?4)";
-    let event_id = outcome.event_id.as_u128().to_be_bytes();
-    let row = params![event_id, outcome.at.as_millis(), outcome.what, outcome.detail];
-    transaction.prepare_cached(insert)?.execute(row)?;
-    Ok(())
+fn run(statement: &mut CachedStatement<'_>, row: &[Value<'_>]) -> rusqlite::Result<()> {
+    statement.execute(params_from_iter(row.iter().map(bound))).map(drop)
 }

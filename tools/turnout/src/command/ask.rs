@@ -30,7 +30,7 @@ pub(crate) enum NoAnswer {
     #[error(transparent)]
     Ask(#[from] AskError),
     /// The process has no such role.
-    #[error("no {0} is running on {1}")]
+    #[error("no {0} is running on {1}: start it, with `turnout serve --role {0}` and its settings")]
     Role(&'static str, PathBuf),
 }
 

@@ -48,10 +48,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         mistakes.extend(settings::check_origins(settings, is_public, !snapshot.policy.legacy_lives, &file));
     }
     mistakes.extend(snapshot.as_ref().map(unreadable).unwrap_or_default());
-    if let (Some(settings), Some(file)) = (&settings, &arguments.config)
-        && let Err(message) = settings.processor.ledger.server()
-    {
-        mistakes.push(Mistake { file: file.display().to_string(), line: 1, message });
+    if let (Some(settings), Some(file)) = (&settings, &arguments.config) {
+        let places = [settings.processor.ledger.check(), settings.request_log.check()];
+        let file = file.display().to_string();
+        let mistake = |message| Mistake { file: file.clone(), line: 1, message };
+        mistakes.extend(places.into_iter().filter_map(Result::err).map(mistake));
     }
     let callers = settings.as_ref().map(|settings| data::read_callers(&settings.data));
     let of_callers = callers.and_then(Result::err).map(|error| error.to_string()).unwrap_or_default();

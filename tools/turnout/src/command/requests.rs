@@ -11,11 +11,12 @@ use units::{Currency, EventId, Money, Timestamp};
 use super::ask::{Where, list, shown, table};
 use crate::cli::Outcome;
 use crate::clock::parse_time;
-use crate::roles::REQUEST_LOG;
+use crate::log_place;
 
 /// Requests that came in, the newest first: what they were, what was replied, and what became of the conversions.
 ///
-/// It reads the request log of the data directory, with or without a running process. Conversions are kept for 400
+/// It reads the request log of the data directory, or of the server that the processes keep it on, with or without a
+/// running process. Conversions are kept for 400
 /// days and everything else for 90, if the settings say nothing else. The log holds nothing personal.
 ///
 /// Example: turnout requests --order A-1 --advertiser 789
@@ -58,7 +59,7 @@ fn class(text: &str) -> Result<String, String> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
-    let reader = Reader::new(&arguments.place.data.join(REQUEST_LOG));
+    let reader = log_place::reader(&arguments.place.data)?;
     let query = Query {
         event_id: arguments.event,
         reference: arguments.order.clone(),
@@ -124,11 +125,14 @@ pub(crate) fn print_one(row: &Value) {
 }
 
 /// What the request log of a data directory remembers of an event.
-pub(crate) fn remembered(data: &Path, event_id: EventId) -> Result<Option<Value>, requestlog::LogError> {
-    let reader = Reader::new(&data.join(REQUEST_LOG));
+pub(crate) fn remembered(
+    data: &Path,
+    event_id: EventId,
+) -> Result<Option<Value>, Box<dyn std::error::Error + Send + Sync>> {
+    let reader = log_place::reader(data)?;
     let query = Query { event_id: Some(event_id), limit: 1, ..Query::default() };
     let found = reader.find(&query)?;
-    found.rows.first().map(|row| shape(row, &reader)).transpose()
+    Ok(found.rows.first().map(|row| shape(row, &reader)).transpose()?)
 }
 
 fn shape(row: &RequestRow, reader: &Reader) -> Result<Value, requestlog::LogError> {

@@ -149,7 +149,7 @@ fn ground(
         Role::Edge => settings.edge.lane.as_deref().unwrap_or(roles::LANE),
         Role::Processor | Role::Platforms => arguments.role.name(),
     };
-    let log = roles::request_log(data, lane, settings.request_log.clone())?;
+    let log = settings.request_log.open(data, lane)?;
     Ok(Ground {
         data: data.clone(),
         log,

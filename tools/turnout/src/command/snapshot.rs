@@ -74,7 +74,7 @@ pub(crate) fn take(arguments: &TakeArguments) -> Outcome {
         copy_lane(&from.join(OUTBOX).join(&lane), &to.join(OUTBOX).join(&lane))?;
     }
     let ledger = from.join(LEDGER);
-    if LedgerPlace::noted(from)?.server()?.is_some() {
+    if LedgerPlace::noted(from)?.is_on_server() {
         eprintln!(
             "turnout: the ledger is on a server and not in this copy: back it up now (pg_dump), after the outbox"
         );

@@ -18,6 +18,7 @@ use crate::cli::Outcome;
 use crate::clock::parse_duration;
 use crate::data::{DataDir, RunFile};
 use crate::ledger_place::LedgerPlace;
+use crate::log_place::LogPlace;
 use crate::reload::{self, Readers};
 use crate::roles::{self, ANY, Ground, ProcessorParts};
 use crate::settings::Edge as EdgeFile;
@@ -85,6 +86,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 
 async fn serve(arguments: &Arguments) -> Outcome {
     let data = DataDir::open(&arguments.data)?;
+    if LedgerPlace::noted(data.folder())?.is_on_server() {
+        let message = "the ledger of this data directory is on a server, and `up` keeps its own: name another directory";
+        return Err(message.into());
+    }
     let keys = data.keys()?;
     let hang_up = reload::listen()?;
     let system = start(arguments, &data, &keys).await?;
@@ -133,7 +138,7 @@ async fn start(
     let lab = roles::lab(settings).await?;
     let origins = roles::lab_origins(&lab);
     let telemetry = Arc::new(Telemetry::new());
-    let log = roles::request_log(data, roles::LANE, Some(requestlog::Settings::default()))?;
+    let log = LogPlace::usual().open(data, roles::LANE)?;
     let ground = Ground { data: data.clone(), snapshot, origins, telemetry, log: log.clone() };
     let place = LedgerPlace::default();
     let parts = ProcessorParts { place: &place, listen: ANY, credentials, private_postbacks: true };

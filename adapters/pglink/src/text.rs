@@ -1,17 +1,17 @@
-//! The ledger's SQL in the server's spelling.
+//! SQL of both stores in the server's spelling.
 //!
 //! Places (`?1`, `:name`) become `$1`. Hints that only SQLite's planner needs are left away: `INDEXED BY`, and `CROSS JOIN`
 //! where a join is meant to keep its order. The type of bytes has another name.
 
 /// A statement for the server, and where its named parameters go.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Text {
-    pub(super) sql: String,
+pub(crate) struct Text {
+    pub(crate) sql: String,
     /// The names, in the order of their places; empty where parameters go by place.
-    pub(super) names: Vec<String>,
+    pub(crate) names: Vec<String>,
 }
 
-pub(super) fn translate(sql: &str) -> Text {
+pub(crate) fn translate(sql: &str) -> Text {
     let mut text = Text { sql: String::with_capacity(sql.len()), names: Vec::new() };
     let mut rest = sql;
     while let Some(first) = rest.chars().next() {

@@ -4,6 +4,7 @@
 //! nothing here cares whether the caller's thread belongs to another runtime.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -15,15 +16,15 @@ use std::time::{Duration, Instant};
 use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, Row, SimpleQueryMessage, Statement};
-use units::limits::{LEDGER_AUDIT_MAX, LEDGER_CONNECT_MAX, LEDGER_SENT_MAX, LEDGER_STATEMENTS_MAX};
+use units::limits::{SERVER_CONNECT_MAX, SERVER_SENT_MAX, SERVER_STATEMENTS_MAX};
 
-use super::address::Server;
-use super::text::{self, Text};
-use crate::store::value::Value;
-use crate::store::{Params, StoreError};
+use crate::address::Server;
+use crate::error::LinkError;
+use crate::text::{self, Text};
+use crate::value::{Params, Value};
 
 /// A connection that works, as far as anybody knows.
-pub(super) struct Link {
+pub struct Link {
     client: Arc<Client>,
     statements: HashMap<String, Prepared>,
     /// Statements that were sent and whose answers nobody has waited for yet, in their order.
@@ -42,23 +43,30 @@ struct Prepared {
 }
 
 impl Link {
-    pub(super) fn open(server: &Server, patience: Duration) -> Result<Self, StoreError> {
+    /// Connects. `patience` is the longest that one answer is waited for.
+    ///
+    /// # Errors
+    /// If the server cannot be reached, lets nobody in, or shows a certificate that is not trusted.
+    pub fn open(server: &Server, patience: Duration) -> Result<Self, LinkError> {
         let (opened, outcome) = mpsc::channel();
         let server = server.clone();
         thread::Builder::new().name("postgres".to_owned()).spawn(move || drive(&server, &opened))?;
         // The thread keeps its own time; this is for one that cannot even begin.
         let client =
-            outcome.recv_timeout(LEDGER_CONNECT_MAX.saturating_mul(2)).map_err(|_| StoreError::Silent)??;
+            outcome.recv_timeout(SERVER_CONNECT_MAX.saturating_mul(2)).map_err(|_| LinkError::Silent)??;
         Ok(Self { client: Arc::new(client), statements: HashMap::new(), sent: Vec::new(), patience })
     }
 
     /// True if it is certain that nothing can be asked any more.
-    pub(super) fn is_closed(&self) -> bool {
+    pub fn is_closed(&self) -> bool {
         self.client.is_closed()
     }
 
     /// Runs a statement; how many rows it changed.
-    pub(super) fn run(&mut self, sql: &str, params: &dyn Params) -> Result<usize, StoreError> {
+    ///
+    /// # Errors
+    /// If the server refuses, or the connection is lost.
+    pub fn run(&mut self, sql: &str, params: &dyn Params) -> Result<usize, LinkError> {
         let prepared = self.prepared(sql)?;
         let values = arranged(&prepared.names, params)?;
         let params = borrowed(&values);
@@ -68,7 +76,10 @@ impl Link {
     }
 
     /// The rows of a query.
-    pub(super) fn rows(&mut self, sql: &str, params: &dyn Params) -> Result<Vec<Row>, StoreError> {
+    ///
+    /// # Errors
+    /// If the server refuses, or the connection is lost.
+    pub fn rows(&mut self, sql: &str, params: &dyn Params) -> Result<Vec<Row>, LinkError> {
         let prepared = self.prepared(sql)?;
         let values = arranged(&prepared.names, params)?;
         let params = borrowed(&values);
@@ -79,7 +90,10 @@ impl Link {
 
     /// Sends a statement and waits for nothing: the server does one after another, and says what went wrong with it
     /// when it is next waited for.
-    pub(super) fn send(&mut self, sql: &str, params: &dyn Params) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// If the server refuses, or the connection is lost.
+    pub fn send(&mut self, sql: &str, params: &dyn Params) -> Result<(), LinkError> {
         let prepared = self.prepared(sql)?;
         let values: Vec<Kept> = arranged(&prepared.names, params)?.into_iter().map(Kept::of).collect();
         let client = Arc::clone(&self.client);
@@ -91,18 +105,21 @@ impl Link {
             Poll::Ready(answer) => self.judged(Some(answer))?,
             Poll::Pending => self.sent.push(answer),
         }
-        if self.sent.len() < LEDGER_SENT_MAX {
+        if self.sent.len() < SERVER_SENT_MAX {
             return Ok(());
         }
         // The server goes on with the later half meanwhile.
-        let later = self.sent.split_off(LEDGER_SENT_MAX / 2);
+        let later = self.sent.split_off(SERVER_SENT_MAX / 2);
         let settled = self.settle();
         self.sent = later;
         settled
     }
 
     /// Waits for everything that was sent; the first thing that went wrong.
-    pub(super) fn settle(&mut self) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// If the server refuses, or the connection is lost.
+    pub fn settle(&mut self) -> Result<(), LinkError> {
         let mut first = Ok(());
         for answer in std::mem::take(&mut self.sent) {
             let answer = self.wait(answer);
@@ -112,18 +129,24 @@ impl Link {
     }
 
     /// Nobody wants to know any more what became of what was sent.
-    pub(super) fn forget(&mut self) {
+    pub fn forget(&mut self) {
         self.sent.clear();
     }
 
     /// Runs several statements that have no parameters: a session's settings, or a change of the tables, which may
     /// take its time.
-    pub(super) fn script(&self, text: &str) -> Result<(), StoreError> {
-        self.judged(wait(self.client.batch_execute(text), LEDGER_AUDIT_MAX))
+    ///
+    /// # Errors
+    /// If the server refuses, or does not answer within `within`.
+    pub fn script(&self, text: &str, within: Duration) -> Result<(), LinkError> {
+        self.judged(wait(self.client.batch_execute(text), within))
     }
 
     /// The first value of the last row of several statements that have no parameters.
-    pub(super) fn ask(&self, text: &str) -> Result<Option<String>, StoreError> {
+    ///
+    /// # Errors
+    /// If the server refuses, or the connection is lost.
+    pub fn ask(&self, text: &str) -> Result<Option<String>, LinkError> {
         let messages = self.wait(self.client.simple_query(text))?;
         let rows = messages.iter().rev().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => Some(row.get(0).map(str::to_owned)),
@@ -132,14 +155,14 @@ impl Link {
         Ok(rows.flatten())
     }
 
-    fn prepared(&mut self, sql: &str) -> Result<Prepared, StoreError> {
+    fn prepared(&mut self, sql: &str) -> Result<Prepared, LinkError> {
         if let Some(known) = self.statements.get(sql) {
             return Ok(known.clone());
         }
         let Text { sql: spelt, names } = text::translate(sql);
         let statement = self.wait(self.client.prepare(&spelt))?;
         let prepared = Prepared { statement, names: names.into() };
-        if self.statements.len() >= LEDGER_STATEMENTS_MAX {
+        if self.statements.len() >= SERVER_STATEMENTS_MAX {
             self.statements.clear();
         }
         self.statements.insert(sql.to_owned(), prepared.clone());
@@ -149,18 +172,18 @@ impl Link {
     fn wait<T>(
         &self,
         answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
-    ) -> Result<T, StoreError> {
+    ) -> Result<T, LinkError> {
         self.judged(wait(answer, self.patience))
     }
 
-    fn judged<T>(&self, answer: Option<Result<T, tokio_postgres::Error>>) -> Result<T, StoreError> {
+    fn judged<T>(&self, answer: Option<Result<T, tokio_postgres::Error>>) -> Result<T, LinkError> {
         match answer {
             Some(Ok(answer)) => Ok(answer),
             Some(Err(error)) if ends_the_session(&error) || self.client.is_closed() => {
-                Err(StoreError::Lost(Box::new(error)))
+                Err(LinkError::Lost(Box::new(error)))
             }
-            Some(Err(error)) => Err(StoreError::Postgres(Box::new(error))),
-            None => Err(StoreError::Silent),
+            Some(Err(error)) => Err(LinkError::Refused(Box::new(error))),
+            None => Err(LinkError::Silent),
         }
     }
 }
@@ -172,7 +195,7 @@ fn ends_the_session(error: &tokio_postgres::Error) -> bool {
 }
 
 /// The socket's thread: connects, tells how that went, and moves bytes until nobody asks any more.
-fn drive(server: &Server, opened: &mpsc::Sender<Result<Client, StoreError>>) {
+fn drive(server: &Server, opened: &mpsc::Sender<Result<Client, LinkError>>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -188,20 +211,20 @@ fn drive(server: &Server, opened: &mpsc::Sender<Result<Client, StoreError>>) {
 
 async fn serve<S, T>(
     connecting: impl Future<Output = Result<(Client, tokio_postgres::Connection<S, T>), tokio_postgres::Error>>,
-    opened: &mpsc::Sender<Result<Client, StoreError>>,
+    opened: &mpsc::Sender<Result<Client, LinkError>>,
 ) where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
     T: tokio_postgres::tls::TlsStream + Unpin,
 {
-    let connection = match tokio::time::timeout(LEDGER_CONNECT_MAX, connecting).await {
+    let connection = match tokio::time::timeout(SERVER_CONNECT_MAX, connecting).await {
         Ok(Ok((client, connection))) => {
             if opened.send(Ok(client)).is_err() {
                 return;
             }
             connection
         }
-        Ok(Err(error)) => return drop(opened.send(Err(StoreError::Unreachable(Box::new(error))))),
-        Err(_) => return drop(opened.send(Err(StoreError::Silent))),
+        Ok(Err(error)) => return drop(opened.send(Err(LinkError::of_connecting(error)))),
+        Err(_) => return drop(opened.send(Err(LinkError::Silent))),
     };
     // Why it ended is told to whoever asks next.
     drop(connection.await);
@@ -236,7 +259,7 @@ impl Kept {
 }
 
 /// The parameters in the order of the statement's places.
-fn arranged<'a>(names: &[String], params: &'a dyn Params) -> Result<Vec<Value<'a>>, StoreError> {
+fn arranged<'a>(names: &[String], params: &'a dyn Params) -> Result<Vec<Value<'a>>, LinkError> {
     let mut values = vec![Value::Null; names.len()];
     let mut wrong = None;
     params.each(&mut |name, value| {
@@ -245,7 +268,7 @@ fn arranged<'a>(names: &[String], params: &'a dyn Params) -> Result<Vec<Value<'a
         }
         match names.iter().position(|known| known == name).and_then(|place| values.get_mut(place)) {
             Some(slot) => *slot = value,
-            None => wrong = Some(StoreError::Parameter(name.to_owned())),
+            None => wrong = Some(LinkError::Parameter(name.to_owned())),
         }
     });
     wrong.map_or(Ok(values), Err)
@@ -274,5 +297,11 @@ fn wait<T>(answer: impl Future<Output = T>, patience: Duration) -> Option<T> {
         }
         let left = patience.checked_sub(begun.elapsed())?;
         thread::park_timeout(left);
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Link(closed: {})", self.is_closed())
     }
 }

@@ -10,7 +10,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
-use units::limits::{LEDGER_CONNECT_MAX, LEDGER_SILENCE_MAX};
+use units::limits::{SERVER_CONNECT_MAX, SERVER_SILENCE_MAX};
 
 /// Where systems keep the certificates that they trust.
 const SYSTEM_LISTS: [&str; 4] = [
@@ -20,11 +20,11 @@ const SYSTEM_LISTS: [&str; 4] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// Where the ledger's PostgreSQL server is. It never prints the password.
+/// Where a PostgreSQL server is. It never prints the password.
 #[derive(Clone)]
 pub struct Server {
-    pub(super) config: Config,
-    pub(super) tls: Option<MakeRustlsConnect>,
+    pub(crate) config: Config,
+    pub(crate) tls: Option<MakeRustlsConnect>,
 }
 
 /// Why an address leads to no server.
@@ -42,10 +42,10 @@ pub enum ServerError {
         why: String,
     },
     /// Something is missing in the address.
-    #[error("the ledger's address names no {0}: write `postgres://user@host:5432/database`")]
+    #[error("the server's address names no {0}: write `postgres://user@host:5432/database`")]
     Missing(&'static str),
     /// The certificates that a server's is checked against cannot be had.
-    #[error("no trusted certificates for the ledger's server: {0}")]
+    #[error("no trusted certificates for the database server: {0}")]
     Certificates(String),
 }
 
@@ -71,9 +71,9 @@ impl Server {
         if let (Some(password), None) = (password, config.get_password()) {
             config.password(password);
         }
-        config.connect_timeout(LEDGER_CONNECT_MAX).tcp_user_timeout(LEDGER_SILENCE_MAX);
+        config.connect_timeout(SERVER_CONNECT_MAX).tcp_user_timeout(SERVER_SILENCE_MAX);
         config.keepalives_idle(Duration::from_secs(10)).keepalives_interval(Duration::from_secs(5));
-        config.keepalives_retries(3).application_name("turnout ledger");
+        config.keepalives_retries(3).application_name("turnout");
         let tls = match config.get_ssl_mode() {
             SslMode::Disable => None,
             SslMode::Prefer if config.get_hosts().iter().all(is_here) => None,
@@ -108,7 +108,11 @@ impl fmt::Debug for Server {
 }
 
 fn configured(address: &str) -> Result<Config, ServerError> {
-    let config: Config = address.parse().map_err(|error: tokio_postgres::Error| {
+    // What others call verifying is what is done here in any case, so their words for it are understood.
+    let understood = ["verify-full", "verify-ca"].iter().fold(address.to_owned(), |address, word| {
+        address.replace(&format!("sslmode={word}"), "sslmode=require")
+    });
+    let config: Config = understood.parse().map_err(|error: tokio_postgres::Error| {
         let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
         ServerError::Address { shown: without_password(address), why: cause }
     })?;
@@ -211,6 +215,8 @@ mod tests {
             ("postgres://ada@db.example/turnout?sslmode=prefer", true),
             ("postgres://ada@db.example/turnout?sslmode=disable", false),
             ("postgres://ada@127.0.0.1/turnout?sslmode=require", true),
+            ("postgres://ada@127.0.0.1/turnout?sslmode=verify-full", true),
+            ("host=localhost user=ada dbname=turnout sslmode=verify-ca", true),
         ] {
             let server = Server::parse(address, None, Some(&file)).unwrap();
             assert_eq!(server.tls.is_some(), tls, "{address}");

@@ -3,9 +3,10 @@
 use std::error::Error;
 
 use bytes::BytesMut;
+use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
-use crate::store::value::Value;
+use crate::value::Value;
 
 /// What stands for the character 0, which the server's texts cannot hold: its picture. The same text is found by the same
 /// text, and what arrived is kept to the byte in its envelope.
@@ -36,7 +37,7 @@ impl ToSql for Value<'_> {
 }
 
 /// A value as the server gives it.
-pub(super) struct Found<'a>(pub(super) Value<'a>);
+struct Found<'a>(Value<'a>);
 
 impl<'a> FromSql<'a> for Found<'a> {
     fn from_sql(kind: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
@@ -57,4 +58,9 @@ impl<'a> FromSql<'a> for Found<'a> {
     fn accepts(kind: &Type) -> bool {
         [Type::INT8, Type::INT4, Type::BOOL, Type::BYTEA, Type::TEXT, Type::NAME].contains(kind)
     }
+}
+
+/// A value as the server gave it; none for a kind that nobody of ours stores.
+pub fn value(row: &Row, place: usize) -> Option<Value<'_>> {
+    row.try_get::<_, Found<'_>>(place).ok().map(|found| found.0)
 }
