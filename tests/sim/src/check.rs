@@ -157,7 +157,7 @@ fn by_order<'a>(model: &'a Model, platform: &'a Platform) -> Result<Sales<'a>, V
 /// it is certain that the one before did not arrive, or the receiver deduplicates and the bytes are the same.
 pub(crate) fn sends(known: &Known<'_>, gaps: &mut Gaps) -> Result<(), Violation> {
     let &Known { model, orders, said, platforms } = known;
-    let mut elsewhere: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut elsewhere: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
     for platform in platforms {
         for (order, sales) in by_order(model, platform)? {
             for (place, (arrival, logged)) in sales.iter().enumerate() {
@@ -173,12 +173,11 @@ pub(crate) fn sends(known: &Known<'_>, gaps: &mut Gaps) -> Result<(), Violation>
             if said.again.contains(&order) {
                 continue;
             }
-            let own = sales.iter().filter(|(_, logged)| logged.effect == Effect::Booked).count();
-            // What has a new owner is nowhere else.
-            let before = elsewhere.entry(order).or_default();
-            let booked = own + *before;
-            *before = own;
-            let by_edge = sales.iter().filter(|(_, logged)| logged.by_edge).count();
+            // What has a new owner is nowhere else, unless an edge had sent it there and nobody knew.
+            let (booked, by_edge) = elsewhere.entry(order).or_default();
+            *booked += sales.iter().filter(|(_, logged)| logged.effect == Effect::Booked).count();
+            *by_edge += sales.iter().filter(|(_, logged)| logged.by_edge).count();
+            let (booked, by_edge) = (*booked, *by_edge);
             let what = || format!("order {order} is booked {booked} times: {sales:?}");
             match (booked, by_edge) {
                 (0 | 1, _) => {}
