@@ -203,6 +203,8 @@ impl Processor {
         self.unsettled.clear();
         self.calling.clear();
         self.uncalled.clear();
+        // Another may have written an order down.
+        self.orders_run = self.ledger.running_order()?.is_some();
         self.recover_everything(now)?;
         self.knows_nothing = false;
         Ok(())

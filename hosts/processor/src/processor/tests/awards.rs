@@ -17,6 +17,26 @@ use units::{EventId, Timestamp};
 use super::world::{MOVED, START, Sale, World, batch, event_id, snapshot};
 use crate::processor::awards::{Recalculated, compare, of_value, recalculate};
 
+on_a_server_too! {
+    a_click_that_changes_nothing_by_itself_is_still_known_when_the_next_one_comes,
+    one_order_is_one_transaction_whichever_way_it_comes,
+    the_evidence_of_every_arrival_counts_in_whichever_order_they_come,
+    a_click_after_the_order_earns_nothing_of_it,
+    two_references_of_one_click_and_amount_are_suspected_and_never_collapsed,
+    what_the_merchant_gave_to_another_channel_earns_nobody_anything,
+    six_policies_for_duplicates,
+    a_key_is_of_the_terms_of_its_time,
+    the_latest_money_stands_in_whichever_order_it_comes,
+    scales_and_caps_go_by_what_the_books_have,
+    other_terms_are_told_in_money_and_applied_as_corrections,
+    an_order_of_another_value_earns_by_the_terms_of_its_time,
+    what_is_locked_stays,
+    models_stand_side_by_side,
+    the_terms_of_the_orders_own_time_decide_for_ever,
+    a_voucher_that_is_bound_anew_changes_nothing_of_what_was_earned,
+    every_award_comes_out_again,
+}
+
 const HOUR: Duration = Duration::from_secs(3600);
 const ALWAYS: Span =
     Span { since: Timestamp::from_millis(0), until: Timestamp::from_millis(i64::MAX), advertiser_id: None };
@@ -449,7 +469,7 @@ fn a_voucher_that_is_bound_anew_changes_nothing_of_what_was_earned() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(super::place::cases(24)))]
 
     /// Whatever arrives in whichever order: the books balance, and every award comes out again, also after a restart.
     #[test]

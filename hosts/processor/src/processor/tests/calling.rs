@@ -16,6 +16,21 @@ use units::{Currency, Money, Seed};
 use super::world::{MOVED, Reply, Sale, World, batch, event_id, sale};
 use crate::Delivery;
 
+on_a_server_too! {
+    a_void_before_the_delivery_cancels_it,
+    an_edit_before_the_delivery_changes_what_is_sent,
+    an_edit_tells_the_transaction_in_the_group_that_it_was_told_in,
+    a_change_of_what_is_in_flight_waits_until_it_is_known_to_be_there,
+    a_void_of_what_did_not_arrive_ends_it,
+    a_change_survives_the_process_at_every_step,
+    a_refused_request_for_several_is_taken_apart,
+    a_call_is_refused_or_passed_on_where_it_is_not_ours,
+    a_reference_copies_the_publisher_and_is_voided_with_its_parent,
+    a_new_transaction_is_booked_like_every_other,
+    a_change_that_was_refused_is_work_like_every_dead_letter,
+    a_change_that_is_given_up_lets_those_behind_it_go,
+}
+
 const SECRET: &str = "hush";
 
 fn world() -> World {

@@ -7,6 +7,15 @@ use tracking::{Class, Field, Home, Value, Verdict};
 use super::world::{MOVED, OBSERVED, Reply, START, Sale, World, batch, carries, event_id, home, sale};
 use crate::{ImportedClick, ImportedVoucher};
 
+on_a_server_too! {
+    an_imported_click_decides_the_owner_while_legacy_lives,
+    a_click_that_becomes_known_after_the_sale_corrects_it_in_time_and_changes_its_owner,
+    a_click_that_becomes_known_after_sending_corrects_the_books_and_never_the_owner,
+    a_first_hops_id_is_found_whichever_comes_first,
+    a_bound_voucher_is_told_to_the_platform,
+    expired_clicks_go_with_the_next_batch,
+}
+
 const OLD: &str = "11k8_cr29d";
 
 fn click(advertiser_id: u64, primary: bool) -> ImportedClick {

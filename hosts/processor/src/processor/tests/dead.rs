@@ -11,6 +11,17 @@ use units::limits::ORDER_STEP_MAX;
 use super::world::{MOVED, Reply, Sale, UNMAPPED, World, event_id, sale, snapshot};
 use crate::{Approval, Ordered, Placed};
 
+on_a_server_too! {
+    the_same_operation_is_one_order_whoever_presses,
+    two_orders_over_the_same_dead_letters_move_each_once,
+    a_bulk_order_is_paced_survives_a_crash_and_can_be_stopped,
+    an_order_that_comes_when_there_is_no_room_is_worked_off_later,
+    a_large_order_waits_for_a_second_person,
+    a_redrive_is_written_with_todays_map,
+    a_dry_run_tells_what_would_become_of_each_and_writes_nothing,
+    a_doubt_is_closed_both_ways,
+}
+
 fn ordered(operation: &str, action: Action, events: &[u64]) -> Ordered {
     Ordered {
         order_id: Some(operation.to_owned()),

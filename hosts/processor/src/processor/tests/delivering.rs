@@ -7,6 +7,18 @@ use tracking::{Home, Verdict};
 use super::world::{DEDUPLICATES, MOVED, OBSERVED, Reply, Sale, World, carries, ended, event_id, home, sale};
 use crate::{Ended, Redrive};
 
+on_a_server_too! {
+    the_old_platform_gets_the_clients_own_bytes,
+    i4_ambiguous_stands_as_unknown_and_goes_nowhere_else,
+    i4_where_the_platform_deduplicates_the_same_bytes_are_sent_again,
+    what_a_crash_finds_in_flight_may_have_arrived,
+    refused_credentials_pause_the_platform_and_burn_nothing,
+    a_platform_that_is_up_and_keeps_refusing_ends_as_a_dead_letter,
+    an_unknown_is_sent_again_only_by_a_person_who_says_so,
+    a_redrive_of_many_is_paced,
+    facts_tell_the_walk,
+}
+
 /// The shortest time between two calls of the interface that takes many conversions.
 const PACE: Duration = Duration::from_secs(3);
 

@@ -11,6 +11,15 @@ use units::Money;
 use super::world::{MOVED, OBSERVED, Reply, World, batch, event_id, sale};
 use crate::{Corrected, Correcting};
 
+on_a_server_too! {
+    what_is_missing_is_filled_in_and_the_event_as_it_was_is_kept,
+    a_booked_one_is_booked_anew_and_keeps_its_attempts,
+    what_may_have_arrived_is_not_corrected,
+    no_edit_is_shown_that_the_old_platform_would_never_see,
+    every_mistake_of_an_edit_is_told_and_nothing_is_half_done,
+    a_copy_that_comes_later_does_not_undo_a_correction,
+}
+
 fn correcting(id: u64, changes: &[(Field, &str)]) -> Correcting {
     Correcting {
         event_id: event_id(id),

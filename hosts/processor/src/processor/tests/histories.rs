@@ -9,7 +9,12 @@ use proptest::prelude::*;
 use tracking::{Home, Verdict};
 use units::EventId;
 
+use super::place::cases;
 use super::world::{DEDUPLICATES, MOVED, OBSERVED, Reply, Sale, UNMAPPED, World, sale};
+
+on_a_server_too! {
+    i2_i3_i4_i12_hold_over_every_history,
+}
 
 #[derive(Clone, Debug)]
 enum Act {
@@ -119,7 +124,7 @@ fn check(world: &World, seen: &Observer) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(cases(64)))]
     #[test]
     fn i2_i3_i4_i12_hold_over_every_history(acts in prop::collection::vec(any_act(), 1..40)) {
         let (mut world, mut seen) = (World::new(), Observer::default());

@@ -16,6 +16,22 @@ use super::world::{
 };
 use crate::Delivery;
 
+on_a_server_too! {
+    a_clock_that_goes_back_puts_nothing_off,
+    an_interface_that_refuses_our_credentials_pauses_by_itself,
+    an_interface_that_is_down_leaves_the_platform_up,
+    answers_in_another_language_stop_the_destination_after_a_few,
+    one_merchants_stuck_calls_hold_a_share_of_the_places_and_delay_nobody,
+    a_throttled_merchant_waits_alone_and_a_throttled_platform_as_a_whole,
+    in_calls_of_many_each_merchant_has_its_turn_and_fresh_sales_most_of_them,
+    after_an_outage_fresh_sales_go_first_and_the_backlog_at_its_rate_from_both_ends,
+    a_process_that_starts_under_a_clock_of_two_days_ago_puts_nothing_off,
+    a_clock_that_jumps_an_hour_ahead_makes_no_flood,
+    a_platform_that_comes_and_goes_gets_a_bounded_load_and_no_sale_changes_its_owner,
+    an_owner_changes_only_while_nothing_can_have_arrived,
+    how_long_the_unknown_are_unknown_is_told_and_nothing_leaves_by_itself,
+}
+
 const CONFIRMED: Reply = Reply::Says(Verdict::Confirmed);
 const TAKEN: Reply = Reply::Says(Verdict::Taken);
 const PACE: Duration = Duration::from_secs(3);

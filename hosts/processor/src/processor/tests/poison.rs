@@ -6,6 +6,12 @@ use super::world::{DEDUPLICATES, MOVED, Reply, Sale, World, batch, event_id, sal
 use crate::Received;
 use crate::processor::quarantine::fault::{Fault, POISON};
 
+on_a_server_too! {
+    an_entry_that_panics_is_set_aside_and_its_neighbours_are_booked,
+    an_entry_that_always_fails_is_set_aside_after_a_few_tries,
+    a_request_that_cannot_be_written_without_a_panic_is_held_alone,
+}
+
 /// Makes an event fail for as long as it lives.
 struct Poison;
 

@@ -12,6 +12,16 @@ use super::calling::{THE_ORDER, ask};
 use super::world::{MOVED, OBSERVED, Reply, Sale, World, batch, sale};
 use crate::{Called, ImportedPostback, Postback};
 
+on_a_server_too! {
+    only_the_new_platforms_transactions_are_called_for,
+    a_publisher_is_called_for_a_few_at_a_time_and_again_after_a_crash,
+    who_never_answers_is_given_up_and_a_refusal_is_final,
+    what_its_merchant_took_back_is_not_called_for_and_what_he_changed_is_told_as_it_is,
+    a_backlog_of_a_slow_publisher_holds_up_nobody_else,
+    an_address_that_is_taken_away_while_it_is_called_leaves_nothing_to_wait_for,
+    an_address_that_is_not_public_is_not_called,
+}
+
 /// The address of the publisher that everything is credited to, with these facts in the dialect's own macros.
 fn register(world: &mut World, host: &str, facts: &[Fact]) {
     register_for(world, 456, host, facts);

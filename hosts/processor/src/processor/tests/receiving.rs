@@ -1,12 +1,29 @@
 use std::time::Duration;
 
-use ledger::{By, Ledger, Redriven};
+use ledger::{By, Redriven};
 use relay::{Envelope, Purpose};
 use tracking::{Field, Value, Verdict};
-use units::Seed;
 
+use super::place::Place;
 use super::world::{MOVED, Reply, Sale, UNMAPPED, World, batch, event_id, sale, snapshot};
-use crate::{Processor, Received, Redrive};
+use crate::{Received, Redrive};
+
+on_a_server_too! {
+    a_sale_goes_all_the_way,
+    i2_the_same_batch_again_changes_nothing,
+    i2_redelivery_after_a_restart_on_disk_changes_nothing,
+    better_evidence_before_sending_is_told_to_the_platform,
+    better_evidence_after_sending_is_a_visible_correction,
+    the_same_order_with_other_money_waits_for_a_person,
+    references_that_the_new_platform_would_cut_alike_are_held,
+    what_is_not_mapped_is_held_until_it_is,
+    a_new_map_releases_what_waited_for_it_and_nothing_else,
+    an_entry_that_cannot_be_read_is_held_and_spoils_nothing,
+    no_key_means_no_collapse,
+    an_order_without_a_reference_is_confirmed_under_our_own,
+    tests_and_shadows_are_never_money,
+    a_click_in_the_store_earns_the_credit,
+}
 
 fn order(id: u64, approved: bool) -> Redrive {
     Redrive { events: vec![event_id(id)], actor: "ada".to_owned(), why: "looked at it".to_owned(), approved }
@@ -40,16 +57,9 @@ fn i2_the_same_batch_again_changes_nothing() {
 
 #[test]
 fn i2_redelivery_after_a_restart_on_disk_changes_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("ledger.sqlite");
-    let open = || {
-        let snapshot = std::sync::Arc::new(snapshot());
-        Processor::new(Ledger::open(&file).unwrap(), snapshot, Seed(1), super::world::START).unwrap()
-    };
-    let mut world = World { processor: open(), now: super::world::START };
+    let mut world = World::at(Place::lasting(), snapshot());
     world.receive(&[sale(1, MOVED), sale(2, MOVED)]);
-    drop(world.processor);
-    let mut world = World { processor: open(), now: super::world::START };
+    world = world.crash();
     assert_eq!(world.receive(&[sale(1, MOVED), sale(2, MOVED)]).duplicates, 2);
     assert_eq!(world.deliver(|_| Reply::Says(Verdict::Confirmed)), 1, "one call for both");
     assert_eq!((world.state(1), world.state(2)), ("confirmed", "confirmed"));

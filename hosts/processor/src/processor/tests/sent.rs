@@ -11,6 +11,14 @@ use tracking::{Home, Verdict};
 use super::world::{DEDUPLICATES, MOVED, OBSERVED, Reply, Sale, World, batch, event_id, sale};
 use crate::Redrive;
 
+on_a_server_too! {
+    what_was_sent_is_booked_where_it_stands,
+    the_same_order_told_again_is_merged_and_one_that_waits_is_not_sent,
+    what_the_processor_has_begun_to_send_keeps_its_own_attempt,
+    i4_what_may_have_been_processed_is_looked_for_by_a_person,
+    what_was_sent_of_an_order_that_is_held_is_not_sent_again_once_it_is_mapped,
+}
+
 fn sent(sale: &Sale, home: Home, verdict: Verdict) -> Envelope {
     let endpoint = "an endpoint".to_owned();
     let reason = "it said so".to_owned();

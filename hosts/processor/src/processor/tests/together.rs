@@ -10,6 +10,19 @@ use units::Timestamp;
 use super::world::{DEDUPLICATES, MOVED, Reply, Sale, World, batch, carries, ended, event_id, sale};
 use crate::Delivery;
 
+on_a_server_too! {
+    a_single_sale_goes_at_once_and_the_next_when_the_pace_allows,
+    neither_kind_of_delivery_starves_the_other,
+    each_conversion_has_its_own_verdict_on_one_answer,
+    i4_a_call_without_an_answer_leaves_each_unknown_and_nothing_goes_elsewhere,
+    i4_a_crash_leaves_each_of_a_call_unknown,
+    what_is_sent_again_is_sent_alone_in_the_bytes_it_had_and_fresh_sales_pass_it,
+    a_reference_that_identifies_nothing_is_not_sent_and_is_kept,
+    a_dead_primary_is_asked_by_what_moves_no_money,
+    a_platform_that_answers_and_swallows_conversions_takes_one_for_each_wait,
+    the_field_stays_in_the_stored_event,
+}
+
 const PACE: Duration = Duration::from_secs(3);
 const CONFIRMED: Reply = Reply::Says(Verdict::Confirmed);
 

@@ -15,6 +15,7 @@ use tracking::event::Click;
 use tracking::{Answer, Class, Event, Field, Home, Inbound, Method, SendFailure, Value, Verdict};
 use units::{Currency, EventId, Money, Seed, Timestamp};
 
+use super::place::Place;
 use crate::{Delivery, DeliveryId, Ended, Processor, Received};
 
 /// Moved, and its platform is not known to deduplicate.
@@ -155,6 +156,7 @@ pub(crate) fn batch(entries: Vec<Vec<u8>>) -> Vec<u8> {
 }
 
 pub(crate) struct World {
+    pub(crate) place: Place,
     pub(crate) processor: Processor,
     pub(crate) now: Timestamp,
 }
@@ -165,16 +167,19 @@ impl World {
     }
 
     pub(crate) fn with(snapshot: Snapshot) -> Self {
-        let processor =
-            Processor::new(Ledger::in_memory().unwrap(), Arc::new(snapshot), Seed(5), START).unwrap();
-        Self { processor, now: START }
+        Self::at(Place::any(), snapshot)
+    }
+
+    pub(crate) fn at(place: Place, snapshot: Snapshot) -> Self {
+        let processor = Processor::new(place.open(), Arc::new(snapshot), Seed(5), START).unwrap();
+        Self { place, processor, now: START }
     }
 
     /// One whose ledger fails as planned.
     pub(crate) fn failing(faults: &Faults) -> Self {
         let ledger = Ledger::simulated(faults).unwrap();
         let processor = Processor::new(ledger, Arc::new(snapshot()), Seed(5), START).unwrap();
-        Self { processor, now: START }
+        Self { place: Place::Memory, processor, now: START }
     }
 
     pub(crate) fn receive(&mut self, sales: &[Sale]) -> Received {
@@ -269,9 +274,21 @@ impl World {
 
     /// The process ends as if killed, and another one takes its place.
     pub(crate) fn crash(self) -> Self {
+        let Self { place, processor, now } = self;
+        let snapshot = Arc::clone(processor.snapshot());
+        let mut ledger = processor.into_ledger();
+        if !matches!(place, Place::Memory) {
+            drop(ledger);
+            ledger = place.open();
+        }
+        let processor = Processor::new(ledger, snapshot, Seed(6), now).unwrap();
+        Self { place, processor, now }
+    }
+
+    /// Another process that has the same ledger, once this one's session has ended.
+    pub(crate) fn beside(&self) -> Processor {
         let snapshot = Arc::clone(self.processor.snapshot());
-        let processor = Processor::new(self.processor.into_ledger(), snapshot, Seed(6), self.now).unwrap();
-        Self { processor, now: self.now }
+        Processor::new(self.place.open(), snapshot, Seed(7), self.now).unwrap()
     }
 
     /// I3 and I12, recomputed from the rows.

@@ -1,0 +1,57 @@
+//! Where a test's ledger is: in memory, in a file, or on a server.
+
+use std::cell::Cell;
+
+use ledger::{Ledger, Server};
+
+thread_local! {
+    /// True while this thread's tests have their ledgers on a server.
+    static ON_A_SERVER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs a test whose ledgers are on a server. Each test has a thread of its own.
+pub(crate) fn on_a_server(test: fn()) {
+    ON_A_SERVER.set(true);
+    test();
+}
+
+/// How many random cases are worth their time: a server's commits reach its disk.
+pub(crate) fn cases(usually: u32) -> u32 {
+    if ON_A_SERVER.get() { usually / 8 } else { usually }
+}
+
+/// Where one ledger of a test is.
+pub(crate) enum Place {
+    /// It ends with the test.
+    Memory,
+    /// It outlives its connection.
+    File(tempfile::TempDir),
+    /// It is on the shared server, and outlives its connection too.
+    Server(pgserver::Schema),
+}
+
+impl Place {
+    /// A place for a ledger that need not outlive its connection.
+    pub(crate) fn any() -> Self {
+        if ON_A_SERVER.get() { Self::server() } else { Self::Memory }
+    }
+
+    /// A place for a ledger that is opened again.
+    pub(crate) fn lasting() -> Self {
+        if ON_A_SERVER.get() { Self::server() } else { Self::File(tempfile::tempdir().unwrap()) }
+    }
+
+    pub(crate) fn server() -> Self {
+        Self::Server(pgserver::schema().unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    pub(crate) fn open(&self) -> Ledger {
+        match self {
+            Self::Memory => Ledger::in_memory().unwrap(),
+            Self::File(folder) => Ledger::open(&folder.path().join("ledger.sqlite")).unwrap(),
+            Self::Server(schema) => {
+                Ledger::connect(&Server::parse(schema.address(), None, None).unwrap()).unwrap()
+            }
+        }
+    }
+}
