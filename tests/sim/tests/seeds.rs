@@ -93,6 +93,11 @@ fn seeds_that_once_did_not_hold() {
             "an answer that came while the processor began anew, taken for written down",
         ),
         (Scope::Publishers, 30_431, "an order given away that an edge had sent itself, which nobody knew"),
+        (
+            Scope::Publishers,
+            30_576,
+            "an edited sale given to the old platform, held with its booking in force",
+        ),
         (Scope::Machines, 1009, "a lane that refused to open after a torn progress slot"),
     ] {
         let outcome = run_in(scope, seed, STEPS, Sabotage::None);

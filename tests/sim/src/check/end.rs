@@ -114,7 +114,7 @@ pub(crate) fn books(rows: &Rows, ledger: &Ledger) -> Result<(), Violation> {
         }
         let owed: i64 = accounts.values().filter(|sum| **sum > 0).sum();
         awarded(row, ledger, &accounts)?;
-        let credited = row.publisher_id.is_some() && is_booked(row.state);
+        let credited = row.publisher_id.is_some() && is_booked(row);
         let tenth = row.amount.map_or(0, |money| money.minor) / 10;
         let right = if credited { (owed - tenth).abs() <= 1 } else { owed == 0 };
         if !right {
@@ -126,7 +126,7 @@ pub(crate) fn books(rows: &Rows, ledger: &Ledger) -> Result<(), Violation> {
 
 /// The award in force is what the books owe to publishers.
 fn awarded(row: &ConversionRow, ledger: &Ledger, accounts: &BTreeMap<String, i64>) -> Result<(), Violation> {
-    if !is_booked(row.state) {
+    if !is_booked(row) {
         return Ok(());
     }
     let awards = ledger.awards_of(row.event_id).or_else(|error| violation("I12", error.to_string()))?;
@@ -141,8 +141,12 @@ fn awarded(row: &ConversionRow, ledger: &Ledger, accounts: &BTreeMap<String, i64
     violation("I12", format!("{owed} are owed to publishers and {awarded} awarded: {awards:?} for {row:?}"))
 }
 
-const fn is_booked(state: State) -> bool {
-    !matches!(state, State::Held | State::Merged | State::Conflict | State::Dropped)
+/// What is held may have been booked before.
+const fn is_booked(row: &ConversionRow) -> bool {
+    match row.state {
+        State::Held => row.status.is_some(),
+        state => !matches!(state, State::Merged | State::Conflict | State::Dropped),
+    }
 }
 
 /// True if every booking of the order came through the same edge, which had sent one of them itself.
