@@ -9,7 +9,8 @@ mod fetch;
 mod rename;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -37,6 +38,8 @@ use rename::{Asked, rename};
 pub struct OldDesignSettings {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// A socket to listen on instead, which outlives it: who connects while it is away waits for its successor.
+    pub socket: Option<Arc<TcpListener>>,
     /// The platform being moved to.
     pub primary: SocketAddr,
     /// The platform being left.
@@ -59,6 +62,7 @@ impl OldDesignSettings {
     pub fn new(listen: SocketAddr, primary: SocketAddr, legacy: SocketAddr, world: World) -> Self {
         Self {
             listen,
+            socket: None,
             primary,
             legacy,
             world,
@@ -133,8 +137,11 @@ struct Queued {
 ///
 /// When its listener cannot be opened.
 pub async fn start(settings: OldDesignSettings) -> Result<OldDesign, Error> {
-    let listener = bind("old design", settings.listen)?;
     let wrong = |source| Error::Bind { what: "old design", address: settings.listen, source };
+    let listener = match &settings.socket {
+        Some(socket) => adopt(socket).map_err(wrong)?,
+        None => bind("old design", settings.listen)?,
+    };
     let address = listener.local_addr().map_err(wrong)?;
     let system = Arc::new(System {
         directory: Directory::new(settings.world.clone()),
@@ -156,6 +163,12 @@ pub async fn start(settings: OldDesignSettings) -> Result<OldDesign, Error> {
     });
     tasks.spawn(retry(Arc::clone(&system)));
     Ok(OldDesign { address, system, stop, tasks })
+}
+
+fn adopt(socket: &TcpListener) -> io::Result<tokio::net::TcpListener> {
+    let own = socket.try_clone()?;
+    own.set_nonblocking(true)?;
+    tokio::net::TcpListener::from_std(own)
 }
 
 impl OldDesign {

@@ -21,7 +21,7 @@ type Wrong = Box<dyn std::error::Error + Send + Sync>;
 /// same traffic and the same faults: what was captured, errors and latencies, side by side.
 ///
 /// The script, over the run: healthy; primary down; primary slow; both platforms down, and in the middle of
-/// that the front is killed and started again; healthy.
+/// that the front is killed and started again, on a socket that is held for it; healthy.
 ///
 /// Example: turnout compare --rate 200 --for 30s
 #[derive(Debug, Args)]

@@ -1,9 +1,11 @@
 //! The two designs behind one handle: start, address, kill and start again, stop.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lab::old_design::{OldDesign, OldDesignSettings};
@@ -44,21 +46,26 @@ pub(super) enum Contestant {
 /// Our edge and processor, as processes of their own so that they can be killed.
 pub(super) struct Ours {
     folder: tempfile::TempDir,
+    /// What a service manager holds: it outlives the edge.
+    socket: TcpListener,
     address: SocketAddr,
     edge: Child,
     processor: Child,
 }
 
 impl Contestant {
+    /// Starts a design on a socket that outlives it, so that who connects while it is away waits for its successor.
     pub(super) async fn start(kind: Kind, lab: &lab::Running) -> Result<Self, Wrong> {
+        let socket = TcpListener::bind(ANY)?;
         match kind {
             Kind::OldDesign => {
-                let mut settings = OldDesignSettings::new(ANY, lab.primary, lab.legacy, lab.world());
+                let address = socket.local_addr()?;
+                let mut settings = OldDesignSettings::new(address, lab.primary, lab.legacy, lab.world());
+                settings.socket = Some(Arc::new(socket));
                 let running = lab::old_design::start(settings.clone()).await?;
-                settings.listen = running.address;
                 Ok(Self::Old { settings: Box::new(settings), running: Some(running) })
             }
-            Kind::Turnout => Ok(Self::Ours(Box::new(Ours::start(lab).await?))),
+            Kind::Turnout => Ok(Self::Ours(Box::new(Ours::start(lab, socket).await?))),
         }
     }
 
@@ -80,7 +87,7 @@ impl Contestant {
             }
             Self::Ours(ours) => {
                 ours.edge.kill().await?;
-                ours.edge = role("edge", ours.folder.path()).await?.0;
+                ours.edge = edge(ours.folder.path(), &ours.socket).await?.0;
             }
         }
         Ok(())
@@ -148,7 +155,7 @@ fn conversions(place: &Where) -> Result<Vec<Value>, NoAnswer> {
 }
 
 impl Ours {
-    async fn start(lab: &lab::Running) -> Result<Self, Wrong> {
+    async fn start(lab: &lab::Running, socket: TcpListener) -> Result<Self, Wrong> {
         let folder = tempfile::tempdir()?;
         let migration = folder.path().join("migration");
         world::write(&migration, &lab.world(), 0)?;
@@ -158,12 +165,10 @@ impl Ours {
         write_settings(folder.path(), lab, "127.0.0.1:0", "127.0.0.1:0")?;
         let (processor, told) = role("processor", folder.path()).await?;
         let at = told["processor"].as_str().unwrap_or_default().to_owned();
-        write_settings(folder.path(), lab, "127.0.0.1:0", &at)?;
-        let (edge, told) = role("edge", folder.path()).await?;
-        let address: SocketAddr = told["edge"].as_str().unwrap_or_default().parse()?;
-        // The second start of the edge takes the same port.
+        let address = socket.local_addr()?;
         write_settings(folder.path(), lab, &address.to_string(), &at)?;
-        Ok(Self { folder, address, edge, processor })
+        let (edge, _) = edge(folder.path(), &socket).await?;
+        Ok(Self { folder, socket, address, edge, processor })
     }
 
     /// Asks the processor, as a command would.
@@ -210,14 +215,24 @@ fn write_settings(folder: &Path, lab: &lab::Running, edge: &str, processor: &str
 
 /// Starts a role of this very binary and waits for its addresses.
 async fn role(name: &str, folder: &Path) -> Result<(Child, Value), Wrong> {
-    let mut child = Command::new(std::env::current_exe()?)
-        .args(["serve", "--role", name, "--json", "--config"])
-        .arg(folder.join("turnout.toml"))
-        .env("TURNOUT_LOG", "error")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["serve", "--role", name, "--json", "--config"]).arg(folder.join("turnout.toml"));
+    command.stdin(Stdio::null());
+    listening(name, command).await
+}
+
+/// The same for an edge that is handed its socket, as a service manager does it.
+async fn edge(folder: &Path, socket: &TcpListener) -> Result<(Child, Value), Wrong> {
+    let hand_over = "exec 3<&0 0</dev/null; export LISTEN_PID=$$ LISTEN_FDS=1; exec \"$0\" \"$@\"";
+    let mut command = Command::new("sh");
+    command.args(["-c", hand_over]).arg(std::env::current_exe()?);
+    command.args(["serve", "--role", "edge", "--json", "--config"]).arg(folder.join("turnout.toml"));
+    command.stdin(Stdio::from(OwnedFd::from(socket.try_clone()?)));
+    listening("edge", command).await
+}
+
+async fn listening(name: &str, mut command: Command) -> Result<(Child, Value), Wrong> {
+    let mut child = command.env("TURNOUT_LOG", "error").stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
     let out = child.stdout.take().ok_or("the role has no output")?;
     let mut line = String::new();
     let mut reader = BufReader::new(out);
