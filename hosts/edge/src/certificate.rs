@@ -2,6 +2,7 @@
 //!
 //! A file that cannot be used changes nothing: the certificate that is in memory serves on, and what is wrong is told.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,14 +23,20 @@ const DAY: Duration = Duration::from_secs(86_400);
 #[derive(Debug)]
 pub(crate) struct Watched {
     from: Certificate,
+    /// What the files held just before they were loaded.
+    loaded: Content,
     current: Arc<Current>,
     /// Why what the files hold now is not in use.
     problem: Mutex<Option<String>>,
 }
 
 impl Watched {
-    pub(crate) fn new(from: Certificate, current: Arc<Current>) -> Self {
-        Self { from, current, problem: Mutex::default() }
+    /// Loads what the files hold.
+    pub(crate) fn load(from: Certificate) -> Result<Self, TlsError> {
+        // Read before it is loaded, so that whatever is put there from now on is seen as new.
+        let loaded = Content::of(&from);
+        let current = Arc::new(Current::new(tls::load(&from)?));
+        Ok(Self { from, loaded, current, problem: Mutex::default() })
     }
 
     /// What accepts handshakes with it.
@@ -86,7 +93,7 @@ fn told(error: &TlsError) -> String {
 
 /// Looks every now and then, until `stop` changes.
 pub(crate) async fn run(watched: Arc<Watched>, every: Duration, mut stop: watch::Receiver<bool>) {
-    let mut seen = content(&watched.from);
+    let mut seen = watched.loaded.clone();
     let mut told = Told::default();
     loop {
         if let Some(warning) = watched.expires().and_then(|expires| told.next(expires, clock::now())) {
@@ -98,7 +105,7 @@ pub(crate) async fn run(watched: Arc<Watched>, every: Duration, mut stop: watch:
         if tokio::time::timeout(every, stop.wait_for(|stop| *stop)).await.is_ok() {
             return;
         }
-        let now = content(&watched.from);
+        let now = Content::of(&watched.from);
         if now != seen {
             seen = now;
             watched.take();
@@ -106,11 +113,23 @@ pub(crate) async fn run(watched: Arc<Watched>, every: Duration, mut stop: watch:
     }
 }
 
-/// What the files hold; empty where one cannot be read. They are a few kilobytes.
-fn content(from: &Certificate) -> Option<[Vec<u8>; 2]> {
-    let Certificate::Files { chain, key } = from else { return None };
-    let read = |path: &Path| std::fs::read(path).unwrap_or_default();
-    Some([read(chain), read(key)])
+/// What the files hold, if there are any; empty where one cannot be read. They are a few kilobytes.
+#[derive(Clone, PartialEq, Eq)]
+struct Content(Option<[Vec<u8>; 2]>);
+
+impl Content {
+    fn of(from: &Certificate) -> Self {
+        let Certificate::Files { chain, key } = from else { return Self(None) };
+        let read = |path: &Path| std::fs::read(path).unwrap_or_default();
+        Self(Some([read(chain), read(key)]))
+    }
+}
+
+impl fmt::Debug for Content {
+    // A key is in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Content")
+    }
 }
 
 /// Which warnings were given for the certificate in use.

@@ -34,7 +34,7 @@ use crate::service::Public;
 use crate::settings::{EdgeSettings, OperatorSettings, ProcessorSettings};
 use crate::shelf::SharedShelf;
 use crate::stats::{Reading, Stats};
-use crate::tls::{self, Current, TlsError};
+use crate::tls::TlsError;
 
 /// How long copies wait before they are handed over.
 const COPIES_LINGER: Duration = Duration::from_secs(2);
@@ -203,8 +203,7 @@ impl RunningEdge {
 /// The public's certificate; none where TLS is off.
 fn certificate(settings: &EdgeSettings) -> Result<Option<Arc<Watched>>, Error> {
     let Some(tls) = &settings.tls else { return Ok(None) };
-    let current = Arc::new(Current::new(tls::load(&tls.certificate)?));
-    Ok(Some(Arc::new(Watched::new(tls.certificate.clone(), current))))
+    Ok(Some(Arc::new(Watched::load(tls.certificate.clone())?)))
 }
 
 fn ground(settings: &EdgeSettings, connections_max: usize) -> Ground {
