@@ -98,6 +98,9 @@ const DUE: &str =
         AND instr(?3, ',' || p.publisher_id || ',') = 0
     ORDER BY p.due_at, p.event_id LIMIT ?2";
 
+/// Why nobody is called for what a report says is not there.
+pub(crate) const NOT_THERE: &str = "the platform does not have the transaction after all";
+
 impl Ledger {
     /// Calls that are due, the longest due first, to everybody but the publishers in `but`.
     ///
@@ -168,9 +171,15 @@ impl Ledger {
     /// # Errors
     /// If the store fails.
     pub fn recover_postbacks(&mut self, now: Timestamp) -> Result<usize, LedgerError> {
+        let doing = "recover postbacks";
+        let gone =
+            "UPDATE postbacks SET state = 'dropped', active = 0, due_at = NULL, changed_at = ?1, detail = ?2
+            WHERE active = 1 AND state = 'in_flight' AND NOT EXISTS (SELECT 1 FROM conversions c
+                WHERE c.event_id = postbacks.event_id AND c.state IN ('taken', 'confirmed'))";
+        sql::run(&self.connection, gone, (now.as_millis(), NOT_THERE), doing)?;
         let update = "UPDATE postbacks SET state = 'queued', due_at = ?1, changed_at = ?1,
             detail = 'this process ended while it was called' WHERE active = 1 AND state = 'in_flight'";
-        sql::run(&self.connection, update, (now.as_millis(),), "recover postbacks")
+        sql::run(&self.connection, update, (now.as_millis(),), doing)
     }
 }
 
@@ -203,15 +212,17 @@ impl Transaction<'_> {
         Ok(sql::run(&self.inner, delete, (publisher,), doing)? == 1)
     }
 
-    /// The new platform has taken a transaction: its publisher is called, if it has an address. The platform being
-    /// left calls for its own transactions itself.
+    /// The new platform has taken a transaction: its publisher is called, if it has an address, and once. What was not
+    /// to be called for any more is. The platform being left calls for its own transactions itself.
     pub(crate) fn owe_postback(&mut self, event_id: EventId) -> Result<(), LedgerError> {
         let insert = "INSERT INTO postbacks
             (event_id, publisher_id, state, detail, active, changed_at, due_at)
             SELECT c.event_id, c.publisher_id, 'queued', '', 1, ?2, ?2 FROM conversions c
             JOIN postback_addresses a ON a.publisher_id = c.publisher_id
             WHERE c.event_id = ?1 AND c.owner = 'primary' AND c.state IN ('taken', 'confirmed')
-            AND c.commission_minor IS NOT NULL ON CONFLICT DO NOTHING";
+            AND c.commission_minor IS NOT NULL
+            ON CONFLICT (event_id, publisher_id) DO UPDATE SET state = 'queued', detail = '', active = 1,
+            changed_at = excluded.changed_at, due_at = excluded.due_at WHERE postbacks.state = 'dropped'";
         sql::run(&self.inner, insert, (sql::id(event_id), self.now.as_millis()), "owe a postback")?;
         Ok(())
     }
@@ -227,12 +238,12 @@ impl Transaction<'_> {
         self.owe_postback(event_id)
     }
 
-    /// Nobody earns by the transaction any more: whoever waits to be called for it is not.
-    pub(crate) fn owe_no_postback(&mut self, event_id: EventId) -> Result<(), LedgerError> {
+    /// Nobody is to be called for the transaction any more, for this reason: whoever waits to be called is not. A call
+    /// that is under way is not made again.
+    pub(crate) fn owe_no_postback(&mut self, event_id: EventId, why: &str) -> Result<(), LedgerError> {
         let update = "UPDATE postbacks SET state = 'dropped', active = 0, due_at = NULL, changed_at = ?2,
-            detail = 'the merchant gave the transaction to another channel'
-            WHERE event_id = ?1 AND state = 'queued'";
-        sql::run(&self.inner, update, (sql::id(event_id), self.now.as_millis()), "drop a postback")?;
+            detail = ?3 WHERE event_id = ?1 AND state = 'queued'";
+        sql::run(&self.inner, update, (sql::id(event_id), self.now.as_millis(), why), "drop a postback")?;
         Ok(())
     }
 
@@ -271,7 +282,14 @@ impl Transaction<'_> {
             let count = "UPDATE postback_addresses SET called = called + 1 WHERE publisher_id = ?1";
             sql::run(&self.inner, count, (publisher,), doing)?;
         }
-        if settled.state == State::Queued { self.put_off(publisher) } else { Ok(()) }
+        if settled.state != State::Queued {
+            return Ok(());
+        }
+        let stands = "SELECT 1 FROM conversions WHERE event_id = ?1 AND state IN ('taken', 'confirmed')";
+        if sql::one(&self.inner, stands, (sql::id(id.event_id),), |_| Ok(()))?.is_none() {
+            return self.owe_no_postback(id.event_id, NOT_THERE);
+        }
+        self.put_off(publisher)
     }
 
     /// Everything that waits for a publisher waits as long as what has waited for it the longest.

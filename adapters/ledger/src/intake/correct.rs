@@ -77,7 +77,9 @@ impl Transaction<'_> {
             (Better::Evidence, true) => self.change_owner(into, better),
             // What was sent already is not sent again, so that this is when its publisher is known.
             (Better::Evidence, false) => self.owe_postback_to_another(into),
-            (Better::Void, _) => self.owe_no_postback(into),
+            (Better::Void, _) => {
+                self.owe_no_postback(into, "the merchant gave the transaction to another channel")
+            }
             _ => Ok(()),
         }
     }

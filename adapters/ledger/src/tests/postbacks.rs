@@ -6,7 +6,9 @@ use units::Timestamp;
 
 use super::place::{Place, on_each_store};
 use super::world::{NOW, PUBLISHER, Sale, assert_balanced, begin, event_id, finish, take_in};
-use crate::{Ledger, LedgerError, PostbackAddress, PostbackId};
+use crate::{By, Closed, Ledger, LedgerError, PostbackAddress, PostbackId, Redriven};
+
+const BY: By<'_> = By { actor: "ada", why: "the report" };
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -130,7 +132,35 @@ fn who_is_credited_after_the_sale_was_sent_is_called_then(place: &Place) {
     assert_balanced(&ledger);
 }
 
+/// One that waits to be called, one that is being called, and one whose call a crash cuts off.
+fn what_a_report_says_is_not_there_calls_nobody_until_it_is_there(place: &Place) {
+    let mut ledger = place.open();
+    register(&mut ledger, &registered("https://a.example/?[[x]]"));
+    delivered(&mut ledger, 1..=3, true, State::Taken);
+    start(&mut ledger, id(2, 1)).unwrap();
+    start(&mut ledger, id(3, 1)).unwrap();
+    let mut transaction = ledger.transaction(NOW).unwrap();
+    for event in 1..=3 {
+        let closed = transaction.close(event_id(event), false, BY).unwrap();
+        assert_eq!(closed, Closed::Done(State::Dead));
+    }
+    transaction.commit().unwrap();
+    end(&mut ledger, id(2, 1), State::Queued, Some(NOW.plus(SECOND)));
+    assert_eq!(ledger.recover_postbacks(NOW).unwrap(), 0);
+    assert_eq!((due(&ledger, NOW.plus(SECOND * 9)), ledger.next_postback().unwrap()), (vec![], None));
+    for event in 1..=3 {
+        let mut transaction = ledger.transaction(NOW).unwrap();
+        assert_eq!(transaction.requeue(event_id(event), NOW, BY).unwrap(), Redriven::Queued);
+        transaction.commit().unwrap();
+        begin(&mut ledger, event, 2).unwrap();
+        finish(&mut ledger, event, 2, State::Confirmed).unwrap();
+    }
+    assert_eq!(due(&ledger, NOW.plus(SECOND * 9)), [1, 2, 3], "it was sent anew");
+    assert_balanced(&ledger);
+}
+
 on_each_store!(memory;
+    what_a_report_says_is_not_there_calls_nobody_until_it_is_there,
     who_is_credited_after_the_sale_was_sent_is_called_then,
     a_call_is_owed_once_for_what_the_new_platform_has_taken_for_a_registered_publisher,
     what_waits_for_a_silent_server_waits_together
