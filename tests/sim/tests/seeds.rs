@@ -4,7 +4,7 @@
 
 use sim::{Counts, STEPS, Sabotage, Scope, run, run_in};
 
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 1000;
 
 /// How many seeds a sabotage may stay unseen.
 const SEEDS_TO_SEE: u64 = 25;
@@ -99,6 +99,7 @@ fn seeds_that_once_did_not_hold() {
             "an edited sale given to the old platform, held with its booking in force",
         ),
         (Scope::Machines, 1009, "a lane that refused to open after a torn progress slot"),
+        (Scope::Publishers, 738, "a publisher called for a sale that a person had settled as not arrived"),
     ] {
         let outcome = run_in(scope, seed, STEPS, Sabotage::None);
         assert!(outcome.is_ok(), "{finding}: {outcome:#?}");
