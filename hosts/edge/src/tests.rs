@@ -31,11 +31,16 @@ async fn edge(change: impl FnOnce(&mut EdgeSettings)) -> (RunningEdge, TempDir) 
     let mut settings =
         EdgeSettings { drain: Drain { grace: Duration::ZERO, within: PATIENCE }, ..Default::default() };
     change(&mut settings);
+    let (parts, directory) = parts(outbox::Settings::default());
+    (serve(settings, parts).await.unwrap(), directory)
+}
+
+/// What an edge works with that has no more than it must: an outbox of these limits, in a directory of its own.
+fn parts(limits: outbox::Settings) -> (Parts, TempDir) {
     let directory = tempfile::tempdir().unwrap();
-    let (appender, consumer, _) = outbox::open(directory.path(), outbox::Settings::default()).unwrap();
-    let snapshot = Arc::new(ArcSwap::from_pointee(snapshot()));
+    let (appender, consumer, _) = outbox::open(directory.path(), limits).unwrap();
     let parts = Parts {
-        snapshot,
+        snapshot: Arc::new(ArcSwap::from_pointee(snapshot())),
         appender,
         consumer,
         telemetry: Arc::default(),
@@ -44,7 +49,7 @@ async fn edge(change: impl FnOnce(&mut EdgeSettings)) -> (RunningEdge, TempDir) 
         sockets: Vec::new(),
         mark: None,
     };
-    (serve(settings, parts).await.unwrap(), directory)
+    (parts, directory)
 }
 
 /// Asks a server that is reached like this.
@@ -232,23 +237,8 @@ async fn what_cannot_be_had_is_said() {
         (EdgeSettings { plain: taken.local_addr().ok(), ..Default::default() }, "is another process there"),
         (EdgeSettings { tls: Some(TlsSettings::new(LOOPBACK, missing)), ..Default::default() }, "none.pem"),
     ] {
-        let lane = tempfile::tempdir().unwrap();
-        let (appender, consumer, _) = outbox::open(lane.path(), outbox::Settings::default()).unwrap();
-        let snapshot = Arc::new(ArcSwap::from_pointee(snapshot()));
-        let error = serve(
-            settings,
-            Parts {
-                snapshot,
-                appender,
-                consumer,
-                telemetry: Arc::default(),
-                log: None,
-                copies: None,
-                sockets: Vec::new(),
-                mark: None,
-            },
-        )
-        .await;
+        let (parts, _lane) = parts(outbox::Settings::default());
+        let error = serve(settings, parts).await;
         assert!(whole(&error.unwrap_err()).contains(message), "{message}");
     }
 }

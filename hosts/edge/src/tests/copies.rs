@@ -6,27 +6,17 @@ use super::*;
 use crate::settings::KeeperSettings;
 
 /// An edge that keeps copies for others, and hands them over to `processor`.
-async fn keeper(settings: &ProcessorSettings) -> (RunningEdge, TempDir) {
-    let directory = tempfile::tempdir().unwrap();
-    let lane = |name| outbox::open(&directory.path().join(name), Limits::default()).unwrap();
-    let ((appender, consumer, _), (copies, copied, _)) = (lane("own"), lane("copies"));
-    let parts = Parts {
-        snapshot: Arc::new(ArcSwap::from_pointee(snapshot())),
-        appender,
-        consumer,
-        telemetry: Arc::default(),
-        log: None,
-        copies: Some((copies, copied)),
-        sockets: Vec::new(),
-        mark: None,
-    };
+async fn keeper(settings: &ProcessorSettings) -> (RunningEdge, [TempDir; 2]) {
+    let ((own, directory), copies) = (parts(Limits::default()), tempfile::tempdir().unwrap());
+    let (appender, consumer, _) = outbox::open(copies.path(), Limits::default()).unwrap();
+    let parts = Parts { copies: Some((appender, consumer)), ..own };
     let edge = EdgeSettings {
         drain: Drain { grace: Duration::ZERO, within: PATIENCE },
         processor: Some(settings.clone()),
         keeps: Some(LOOPBACK),
         ..Default::default()
     };
-    (serve(edge, parts).await.unwrap(), directory)
+    (serve(edge, parts).await.unwrap(), [directory, copies])
 }
 
 fn kept_by(address: SocketAddr, keys: Keys) -> KeeperSettings {
@@ -36,18 +26,7 @@ fn kept_by(address: SocketAddr, keys: Keys) -> KeeperSettings {
 
 /// An edge whose copies go to `keeper`, with an outbox of these limits and no processor.
 async fn copied(keeper: KeeperSettings, limits: Limits) -> (RunningEdge, TempDir) {
-    let directory = tempfile::tempdir().unwrap();
-    let (appender, consumer, _) = outbox::open(directory.path(), limits).unwrap();
-    let parts = Parts {
-        snapshot: Arc::new(ArcSwap::from_pointee(snapshot())),
-        appender,
-        consumer,
-        telemetry: Arc::default(),
-        log: None,
-        copies: None,
-        sockets: Vec::new(),
-        mark: None,
-    };
+    let (parts, directory) = parts(limits);
     let drain = Drain { grace: Duration::ZERO, within: PATIENCE };
     let settings = EdgeSettings { drain, keeper: Some(keeper), ..Default::default() };
     (serve(settings, parts).await.unwrap(), directory)
