@@ -126,9 +126,7 @@ impl LedgerError {
     pub const fn is_surprise(&self) -> bool {
         matches!(self, Self::Store { source, .. } if source.is_final())
     }
-}
 
-impl LedgerError {
     /// True if the store has failed in a way that says nothing about what was to be written: it would have failed with
     /// anything else, too.
     pub fn is_of_the_store(&self) -> bool {

@@ -207,8 +207,8 @@ pub struct Correction {
     pub booking: Booking,
     /// The lines that turn what stands into what is right, empty where it is; none if nothing is booked yet.
     pub postings: Option<Vec<Posting>>,
-    /// True if it was not sent yet, so that the owner will be told with the better evidence. False makes it a
-    /// correction that a person sees.
+    /// True if it was not sent yet, so that the owner will be told with the better evidence, or if there is nothing to
+    /// tell. False makes it a correction that a person sees.
     pub in_time: bool,
     /// What is better.
     pub better: Better,

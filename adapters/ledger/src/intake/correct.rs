@@ -50,7 +50,7 @@ impl Transaction<'_> {
             ":commission_minor": booking.commission.map(|earned| earned.minor),
             ":commission_currency": booking.commission.map(|earned| earned.currency.code().to_owned()),
             ":considered": Considered::write(&booking.considered),
-            ":sent": sent, ":in_time": better.in_time || better.better == Better::Journey, ":arrival": sql::id(arrival.event_id),
+            ":sent": sent, ":in_time": better.in_time, ":arrival": sql::id(arrival.event_id),
             ":due_at": booking.due_at.as_millis(), ":now": self.now.as_millis(), ":into": sql::id(into),
         };
         let happened_at = sql::one(&self.inner, update, row, |row| row.get::<i64>(0))?;

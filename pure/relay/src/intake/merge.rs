@@ -99,7 +99,9 @@ fn corrected(booking: Booking, standing: &Standing, better: Better) -> Correctio
     };
     let postings = standing.postings.as_ref().map(right);
     let considered = together(&booking, standing);
-    Correction { postings, in_time: !standing.sent, better, booking: Booking { considered, ..booking } }
+    // What changes nothing comes too late for nobody.
+    let in_time = !standing.sent || better == Better::Journey;
+    Correction { postings, in_time, better, booking: Booking { considered, ..booking } }
 }
 
 fn improvement(booking: &Booking, standing: &Standing) -> Option<Better> {
