@@ -38,6 +38,7 @@ mod status;
 mod store;
 mod tally;
 mod unmapped;
+mod unreadable;
 mod vitals;
 
 use std::path::Path;
@@ -70,6 +71,7 @@ use store::{Connection, Open, Purpose};
 pub use store::{Fault, Faults, Server, ServerError, StoreError, When};
 use tally::Tally;
 pub use unmapped::{Missing, Unmapped};
+pub use unreadable::{UNREADABLE_ROW, Waiting};
 pub use vitals::Vitals;
 
 /// Why the ledger could not do what it was asked.
@@ -93,6 +95,14 @@ pub enum LedgerError {
         what: &'static str,
         /// What it is.
         value: String,
+    },
+    /// A row that waits to be sent cannot be read ([`Transaction::set_aside`]).
+    #[error("{row} cannot be read: {why}")]
+    Unreadable {
+        /// Which.
+        row: Waiting,
+        /// What is wrong with it.
+        why: String,
     },
     /// A conversion was not where it was supposed to be.
     #[error("conversion {event_id} is not {expected}: somebody else moved it meanwhile")]

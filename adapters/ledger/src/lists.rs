@@ -1,5 +1,7 @@
 //! Lists for people: what waits, what needs a decision, what was booked. Every one is bounded.
 
+use std::cell::Cell;
+
 use attribution::Status;
 use relay::delivery::State;
 use relay::intake::EvidenceKind;
@@ -8,7 +10,7 @@ use units::{EventId, Money, Timestamp};
 
 use crate::dead::SUMMED_MAX;
 use crate::store::{AsValue, Params, Row};
-use crate::{Ledger, LedgerError, sql};
+use crate::{Ledger, LedgerError, UNREADABLE_ROW, sql};
 
 /// One conversion, as a table shows it. Nothing in it is personal (I9).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -202,7 +204,8 @@ impl Ledger {
                 advertiser_id: sql::uint(advertiser_id),
                 state: sql::state(&state)?,
                 count: sql::uint(count),
-                amount: sql::money(minor, code)?,
+                // An amount in no currency is no amount; the count tells of it all the same.
+                amount: sql::money(minor, code).unwrap_or(None),
                 since: sql::time(since),
             })
         });
@@ -222,29 +225,45 @@ impl Ledger {
     }
 }
 
+/// A row as people see it. What of it cannot be read is left out and said: a person has to find such a row, and one of
+/// them must not hide the others.
 fn conversion(row: &Row<'_>) -> Result<ConversionRow, LedgerError> {
     let get = |error| LedgerError::Store { doing: "read a conversion", source: error };
-    let text = |place: usize| row.get::<Option<String>>(place).map_err(get);
-    let number = |place: usize| row.get::<Option<i64>>(place).map_err(get);
-    Ok(ConversionRow {
+    let damaged = Cell::new(false);
+    let text = |place: usize| known(row.get::<Option<String>>(place), &damaged).flatten();
+    let number = |place: usize| known(row.get::<Option<i64>>(place), &damaged).flatten();
+    let money = |minor, code| known(sql::money(number(minor), text(code)), &damaged).flatten();
+    let first = known(row.get::<Option<[u8; 16]>>(14), &damaged).flatten();
+    let conversion = ConversionRow {
         event_id: sql::event_id(row.get(0).map_err(get)?),
-        state: sql::state(&text(1)?.unwrap_or_default())?,
-        reason: text(2)?.unwrap_or_default(),
-        detail: text(3)?.unwrap_or_default(),
-        flags: text(4)?.unwrap_or_default(),
-        advertiser_id: sql::uint(number(5)?.unwrap_or(0)),
-        publisher_id: number(6)?.map(sql::uint),
-        owner: text(7)?.map(|name| sql::home(&name)).transpose()?,
-        amount: sql::money(number(8)?, text(9)?)?,
-        commission: sql::money(number(10)?, text(11)?)?,
-        reference: text(12)?,
-        evidence: text(13)?.unwrap_or_default(),
-        first: row.get::<Option<[u8; 16]>>(14).map_err(get)?.map(sql::event_id),
-        corrected_late: row.get(15).map_err(get)?,
-        tries: sql::count(number(16)?.unwrap_or(0)),
-        received_at: sql::time(number(17)?.unwrap_or(0)),
-        changed_at: sql::time(number(18)?.unwrap_or(0)),
-        due_at: number(19)?.map(sql::time),
-        status: text(20)?.map(|name| crate::status::status(&name)).transpose()?,
-    })
+        state: sql::state(&row.get::<String>(1).map_err(get)?)?,
+        reason: text(2).unwrap_or_default(),
+        detail: text(3).unwrap_or_default(),
+        flags: text(4).unwrap_or_default(),
+        advertiser_id: sql::uint(number(5).unwrap_or(0)),
+        publisher_id: number(6).map(sql::uint),
+        owner: text(7).and_then(|name| known(sql::home(&name), &damaged)),
+        amount: money(8, 9),
+        commission: money(10, 11),
+        reference: text(12),
+        evidence: text(13).unwrap_or_default(),
+        first: first.map(sql::event_id),
+        corrected_late: known(row.get(15), &damaged).unwrap_or(false),
+        tries: sql::count(number(16).unwrap_or(0)),
+        received_at: sql::time(number(17).unwrap_or(0)),
+        changed_at: sql::time(number(18).unwrap_or(0)),
+        due_at: number(19).map(sql::time),
+        status: text(20).and_then(|name| known(crate::status::status(&name), &damaged)),
+    };
+    if !damaged.get() {
+        return Ok(conversion);
+    }
+    let flags = format!("{} {UNREADABLE_ROW}", conversion.flags).trim_start().to_owned();
+    Ok(ConversionRow { flags, ..conversion })
+}
+
+/// What was read, or nothing, with a note that something is damaged.
+fn known<T, E>(read: Result<T, E>, damaged: &Cell<bool>) -> Option<T> {
+    damaged.set(damaged.get() || read.is_err());
+    read.ok()
 }

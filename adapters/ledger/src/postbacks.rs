@@ -11,7 +11,7 @@ use units::limits::POSTBACKS_PUT_OFF_MAX;
 use units::{EventId, Timestamp};
 
 use crate::store::{Row, named_params};
-use crate::{Ledger, LedgerError, Transaction, sql};
+use crate::{Ledger, LedgerError, Transaction, Waiting, sql, unreadable};
 
 /// An address that a publisher has called.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -317,12 +317,19 @@ fn owed(row: (i64, String, String, i64, i64, Option<i64>)) -> Result<OwedPostbac
 
 fn due(row: &Row<'_>) -> Result<DuePostback, LedgerError> {
     let get = |error| LedgerError::Store { doing: "read a postback", source: error };
+    let (event_id, publisher_id) = (sql::event_id(row.get(0).map_err(get)?), row.get(1).map_err(get)?);
+    let publisher_id = sql::uint(publisher_id);
+    call(event_id, publisher_id, row).map_err(unreadable::of(Waiting::Postback(event_id, publisher_id)))
+}
+
+fn call(event_id: EventId, publisher_id: u64, row: &Row<'_>) -> Result<DuePostback, LedgerError> {
+    let get = |error| LedgerError::Store { doing: "read a postback", source: error };
     let money =
         |minor: usize, code: usize| sql::money(row.get(minor).map_err(get)?, row.get(code).map_err(get)?);
     let (changed, earned) = (money(14, 15)?, money(16, 17)?);
     let told = Told {
-        event_id: sql::event_id(row.get(0).map_err(get)?),
-        publisher_id: sql::uint(row.get(1).map_err(get)?),
+        event_id,
+        publisher_id,
         method: row.get(2).map_err(get)?,
         address: row.get(3).map_err(get)?,
         advertiser_id: sql::uint(row.get(6).map_err(get)?),

@@ -14,6 +14,7 @@ mod reports;
 mod server;
 mod simulated;
 mod statuses;
+mod unreadable;
 mod upgrades;
 mod vitals;
 mod world;

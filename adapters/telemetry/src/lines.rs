@@ -26,6 +26,7 @@ impl Sample {
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     append_failed: Sample,
+    set_aside: Sample,
     destination_refused: Sample,
     refused: Sample,
     misdirected: Sample,
@@ -48,6 +49,11 @@ impl Lines {
             }
             Fact::ClockSetBack { by } => {
                 tracing::warn!(seconds = by.as_secs(), "the clock was set back; the schedule is pulled in");
+            }
+            Fact::SetAside { event_id } => {
+                if let Some(count) = self.set_aside.take() {
+                    tracing::error!(%event_id, count, "a row that waits to be sent cannot be read: it is set aside");
+                }
             }
             Fact::AppendFailed { event_id, reason } => {
                 if let Some(count) = self.append_failed.take() {

@@ -92,6 +92,7 @@ metrics! {
     DestinationChanges "destination_changes" Counter ["home", "condition"] "Changes of a destination's condition: up, down, or why it was paused.",
     DestinationsImpaired "destinations_impaired" Gauge ["home"] "Destinations of a platform that are down or paused.",
     ClockSetBack "clock_set_back" Counter [] "Times the processor's clock went back; its schedule was pulled in each time.",
+    SetAside "set_aside" Counter [] "Rows that waited to be sent, could not be read, and wait for a person now.",
     Booked "booked" Counter ["attributed"] "Conversions booked by the processor.",
     Moved "moved" Counter ["state"] "Conversions that reached a state.",
     Accepted "accepted" Gauge [] "Conversions that the ledger has accepted, ever.",

@@ -67,6 +67,7 @@ pub struct Telemetry {
     destination_changes: Counters<{ HOMES * CONDITIONS.len() }>,
     destinations_impaired: Gauges<HOMES>,
     clock_set_back: Counters<1>,
+    set_aside: Counters<1>,
     booked: Counters<2>,
     moved: Coded,
     conversions: Gauges<{ State::ALL.len() }>,
@@ -97,8 +98,7 @@ impl Telemetry {
         let mut registry = Registry::default();
         let r = &mut registry;
         let classes = Class::ALL.map(Class::name);
-        let homes = Home::ALL.map(Home::name);
-        let modes = MODES.map(Mode::name);
+        let (homes, modes) = (Home::ALL.map(Home::name), MODES.map(Mode::name));
         let verdicts = VERDICTS.map(Verdict::name);
         Self {
             lines: Lines::default(),
@@ -132,6 +132,7 @@ impl Telemetry {
             ),
             destinations_impaired: Gauges::register(r, Metric::DestinationsImpaired, singles(&homes)),
             clock_set_back: Counters::register(r, Metric::ClockSetBack, [&[]]),
+            set_aside: Counters::register(r, Metric::SetAside, [&[]]),
             booked: Counters::register(r, Metric::Booked, singles(&TRUTHS)),
             moved: Coded::register(r, Metric::Moved),
             conversions: Gauges::register(r, Metric::Conversions, singles(&State::ALL.map(State::name))),
@@ -182,6 +183,7 @@ impl Telemetry {
                 self.destinations_impaired.set(*home as usize, *impaired);
             }
             Fact::ClockSetBack { .. } => self.clock_set_back.add(0, 1),
+            Fact::SetAside { .. } => self.set_aside.add(0, 1),
             Fact::Booked { attributed, .. } => self.booked.add(usize::from(*attributed), 1),
             Fact::Moved { state, .. } => self.moved.add(state),
             Fact::Attempted { home, verdict, took, .. } => {

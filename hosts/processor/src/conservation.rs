@@ -7,16 +7,16 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use ledger::{Audit, Ledger, LedgerError, Vitals};
+use ledger::{Audit, Ledger, LedgerError, Vitals, Waiting};
 use reconciliation::Repeats;
 use relay::Fact;
 use telemetry::{Books, Telemetry};
 use tokio::sync::{oneshot, watch};
 use units::Timestamp;
-use units::limits::{RECOUNT_REST, REPEATS_WITHIN, VITALS_EVERY};
+use units::limits::{RECOUNT_REST, REPEATS_WITHIN, UNREADABLE_AT_ONCE, VITALS_EVERY};
 
-use crate::Desk;
 use crate::serve::{FactSink, now};
+use crate::{Desk, Processor};
 
 /// What is known of the ledger's health.
 #[derive(Clone, Debug, Default)]
@@ -120,7 +120,22 @@ async fn look(desk: &Desk, watched: &Watched, sink: &FactSink, told: &mut Told) 
     });
 }
 
+/// Sets aside what is queued where no lane looks: nothing else would ever tell of it.
+async fn find_the_lost(desk: &Desk) {
+    let Some(lost) = beside(desk, |ledger| ledger.lost(UNREADABLE_AT_ONCE)).await else { return };
+    for (event_id, what) in lost {
+        let why = format!("conversion {event_id} is queued where no lane looks: {what} is damaged");
+        let set = move |processor: &mut Processor| {
+            processor.set_row_aside(Waiting::Conversion(event_id), &why, now())
+        };
+        if let Ok(Err(error)) = desk.ask(set).await {
+            tracing::error!(%event_id, %error, "a row that cannot be read could not be set aside");
+        }
+    }
+}
+
 async fn recount(desk: &Desk, watched: &Watched, sink: &FactSink) {
+    find_the_lost(desk).await;
     let began = Instant::now();
     let Some(Audit { findings, .. }) = beside(desk, Ledger::audit).await else { return };
     for finding in &findings {

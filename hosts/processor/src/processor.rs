@@ -223,7 +223,8 @@ impl Processor {
 
     fn recover(&mut self, now: Timestamp) -> Result<(), ProcessorError> {
         loop {
-            let rows = self.ledger.in_flight(RECOVERED_AT_ONCE)?;
+            let rows = self
+                .passing_unreadable(now, |processor| Ok(processor.ledger.in_flight(RECOVERED_AT_ONCE)?))?;
             if rows.is_empty() {
                 return Ok(());
             }

@@ -3,7 +3,7 @@
 use crate::delivery::State;
 
 /// The codes with their sentences; a code that ends with a star stands for all that begin so.
-const BY_CODE: [(&str, &str); 21] = [
+const BY_CODE: [(&str, &str); 22] = [
     (
         "unknown_advertiser",
         "add the merchant to the map (`turnout map import … --switch`); what waits goes on by itself",
@@ -49,6 +49,11 @@ const BY_CODE: [(&str, &str); 21] = [
     ("adjustment", "make the change on the platform, then discard"),
     ("unreadable_entry", "an edge sent what this version cannot read: update the processor, then redrive"),
     ("poison_entry", "it makes the processor fail: report it with its bytes, update, then redrive"),
+    (
+        "unreadable_row",
+        "its row in the ledger is damaged (`turnout dead show`): look for the order on the platform, check the disk, and \
+         have the row restored before a redrive, or discard",
+    ),
     ("request_erased", "look for the order on the platform, then `turnout dead settle`"),
     (
         "sealed_unreadable",

@@ -116,6 +116,11 @@ pub enum Fact {
         /// The new state's name.
         state: &'static str,
     },
+    /// What waited to be sent could not be read, and was set aside for a person.
+    SetAside {
+        /// The event's identity, or that of a merchant's change.
+        event_id: EventId,
+    },
     /// One attempt of a delivery ended.
     Attempted {
         /// The event's identity.

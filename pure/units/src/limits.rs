@@ -212,6 +212,9 @@ pub const READERS_MAX: usize = 2;
 /// Times that an entry may fail the processor before it is set aside with its bytes, for a person.
 pub const POISON_TRIES: u32 = 3;
 
+/// Rows that wait to be sent, cannot be read, and are set aside in one turn. Each costs a commit.
+pub const UNREADABLE_AT_ONCE: usize = 256;
+
 /// Entries that have failed and whose tries are remembered.
 pub const POISON_REMEMBERED_MAX: usize = 1024;
 

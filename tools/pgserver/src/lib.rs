@@ -78,6 +78,14 @@ impl Schema {
         &self.address
     }
 
+    /// Runs a statement in it, beside whoever has it open.
+    ///
+    /// # Errors
+    /// If the server refuses it.
+    pub fn run(&self, statement: &str) -> Result<(), Error> {
+        psql(&self.address, statement, "running a statement")
+    }
+
     /// Ends every session that holds an advisory lock of this schema, as a network that is cut would. The key's second
     /// half names the schema.
     ///

@@ -9,7 +9,7 @@ use units::{EventId, Money, Timestamp};
 
 use super::operation;
 use crate::store::{Row, named_params};
-use crate::{Begun, Ledger, LedgerError, Transaction, sql};
+use crate::{Begun, Ledger, LedgerError, Transaction, Waiting, sql, unreadable};
 
 /// A change that is due.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -206,10 +206,16 @@ impl Transaction<'_> {
 
 fn due(row: &Row<'_>) -> Result<DueAdjustment, LedgerError> {
     let get = |error| LedgerError::Store { doing: "read what is due", source: error };
+    let adjustment_id = sql::event_id(row.get(0).map_err(get)?);
+    change(adjustment_id, row).map_err(unreadable::of(Waiting::Change(adjustment_id)))
+}
+
+fn change(adjustment_id: EventId, row: &Row<'_>) -> Result<DueAdjustment, LedgerError> {
+    let get = |error| LedgerError::Store { doing: "read what is due", source: error };
     let money = sql::money(row.get(5).map_err(get)?, row.get(6).map_err(get)?)?;
     let nothing = || LedgerError::Corrupt { what: "a change without money", value: String::new() };
     Ok(DueAdjustment {
-        adjustment_id: sql::event_id(row.get(0).map_err(get)?),
+        adjustment_id,
         conversion: sql::event_id(row.get(1).map_err(get)?),
         operation: operation(&row.get::<String>(2).map_err(get)?)?,
         advertiser_id: sql::uint(row.get(3).map_err(get)?),

@@ -164,21 +164,27 @@ impl Ledger {
     /// If the store fails, or holds what cannot be.
     pub fn backlog(&self, before: Timestamp) -> Result<Vec<Backlog>, LedgerError> {
         let read = |row: &Row<'_>| {
-            let (owner, evidence) = (row.get::<String>(0)?, row.get::<String>(1)?);
-            Ok((owner, evidence, row.get::<i64>(2)?, row.get::<bool>(3)?, row.get::<i64>(4)?))
+            let (owner, evidence) = (row.get::<Option<String>>(0)?, row.get::<String>(1)?);
+            Ok((
+                owner.unwrap_or_default(),
+                evidence,
+                row.get::<i64>(2)?,
+                row.get::<bool>(3)?,
+                row.get::<i64>(4)?,
+            ))
         };
         let rows = sql::all(&self.connection, BACKLOG, (before.as_millis(),), read)?;
-        let backlog = rows.into_iter().map(|(owner, evidence, advertiser_id, fresh, count)| {
-            let known = EvidenceKind::parse(&evidence);
-            Ok(Backlog {
-                home: sql::home(&owner)?,
-                evidence: known.ok_or(LedgerError::Corrupt { what: "the evidence", value: evidence })?,
+        // What has no owner or evidence that there is goes nowhere, and is told of by itself ([`Ledger::lost`]).
+        let backlog = rows.into_iter().filter_map(|(owner, evidence, advertiser_id, fresh, count)| {
+            Some(Backlog {
+                home: Home::parse(&owner)?,
+                evidence: EvidenceKind::parse(&evidence)?,
                 advertiser_id: sql::uint(advertiser_id),
                 which: if fresh { Which::Fresh } else { Which::Retries },
                 count: sql::uint(count),
             })
         });
-        backlog.collect()
+        Ok(backlog.collect())
     }
 
     /// Pulls in what is due later than `latest`, which no schedule of ours says: a clock that has been set back

@@ -8,7 +8,8 @@ use units::{EventId, Timestamp};
 
 use super::Due;
 use crate::store::{Connection, Row, named_params};
-use crate::{Ledger, LedgerError, sql};
+use crate::unreadable::{self, LATEST};
+use crate::{Ledger, LedgerError, Waiting, sql};
 
 /// The conversions of one platform whose evidence sends them the same way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,7 +46,7 @@ pub(super) const COLUMNS: &str =
         ORDER BY a.number DESC LIMIT 1),
     (SELECT minor FROM adjustments d WHERE d.conversion = c.event_id ORDER BY d.number DESC LIMIT 1),
     (SELECT currency FROM adjustments d WHERE d.conversion = c.event_id ORDER BY d.number DESC LIMIT 1)
-    FROM conversions c JOIN envelopes e ON e.event_id = c.source";
+    FROM conversions c LEFT JOIN envelopes e ON e.event_id = c.source";
 
 const OF_WHICH: &[&str] = &["fresh = :fresh"];
 
@@ -151,10 +152,10 @@ impl Ledger {
     /// If the store fails.
     pub fn next_due(&self, lane: Lane<'_>, which: Which) -> Result<Option<Timestamp>, LedgerError> {
         let query = "SELECT due_at FROM conversions WHERE active = 1 AND state = 'queued' AND owner = ?1
-            AND evidence = ?2 AND fresh = ?3 ORDER BY due_at LIMIT 1";
+            AND evidence = ?2 AND fresh = ?3 AND due_at < ?4 ORDER BY due_at LIMIT 1";
         let mut next: Option<Timestamp> = None;
         for kind in lane.kinds {
-            let params = (lane.home.name(), kind.name(), which == Which::Fresh);
+            let params = (lane.home.name(), kind.name(), which == Which::Fresh, LATEST);
             let due = sql::one(&self.connection, query, params, |row| row.get::<i64>(0).map(sql::time))?;
             next = next.into_iter().chain(due).min();
         }
@@ -164,6 +165,13 @@ impl Ledger {
 
 pub(super) fn due(row: &Row<'_>) -> Result<Due, LedgerError> {
     let get = |error| LedgerError::Store { doing: "read what is due", source: error };
+    let event_id = sql::event_id(row.get(0).map_err(get)?);
+    conversion(event_id, row).map_err(unreadable::of(Waiting::Conversion(event_id)))
+}
+
+fn conversion(event_id: EventId, row: &Row<'_>) -> Result<Due, LedgerError> {
+    let get = |error| LedgerError::Store { doing: "read what is due", source: error };
+    let gone = || LedgerError::Corrupt { what: "no envelope under the event", value: event_id.to_string() };
     let advertiser_id = sql::uint(row.get(1).map_err(get)?);
     let text = |place| row.get::<Option<String>>(place).map_err(get);
     let number = |place| row.get::<Option<i64>>(place).map_err(get);
@@ -179,7 +187,7 @@ pub(super) fn due(row: &Row<'_>) -> Result<Due, LedgerError> {
         _ => None,
     };
     Ok(Due {
-        event_id: sql::event_id(row.get(0).map_err(get)?),
+        event_id,
         advertiser_id,
         owner: sql::home(&owner)?,
         tries: sql::count(row.get(3).map_err(get)?),
@@ -189,7 +197,7 @@ pub(super) fn due(row: &Row<'_>) -> Result<Due, LedgerError> {
         advertiser_primary_id: number(12)?.map(sql::uint),
         publisher_primary_id: number(13)?.map(sql::uint),
         source: sql::event_id(row.get(14).map_err(get)?),
-        open: row.get(15).map_err(get)?,
+        open: row.get::<Option<Vec<u8>>>(15).map_err(get)?.ok_or_else(gone)?,
         sealed: row.get::<Option<Vec<u8>>>(16).map_err(get)?.unwrap_or_default(),
         resend: row.get(17).map_err(get)?,
         amount: sql::money(number(18)?, text(19)?)?,

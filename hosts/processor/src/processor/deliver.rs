@@ -70,6 +70,18 @@ impl Processor {
     /// If the ledger fails; then nothing has begun.
     pub fn next_deliveries(&mut self, now: Timestamp) -> Result<Vec<Delivery>, ProcessorError> {
         self.keep_time(now)?;
+        let admitted = self.passing_unreadable(now, |processor| processor.begin_what_may_go(now))?;
+        let mut deliveries: Vec<Delivery> =
+            admitted.into_iter().filter_map(|each| self.depart(each, now)).collect();
+        deliveries.extend(self.probes(now));
+        // What was begun above is in flight whatever happens to the changes, which are asked for again.
+        let changes = self.passing_unreadable(now, |processor| processor.next_changes(now));
+        deliveries.extend(changes.unwrap_or_default());
+        Ok(deliveries)
+    }
+
+    /// Admits what may go, and begins it.
+    fn begin_what_may_go(&mut self, now: Timestamp) -> Result<Vec<Admitted>, ProcessorError> {
         let lanes = std::sync::Arc::clone(&self.lanes);
         let mut admitted = Vec::new();
         let mut begun = lanes.iter().try_for_each(|lane| self.admit(lane, now, &mut admitted));
@@ -79,13 +91,7 @@ impl Processor {
         if begun.is_err() {
             admitted.iter().for_each(|each| self.gate(&each.destination).withdrawn(each.went.merchant));
         }
-        begun?;
-        let mut deliveries: Vec<Delivery> =
-            admitted.into_iter().filter_map(|each| self.depart(each, now)).collect();
-        deliveries.extend(self.probes(now));
-        // What was begun above is in flight whatever happens to the changes, which are asked for again.
-        deliveries.extend(self.next_changes(now).unwrap_or_default());
-        Ok(deliveries)
+        begun.map(|()| admitted)
     }
 
     /// True if a destination counts as down and has a request that moves no money: no sale is risked on it then.

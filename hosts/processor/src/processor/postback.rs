@@ -100,7 +100,7 @@ impl Processor {
     /// # Errors
     /// If the ledger fails; then nothing has begun.
     pub fn next_postbacks(&mut self, now: Timestamp) -> Result<Vec<Postback>, ProcessorError> {
-        let going = self.pick_postbacks(now)?;
+        let going = self.passing_unreadable(now, |processor| processor.pick_postbacks(now))?;
         if going.is_empty() {
             return Ok(Vec::new());
         }

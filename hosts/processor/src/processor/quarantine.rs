@@ -2,16 +2,18 @@
 //!
 //! A batch is taken in as a whole. If that fails, or panics, its entries are taken in one by one: what panics by itself as
 //! well, and what has failed too often while the store works, is kept with its bytes as a dead letter. Its neighbours are
-//! booked as if it had never been there, and the edge may forget the batch.
+//! booked as if it had never been there, and the edge may forget the batch. What waits to be sent and cannot be read from the
+//! ledger any more is set aside as well, and what waits behind it goes on.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::slice;
 
+use ledger::{LedgerError, Waiting};
 use relay::Fact;
 use relay::envelope::Batch;
 use relay::intake::Reason;
-use units::limits::{POISON_REMEMBERED_MAX, POISON_TRIES};
+use units::limits::{POISON_REMEMBERED_MAX, POISON_TRIES, UNREADABLE_AT_ONCE};
 use units::{EventId, Timestamp};
 
 use super::receive::{ReceiveError, Received, identity};
@@ -72,6 +74,43 @@ impl Processor {
         }
         // What is not taken in is sent again, with everything around it.
         failed.map_or(Ok(sum), Err)
+    }
+
+    /// Asks for what is due. A row that cannot be read is set aside, and then it is asked again: nothing waits behind it.
+    ///
+    /// # Errors
+    /// If the ledger fails, or a row cannot be set aside either.
+    pub(super) fn passing_unreadable<T>(
+        &mut self,
+        now: Timestamp,
+        ask: impl Fn(&mut Self) -> Result<T, ProcessorError>,
+    ) -> Result<T, ProcessorError> {
+        for _ in 0..UNREADABLE_AT_ONCE {
+            match ask(self) {
+                Err(ProcessorError::Ledger(LedgerError::Unreadable { row, why })) => {
+                    self.set_row_aside(row, &why, now)?;
+                }
+                other => return other,
+            }
+        }
+        ask(self)
+    }
+
+    /// Sets a row aside that waits to be sent and cannot be read.
+    ///
+    /// # Errors
+    /// If the ledger fails.
+    pub fn set_row_aside(&mut self, row: Waiting, why: &str, now: Timestamp) -> Result<(), ProcessorError> {
+        let mut transaction = self.ledger.transaction(now)?;
+        let set = transaction.set_aside(row, why)?;
+        transaction.commit()?;
+        let Some(state) = set else { return Ok(()) };
+        let event_id = row.event_id();
+        self.facts.push(Fact::SetAside { event_id });
+        if matches!(row, Waiting::Conversion(_)) {
+            self.moved(event_id, state.name());
+        }
+        Ok(())
     }
 
     fn failed_too_often(&mut self, entry: &[u8]) -> bool {

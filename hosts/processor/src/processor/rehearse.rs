@@ -1,7 +1,7 @@
 //! A dry run: what today's mapping and policy would make of dead letters. Nothing is written.
 
 use attribution::Credit;
-use ledger::{Due, LedgerError, Transaction};
+use ledger::{Due, LedgerError, Transaction, UNREADABLE_ROW};
 use relay::Envelope;
 use relay::delivery::State;
 use relay::intake::{self, Booking, Decision, Known, Reason};
@@ -68,7 +68,13 @@ impl Processor {
     ) -> Result<Vec<Rehearsal>, ProcessorError> {
         let mut told = Vec::with_capacity(events.len());
         for &event_id in events {
-            let due = self.ledger.due_of(event_id)?;
+            let due = match self.ledger.due_of(event_id) {
+                Err(LedgerError::Unreadable { why, .. }) => {
+                    told.push(Rehearsal::of(event_id, None, "held").because(UNREADABLE_ROW, &why));
+                    continue;
+                }
+                due => due?,
+            };
             let sealed = self.ledger.sealed_of(event_id)?.map(|(_, sealed)| sealed).unwrap_or_default();
             // Dropped at the end of the turn: what a transaction has not committed has not happened.
             let transaction = self.ledger.transaction(now)?;

@@ -26,6 +26,7 @@ mod postbacks;
 mod receiving;
 mod sent;
 mod together;
+mod unreadable;
 pub(crate) mod world;
 
 /// Tests that a server would only make slow: they play hours of a platform's outage in thousands of turns, each a commit

@@ -45,6 +45,18 @@ impl Place {
         Self::Server(pgserver::schema().unwrap_or_else(|error| panic!("{error}")))
     }
 
+    /// Changes something behind the ledger's back, as a bad disk or a hand would.
+    pub(crate) fn damage(&self, statement: &str) {
+        match self {
+            Self::Memory => panic!("a ledger in memory has one connection"),
+            Self::File(folder) => {
+                let file = rusqlite::Connection::open(folder.path().join("ledger.sqlite")).unwrap();
+                file.execute_batch(statement).unwrap();
+            }
+            Self::Server(schema) => schema.run(statement).unwrap(),
+        }
+    }
+
     pub(crate) fn open(&self) -> Ledger {
         match self {
             Self::Memory => Ledger::in_memory().unwrap(),

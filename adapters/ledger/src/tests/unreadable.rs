@@ -1,0 +1,148 @@
+//! Rows that wait and are damaged: each is named, set aside and counted, and hides no other.
+
+use relay::delivery::State;
+use relay::intake::EvidenceKind;
+use tracking::Home;
+
+use super::place::{Place, on_each_store};
+use super::world::{NOW, Sale, assert_balanced, begin, event_id, take_in};
+use crate::{Lane, Ledger, LedgerError, Page, UNREADABLE_ROW, Waiting, Which};
+
+/// The second of three conversions.
+const SECOND: &str = "event_id = (SELECT event_id FROM conversions ORDER BY event_id LIMIT 1 OFFSET 1)";
+
+const LANE: Lane<'_> = Lane { home: Home::Primary, kinds: &EvidenceKind::ALL };
+
+/// What can be wrong with a row that a question for what is due finds.
+const DAMAGES: [&str; 3] = [
+    "UPDATE conversions SET publisher_id = NULL",
+    "UPDATE conversions SET click_at = NULL",
+    "DELETE FROM envelopes",
+];
+
+/// What can be wrong with a row so that no such question finds it.
+const LOSSES: [&str; 4] = [
+    "UPDATE conversions SET owner = 'primarx'",
+    "UPDATE conversions SET owner = NULL",
+    "UPDATE conversions SET evidence = 'tokem'",
+    "UPDATE conversions SET due_at = NULL",
+];
+
+fn three(place: &Place) -> Ledger {
+    let mut ledger = place.open();
+    let sale =
+        |id| Sale { id, advertiser_id: 1, order: u8::try_from(id).unwrap(), minor: 1000, clicked: true };
+    assert_eq!(take_in(&mut ledger, &(1..=3).map(sale).collect::<Vec<_>>()), 3);
+    ledger
+}
+
+fn damage(ledger: &Ledger, change: &str) {
+    ledger.connection.script(&format!("{change} WHERE {SECOND}")).unwrap();
+}
+
+fn set_aside(ledger: &mut Ledger, row: Waiting, why: &str) -> Option<State> {
+    let mut transaction = ledger.transaction(NOW).unwrap();
+    let state = transaction.set_aside(row, why).unwrap();
+    transaction.commit().unwrap();
+    state
+}
+
+fn due(ledger: &Ledger) -> Result<Vec<u128>, LedgerError> {
+    let rows = ledger.due(NOW, LANE, Which::Fresh, 10)?;
+    Ok(rows.iter().map(|row| row.event_id.as_u128()).collect())
+}
+
+/// It stands where a person finds it, and everything else is as it was.
+fn assert_found(ledger: &Ledger, state: State) {
+    let dead = ledger.dead_list(&[], &Page { limit: 10, advertiser_id: None, after: None }).unwrap();
+    let found: Vec<_> = dead.iter().map(|row| (row.event_id, row.state, row.reason.as_str())).collect();
+    assert_eq!(found, [(event_id(2), state, UNREADABLE_ROW)]);
+    let groups = ledger.dead_groups(10).unwrap();
+    assert!(groups[0].key.starts_with(&format!("{state}/{UNREADABLE_ROW}")), "{}", groups[0].key);
+    assert_eq!(ledger.at_risk().unwrap().len(), 1);
+    assert!(ledger.show(event_id(2)).unwrap().is_some());
+    assert_eq!(ledger.transactions(&Page { limit: 10, advertiser_id: None, after: None }).unwrap().len(), 3);
+    assert_balanced(ledger);
+}
+
+fn what_cannot_be_read_is_named_and_what_waits_behind_it_goes_on(place: &Place) {
+    for change in DAMAGES {
+        let mut ledger = three(&place.another());
+        damage(&ledger, change);
+        let Err(LedgerError::Unreadable { row, why }) = due(&ledger) else { panic!("{change} is not seen") };
+        assert_eq!(row, Waiting::Conversion(event_id(2)), "{why}");
+        assert_eq!(set_aside(&mut ledger, row, &why), Some(State::Held));
+        assert_eq!(due(&ledger).unwrap(), [1, 3], "{change}");
+        assert_eq!(set_aside(&mut ledger, row, &why), None, "twice is once");
+        assert_found(&ledger, State::Held);
+    }
+}
+
+fn what_no_lane_looks_for_is_found_all_the_same(place: &Place) {
+    for change in LOSSES {
+        let mut ledger = three(&place.another());
+        assert_eq!(ledger.lost(10).unwrap(), []);
+        damage(&ledger, change);
+        assert_eq!(due(&ledger).unwrap(), [1, 3], "{change}: it hides nobody");
+        assert_eq!(ledger.next_due(LANE, Which::Fresh).unwrap(), Some(NOW), "{change}");
+        assert_eq!(ledger.backlog(NOW).unwrap().iter().map(|row| row.count).sum::<u64>(), 2, "{change}");
+        let lost = ledger.lost(10).unwrap();
+        assert_eq!(lost.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [event_id(2)], "{change}");
+        set_aside(&mut ledger, Waiting::Conversion(event_id(2)), &lost[0].1);
+        assert_eq!(ledger.lost(10).unwrap(), []);
+        assert_found(&ledger, State::Held);
+    }
+}
+
+fn what_was_under_way_may_have_arrived(place: &Place) {
+    let mut ledger = three(place);
+    begin(&mut ledger, 2, 1).unwrap();
+    damage(&ledger, DAMAGES[0]);
+    let Err(LedgerError::Unreadable { row, why }) = ledger.in_flight(10) else { panic!("it is not seen") };
+    assert_eq!(set_aside(&mut ledger, row, &why), Some(State::Unknown));
+    assert!(ledger.in_flight(10).unwrap().is_empty());
+    assert_found(&ledger, State::Unknown);
+    let shown = ledger.show(event_id(2)).unwrap().unwrap();
+    assert_eq!(shown.attempts[0].verdict.as_deref(), Some("unknown"));
+}
+
+fn a_state_that_is_none_is_a_finding_and_stops_no_audit(place: &Place) {
+    let ledger = three(place);
+    damage(&ledger, "UPDATE conversions SET state = 'quexed'");
+    let findings = ledger.audit().unwrap().findings;
+    assert!(findings.iter().any(|finding| finding.message.contains("`quexed`")), "{findings:?}");
+    assert!(findings.iter().any(|finding| finding.message.contains("3 accepted, and 2")), "{findings:?}");
+}
+
+/// A server's columns take nothing of another kind.
+#[test]
+fn what_is_no_number_is_named_too() {
+    for (change, lost) in [
+        ("UPDATE conversions SET tries = 'many'", false),
+        ("UPDATE conversions SET click_at = 'soon'", false),
+        ("UPDATE conversions SET due_at = 'soon'", true),
+    ] {
+        let mut ledger = three(&Place::memory());
+        damage(&ledger, change);
+        let row = if lost {
+            let lost = ledger.lost(10).unwrap();
+            lost.first().map(|(event_id, _)| Waiting::Conversion(*event_id))
+        } else {
+            due(&ledger).err().map(|error| match error {
+                LedgerError::Unreadable { row, .. } => row,
+                other => panic!("{other}"),
+            })
+        };
+        assert_eq!(row, Some(Waiting::Conversion(event_id(2))), "{change}");
+        set_aside(&mut ledger, row.unwrap(), "damaged");
+        assert_eq!(due(&ledger).unwrap(), [1, 3], "{change}");
+        assert_found(&ledger, State::Held);
+    }
+}
+
+on_each_store!(memory;
+    what_cannot_be_read_is_named_and_what_waits_behind_it_goes_on,
+    what_no_lane_looks_for_is_found_all_the_same,
+    what_was_under_way_may_have_arrived,
+    a_state_that_is_none_is_a_finding_and_stops_no_audit,
+);
