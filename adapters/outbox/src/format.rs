@@ -128,14 +128,12 @@ impl RecordHeader {
         }
     }
 
-    /// What speaks against it as the record due at `cursor`, its checksum apart.
-    pub(crate) fn flaw(&self, cursor: &Cursor, rest_bytes: u64) -> Option<Flaw> {
+    /// What speaks against it as the record due at `cursor`, its length and its checksum apart.
+    pub(crate) fn flaw(&self, cursor: &Cursor) -> Option<Flaw> {
         if self.sequence != cursor.next {
             Some(Flaw::Sequence { found: self.sequence, due: cursor.next })
         } else if self.previous != cursor.crc {
             Some(Flaw::Chain)
-        } else if self.record_bytes() as u64 > rest_bytes {
-            Some(Flaw::Short)
         } else {
             None
         }

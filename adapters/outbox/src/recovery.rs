@@ -198,7 +198,7 @@ impl<F: Filesystem> Survey<'_, F> {
             return Err(self.damaged(end.segment, end.offset, flaw));
         }
         self.check_reaches(end)?;
-        let laid_out = is_blank(file, end.offset, bytes).map_err(cannot("read", &path))?;
+        let laid_out = is_blank(file, end.offset).map_err(cannot("read", &path))?;
         file.truncate(end.offset)
             .and_then(|()| file.sync())
             .map_err(cannot("cut the torn tail off", &path))?;

@@ -26,9 +26,7 @@ impl Reserve {
             return Ok(());
         }
         let file = filesystem.open(&self.path).or_else(|_| filesystem.create(&self.path))?;
-        if file.bytes()? > self.bytes {
-            file.truncate(self.bytes)?;
-        }
+        file.truncate(file.bytes()?.min(self.bytes))?;
         let claimed = file.allocate(self.bytes);
         if claimed.is_err() {
             file.truncate(0)?;

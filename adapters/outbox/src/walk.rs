@@ -55,7 +55,7 @@ impl<'a, H: Handle> Walk<'a, H> {
         }
         let Some(head) = self.view(RECORD_HEADER_BYTES)? else { return Ok(Step::Flawed(Flaw::Short)) };
         let header = RecordHeader::decode(&head);
-        if let Some(flaw) = header.flaw(&self.cursor, self.limit - self.cursor.offset) {
+        if let Some(flaw) = header.flaw(&self.cursor) {
             return Ok(Step::Flawed(flaw));
         }
         let Some(record) = self.view(header.record_bytes())? else { return Ok(Step::Flawed(Flaw::Short)) };
@@ -70,18 +70,21 @@ impl<'a, H: Handle> Walk<'a, H> {
 
     /// The bytes at the cursor, or nothing where the file or the limit ends before them.
     fn view(&mut self, bytes: usize) -> io::Result<Option<Bytes>> {
-        if self.limit - self.cursor.offset < bytes as u64 {
-            return Ok(None);
+        if let Some(held) = self.held(bytes) {
+            return Ok(Some(held));
         }
-        let held =
-            |walk: &Self| usize::try_from(walk.cursor.offset - walk.chunk_offset).unwrap_or(usize::MAX);
-        if held(self).saturating_add(bytes) > self.chunk.len() {
-            self.refill(bytes)?;
-        }
-        let start = held(self);
-        Ok((start + bytes <= self.chunk.len()).then(|| self.chunk.slice(start..start + bytes)))
+        self.refill(bytes)?;
+        Ok(self.held(bytes))
     }
 
+    /// The same, if the chunk has them all.
+    fn held(&self, bytes: usize) -> Option<Bytes> {
+        let start = usize::try_from(self.cursor.offset - self.chunk_offset).ok()?;
+        let end = start.checked_add(bytes)?;
+        (end <= self.chunk.len()).then(|| self.chunk.slice(start..end))
+    }
+
+    /// Reads at the cursor, never behind the limit.
     fn refill(&mut self, bytes: usize) -> io::Result<()> {
         let rest = usize::try_from(self.limit - self.cursor.offset).unwrap_or(usize::MAX);
         let mut buffer = vec![0; bytes.max(self.chunk_bytes).min(rest)];
@@ -113,16 +116,17 @@ pub(crate) fn later_write<H: Handle>(file: &H, flawed: &Cursor, end: u64) -> io:
     Ok(found)
 }
 
-/// True if the file holds zeros alone from one offset to the other.
-pub(crate) fn is_blank<H: Handle>(file: &H, mut from: u64, end: u64) -> io::Result<bool> {
+/// True if the file holds zeros alone from an offset to its end.
+pub(crate) fn is_blank<H: Handle>(file: &H, mut from: u64) -> io::Result<bool> {
     let mut chunk = vec![0; CHUNK_BYTES];
-    while from < end {
-        let count = usize::try_from(end - from).map_or(chunk.len(), |rest| rest.min(chunk.len()));
-        let filled = file.read_at(&mut chunk[..count], from)?;
-        if filled == 0 || chunk[..filled].iter().any(|byte| *byte != 0) {
+    loop {
+        let filled = file.read_at(&mut chunk, from)?;
+        if filled == 0 {
+            return Ok(true);
+        }
+        if chunk[..filled].iter().any(|byte| *byte != 0) {
             return Ok(false);
         }
         from += filled as u64;
     }
-    Ok(true)
 }

@@ -1,7 +1,9 @@
 //! Torn tails are cut off, damage refuses.
 
+use std::path::PathBuf;
+
 use outbox::simulated::{Loss, Simulated};
-use outbox::{Flaw, Log, OpenError, Position, ReadError};
+use outbox::{Disk, Flaw, Log, OpenError, Position, ReadError};
 
 use crate::support::{contents, entry, lane, open, segments, small};
 
@@ -51,7 +53,15 @@ fn a_torn_tail_is_cut_off_and_reported_wherever_it_is_torn() {
 
 #[test]
 fn garbage_behind_the_end_is_cut_off_and_reported_and_zeros_are_cut_off() {
-    for (tail, reported) in [(vec![0; 300], None), (vec![0xff; 300], Some(300)), (entry(9), Some(101))] {
+    // The last one is zeros for longer than is read at a time.
+    let late = [vec![0; 300 << 10], vec![1]].concat();
+    let tails = [
+        (vec![0; 300], None),
+        (vec![0xff; 300], Some(300)),
+        (entry(9), Some(101)),
+        (late, Some((300 << 10) + 1)),
+    ];
+    for (tail, reported) in tails {
         let disk = abandoned(2);
         let whole = disk.get(&segments(&disk)[0]);
         change(&disk, 0, |bytes| bytes.extend_from_slice(&tail));
@@ -128,7 +138,12 @@ fn a_missing_segment_refuses_wherever_it_was() {
             copy.put(&kept, &disk.get(&kept).unwrap());
         }
         let refused = refusal(&copy);
-        assert!(matches!(refused, OpenError::Missing { .. }), "without {}: {refused}", path.display());
+        let OpenError::Missing { from, through, .. } = refused else {
+            panic!("without {}: {refused}", path.display())
+        };
+        let first = |path: &PathBuf| path.file_stem().unwrap().to_str().unwrap().parse::<u64>().unwrap();
+        let next = segments(&disk).get(missing + 1).map_or(13, first);
+        assert_eq!((from.get(), through.get()), (first(&path), next - 1), "the message names what is gone");
     }
 }
 
@@ -146,6 +161,47 @@ fn an_old_segment_that_is_cut_or_exchanged_refuses() {
     let path = segments(&disk)[1].clone();
     disk.put(&path, &other.get(&path).unwrap());
     assert!(matches!(refusal(&disk), OpenError::Foreign { .. }));
+}
+
+#[test]
+fn a_segment_whose_header_is_damaged_or_names_another_place_refuses() {
+    for segment in [0, 1] {
+        let disk = abandoned(12);
+        change(&disk, segment, |bytes| bytes[20] ^= 1);
+        let refused = refusal(&disk);
+        assert!(matches!(refused, OpenError::Damaged { offset: 0, flaw: Flaw::Header, .. }), "{refused}");
+    }
+    let disk = abandoned(2);
+    change(&disk, 0, |bytes| bytes[20] ^= 1);
+    let refused = refusal(&disk);
+    assert!(
+        matches!(refused, OpenError::Damaged { flaw: Flaw::Header, .. }),
+        "the only one is no unfinished one: {refused}"
+    );
+
+    let disk = abandoned(12);
+    let named = segments(&disk)[1].clone();
+    disk.put(&named, &disk.get(&segments(&disk)[0]).unwrap());
+    let refused = refusal(&disk);
+    let OpenError::Damaged { path, offset: 0, flaw: Flaw::Predecessor } = refused else {
+        panic!("{refused}")
+    };
+    assert_eq!(path, named);
+}
+
+#[test]
+fn a_progress_file_of_another_lane_refuses_and_one_that_cannot_be_opened_is_not_taken_for_none() {
+    let (disk, other) = (closed(3), Simulated::new(4));
+    open(&other).unwrap().0.close().unwrap();
+    let path = lane().join("progress");
+    disk.put(&path, &other.get(&path).unwrap());
+    let refused = refusal(&disk);
+    assert!(matches!(&refused, OpenError::Foreign { path: named, .. } if *named == path), "{refused}");
+
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join("progress")).unwrap();
+    let refused = Log::open(&Disk, directory.path(), small()).map(|_| ()).unwrap_err();
+    assert!(refused.to_string().contains("cannot read back the progress file"), "{refused}");
 }
 
 #[test]

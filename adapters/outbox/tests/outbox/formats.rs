@@ -68,6 +68,17 @@ fn version_1_is_what_is_written() {
 }
 
 #[test]
+fn a_segment_says_how_many_times_the_lane_had_been_opened() {
+    let disk = Simulated::new(1);
+    for opened in 1..=3 {
+        let (mut log, _) = open(&disk).unwrap();
+        log.append_batch(&[vec![0; 400]]).unwrap();
+        let newest = disk.get(&segments(&disk)[opened - 1]).unwrap();
+        assert_eq!(newest[24..32], (opened as u64).to_le_bytes());
+    }
+}
+
+#[test]
 fn a_newer_version_is_refused_as_such() {
     let disk = fixture();
     let newest = segments(&disk).pop().unwrap();

@@ -2,6 +2,8 @@
 
 // Clippy takes helpers for test code only inside a module marked as such.
 #[cfg(test)]
+mod ahead;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod damage;
@@ -14,7 +16,11 @@ mod hanging;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod lengths;
+#[cfg(test)]
 mod model;
+#[cfg(test)]
+mod proof;
 #[cfg(test)]
 mod rooms;
 #[cfg(test)]

@@ -83,6 +83,16 @@ fn the_backlog_limit_refuses_until_the_consumer_acknowledges() {
 }
 
 #[test]
+fn a_backlog_is_full_only_above_its_limit() {
+    let settings = Settings { entry_bytes_max: 76, backlog_bytes_max: 200, ..small() };
+    let (mut log, _) = Log::open(&Simulated::new(1), lane(), settings).unwrap();
+    for number in 1..=2 {
+        assert_eq!(log.append_batch(&[[0; 76]]).unwrap(), Position::new(number));
+    }
+    assert!(log.append_batch(&[Vec::new()]).is_err());
+}
+
+#[test]
 fn a_crash_while_the_disk_is_full_loses_nothing_promised() {
     let disk = Simulated::new(1);
     let (mut log, _) = open(&disk).unwrap();
@@ -192,4 +202,7 @@ fn the_reserve_follows_its_setting() {
         drop(Log::open(&disk, lane(), settings).unwrap());
         assert_eq!(disk.get(&lane().join("reserve")).unwrap().len() as u64, reserve_bytes);
     }
+    let disk = Simulated::new(1);
+    drop(Log::open(&disk, lane(), Settings { reserve_bytes: 0, ..small() }).unwrap());
+    assert_eq!(disk.get(&lane().join("reserve")), None, "a reserve of nothing is no file");
 }
