@@ -162,7 +162,8 @@ impl RecordHeader {
     }
 }
 
-/// Appends the record due at `cursor` to the buffer and moves the cursor behind it.
+/// Appends the record due at `cursor` to the buffer and makes the cursor due for the next; its offset is the
+/// writer's to set, once it knows the segment.
 ///
 /// The caller has checked that the entry's length and `behind` fit; a wrap would only be refused at the next read.
 pub(crate) fn encode(buffer: &mut Vec<u8>, cursor: &mut Cursor, behind: usize, entry: &[u8]) {
@@ -177,7 +178,6 @@ pub(crate) fn encode(buffer: &mut Vec<u8>, cursor: &mut Cursor, behind: usize, e
     buffer.extend_from_slice(entry);
     let crc = crc32fast::hash(&buffer[start + 4..]);
     buffer[start..start + 4].copy_from_slice(&crc.to_le_bytes());
-    cursor.offset += (buffer.len() - start) as u64;
     cursor.next += 1;
     cursor.crc = crc;
 }

@@ -210,3 +210,22 @@ fn fill(file: &File, bytes: u64) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn space_claimed_the_slow_way_is_zeros_behind_what_is_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = Disk.create(&directory.path().join("reserve")).unwrap();
+        file.write_all_at(&[7; 10], 0).unwrap();
+        for bytes in [10, 100 << 10] {
+            fill(&file, bytes).unwrap();
+            assert_eq!(file.bytes().unwrap(), bytes);
+        }
+        let mut read = vec![1; 100 << 10];
+        Handle::read_at(&file, &mut read, 0).unwrap();
+        assert_eq!((&read[..10], read[10..].iter().all(|byte| *byte == 0)), (&[7; 10][..], true));
+    }
+}

@@ -94,7 +94,7 @@ impl Queue {
                 let waited = self.filled.wait_timeout(line, REGAIN_INTERVAL);
                 let (guard, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
                 line = guard;
-                if timeout.timed_out() && line.waiting.is_empty() {
+                if timeout.timed_out() {
                     return Work::Regain;
                 }
             } else {

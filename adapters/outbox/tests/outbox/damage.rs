@@ -148,6 +148,16 @@ fn a_missing_segment_refuses_wherever_it_was() {
 }
 
 #[test]
+fn a_file_with_a_name_like_a_segments_is_left_alone() {
+    let disk = abandoned(2);
+    for name in ["7.segment", "+0000000000000000007.segment"] {
+        disk.put(&lane().join(name), &[0; 70]);
+    }
+    assert_eq!(contents(&mut open(&disk).unwrap().0).len(), 2);
+    assert_eq!(segments(&disk).len(), 3);
+}
+
+#[test]
 fn an_old_segment_that_is_cut_or_exchanged_refuses() {
     let disk = abandoned(12);
     change(&disk, 1, |bytes| bytes.truncate(bytes.len() - 1));
@@ -352,6 +362,16 @@ fn the_messages_say_where_and_what_to_do() {
     let message = refusal(&disk).to_string();
     for part in ["00000000000000000001.segment", "byte 64", "restore the file from a copy"] {
         assert!(message.contains(part), "{message}");
+    }
+    for (flaw, said) in [
+        (Flaw::Short, "the file ends inside the record"),
+        (Flaw::Checksum, "the checksum does not match"),
+        (Flaw::Sequence { found: 7, due: 5 }, "sequence 7 where 5 was due"),
+        (Flaw::Chain, "does not follow"),
+        (Flaw::Header, "header cannot be read"),
+        (Flaw::Predecessor, "does not follow"),
+    ] {
+        assert!(flaw.to_string().contains(said), "{flaw}");
     }
     let disk = Simulated::new(1);
     let _first = open(&disk).unwrap();

@@ -156,6 +156,7 @@ fn while_a_sync_hangs_only_so_many_may_wait_and_nobody_is_told_yes() {
         }
         let refused = join(&appender, 100).await.map(|_| ()).unwrap_err();
         assert!(matches!(refused, AppendError::Overloaded { waiting: 10, waiting_max: 10, .. }), "{refused}");
+        assert_eq!((appender.waiting(), appender.status().waiting), (10, 10));
         assert!(consumer.read(10, 1000).unwrap().is_empty(), "nothing is delivered before it is durable");
 
         disk.set(Gate::Open);

@@ -19,6 +19,7 @@ fn a_full_disk_ends_the_work_at_hand_on_the_reserve_then_refuses_then_recovers_b
     assert_eq!(log.append_batch(&[entry(2)]).unwrap(), Position::new(2), "on the reserve");
     let refused = log.append_batch(&[entry(3)]).unwrap_err();
     assert!(matches!(refused, AppendError::Full { shortage: Shortage::Disk { .. } }), "{refused}");
+    assert!(refused.to_string().ends_with("; free space on its disk"), "{refused}");
     assert!(log.status().full && log.status().poisoned.is_none());
     assert_eq!(disk.get(&lane().join("reserve")), Some(Vec::new()), "half a reserve is of use to nobody");
     assert_eq!(contents(&mut log).len(), 2, "what is in the log is still delivered");
@@ -68,6 +69,7 @@ fn the_backlog_limit_refuses_until_the_consumer_acknowledges() {
         }
     };
     assert!(count > 10);
+    assert!(refused.to_string().ends_with("(limit 2200); is the consumer running?"), "{refused}");
     let AppendError::Full { shortage: Shortage::Backlog { bytes, .. } } = refused else {
         panic!("{refused}")
     };

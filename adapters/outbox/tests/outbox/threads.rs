@@ -237,7 +237,14 @@ fn appending_is_send_and_the_halves_can_be_moved_to_tasks() {
     let runtime = runtime();
     let reader = runtime.spawn(async move {
         consumer.ready().await;
-        consumer.read(1, 1).unwrap().last()
+        let first = consumer.read(1, 1).unwrap().last();
+        consumer.rewind();
+        assert_eq!(
+            consumer.read(1, 1).unwrap().last(),
+            first,
+            "a rewind reads again what is not acknowledged"
+        );
+        first
     });
     let place =
         runtime.block_on(sent(async move { appender.append(Bytes::from_static(b"sent")).await.unwrap() }));
