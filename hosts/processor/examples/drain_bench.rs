@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ledger::Ledger;
-use processor::{Delivery, Ended, Processor};
+use processor::{Delivery, Ended, Processor, Told};
 use shop::{Failed, MERCHANTS, START, batch, event_id, peak_kib, sale, snapshot, taking};
 use tracking::Answer;
 use units::{EventId, Seed, Timestamp};
@@ -161,9 +161,8 @@ impl World {
             ended.push(Ended { ids, destination, result: Ok(self.image.clone()) });
         }
         let now = self.now();
-        self.processor.settle(ended, now)?;
         let mut old = 0;
-        for delivery in self.processor.next_deliveries(now)? {
+        for delivery in self.processor.turn(Told { ended, ..Told::default() }, now)?.deliveries {
             for id in &delivery.ids {
                 match came.remove(&id.event_id) {
                     Some(at) => waits.push(at.elapsed()),
@@ -172,7 +171,6 @@ impl World {
             }
             self.under_way.push_back((Instant::now(), delivery));
         }
-        self.processor.take_facts();
         Ok(old)
     }
 }

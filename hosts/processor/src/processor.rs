@@ -59,6 +59,7 @@ use change::Telling;
 use deliver::{Flying, tried};
 use lane::{Lane, Pace};
 use orders::Pacing;
+use settle::Unsettled;
 use time::Times;
 
 /// Rows recovered in one transaction after a crash.
@@ -77,6 +78,12 @@ impl ProcessorError {
     pub const fn is_surprise(&self) -> bool {
         let Self::Ledger(error) = self;
         error.is_surprise()
+    }
+
+    /// True if the store has failed in a way that says nothing about what was to be written.
+    fn is_of_the_store(&self) -> bool {
+        let Self::Ledger(error) = self;
+        error.is_of_the_store()
     }
 }
 
@@ -105,9 +112,8 @@ pub struct Processor {
     callers: Callers,
     /// Destinations of which a probe is under way.
     probing: Vec<Destination>,
-    /// Outcomes that are not in the ledger yet, with the time they came: a failed commit must not lose what a
-    /// platform said.
-    unsettled: Vec<(Ended, Timestamp)>,
+    /// Outcomes that are not in the ledger yet: a failed commit must not lose what a platform said.
+    unsettled: Vec<Unsettled>,
     /// Calls of publishers that are under way.
     calling: BTreeMap<PostbackId, Tried>,
     /// How calls of publishers ended that is not in the ledger yet.

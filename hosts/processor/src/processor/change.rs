@@ -18,7 +18,7 @@ use units::Timestamp;
 
 use super::deliver::{Delivery, DeliveryId};
 use super::quarantine::calmly;
-use super::settle::{Ended, excerpt, judged};
+use super::settle::{Ended, Unsettled, excerpt, judged};
 use super::{Processor, ProcessorError, request};
 
 /// Most merchants that are passed over for one request, because they may not send for now.
@@ -216,11 +216,11 @@ impl Processor {
     /// Writes down how requests for changes ended. If the ledger fails, what was told is kept by the caller.
     pub(super) fn settle_changes(
         &mut self,
-        ended: &[(Ended, Timestamp)],
+        ended: &[Unsettled],
         now: Timestamp,
     ) -> Result<(), ProcessorError> {
         let mut settled = Vec::new();
-        for (ended, at) in ended {
+        for Unsettled { ended, at, .. } in ended {
             for id in &ended.ids {
                 settled.extend(self.judge_change(*id, &ended.result, *at).map(|made| (*id, ended, made)));
             }

@@ -10,12 +10,13 @@
 
 use std::time::Duration;
 
-use ledger::{Begun, Due, Which};
+use ledger::{Begun, Due, LedgerError, Transaction, Which};
 use relay::delivery::{Destination, Tried, Went};
 use tracking::{Class, Event, Home, Outbound};
 use units::{EventId, Timestamp};
 
 use super::admit::Admitted;
+use super::settle::Landing;
 use super::{Processor, ProcessorError, request};
 
 /// One attempt of one conversion.
@@ -62,6 +63,26 @@ const fn id(due: &Due) -> DeliveryId {
     DeliveryId { event_id: due.event_id, number: due.tries.saturating_add(1) }
 }
 
+/// The attempts of an admitted call begin.
+fn begin(transaction: &mut Transaction<'_>, admitted: &Admitted) -> Result<(), LedgerError> {
+    for item in &admitted.items {
+        let DeliveryId { event_id, number } = id(&item.due);
+        match &item.written {
+            Ok(written) => transaction.begin(&Begun {
+                event_id,
+                number,
+                home: admitted.destination.home,
+                endpoint: &written.dispatch.endpoint,
+                line: &request::line(&written.dispatch),
+                probe: admitted.went.probe,
+                request: &item.sealed,
+            })?,
+            Err(obstacle) => transaction.hold(event_id, obstacle.code, &obstacle.why)?,
+        }
+    }
+    Ok(())
+}
+
 impl Processor {
     /// The deliveries that are to be sent now. Each is durably in flight when this returns: sending it is the
     /// caller's duty, and so is telling how it ended ([`Processor::settle`]).
@@ -69,8 +90,27 @@ impl Processor {
     /// # Errors
     /// If the ledger fails; then nothing has begun.
     pub fn next_deliveries(&mut self, now: Timestamp) -> Result<Vec<Delivery>, ProcessorError> {
-        self.keep_time(now)?;
-        let admitted = self.passing_unreadable(now, |processor| processor.begin_what_may_go(now))?;
+        self.settle_and_begin(Landing::default(), now)
+    }
+
+    /// What has ended is written down, and what may go begins, in one transaction: a busy processor syncs the disk once for
+    /// both. What has ended frees its places for what begins.
+    ///
+    /// # Errors
+    /// If the ledger fails; then nothing has begun, and what ended is kept for the next call.
+    pub(super) fn settle_and_begin(
+        &mut self,
+        landing: Landing,
+        now: Timestamp,
+    ) -> Result<Vec<Delivery>, ProcessorError> {
+        let admitted = match self.passing_unreadable(now, |processor| processor.choose(now)) {
+            Ok(admitted) => admitted,
+            Err(error) => {
+                self.write_down(landing, &[], now)?;
+                return Err(error);
+            }
+        };
+        self.write_down(landing, &admitted, now)?;
         let mut deliveries: Vec<Delivery> =
             admitted.into_iter().filter_map(|each| self.depart(each, now)).collect();
         deliveries.extend(self.probes(now));
@@ -80,18 +120,61 @@ impl Processor {
         Ok(deliveries)
     }
 
-    /// Admits what may go, and begins it.
-    fn begin_what_may_go(&mut self, now: Timestamp) -> Result<Vec<Admitted>, ProcessorError> {
+    /// What may go now, admitted by its gates.
+    fn choose(&mut self, now: Timestamp) -> Result<Vec<Admitted>, ProcessorError> {
+        self.keep_time(now)?;
         let lanes = std::sync::Arc::clone(&self.lanes);
         let mut admitted = Vec::new();
-        let mut begun = lanes.iter().try_for_each(|lane| self.admit(lane, now, &mut admitted));
-        if begun.is_ok() && !admitted.is_empty() {
-            begun = self.begin(&admitted, now);
+        let all = lanes.iter().try_for_each(|lane| self.admit(lane, now, &mut admitted));
+        match all {
+            Ok(()) => Ok(admitted),
+            Err(error) => {
+                self.withdraw(&admitted);
+                Err(error)
+            }
         }
-        if begun.is_err() {
-            admitted.iter().for_each(|each| self.gate(&each.destination).withdrawn(each.went.merchant));
+    }
+
+    /// What was admitted does not go after all.
+    fn withdraw(&mut self, admitted: &[Admitted]) {
+        admitted.iter().for_each(|each| self.gate(&each.destination).withdrawn(each.went.merchant));
+    }
+
+    /// Writes down what has ended and what begins, both or neither. What cannot begin must not keep what a platform said
+    /// out of the ledger: that is written by itself then.
+    pub(super) fn write_down(
+        &mut self,
+        landing: Landing,
+        admitted: &[Admitted],
+        now: Timestamp,
+    ) -> Result<(), ProcessorError> {
+        let Err(error) = self.write(&landing, admitted, now) else {
+            self.landed(landing, now);
+            return Ok(());
+        };
+        self.withdraw(admitted);
+        let may_end = !admitted.is_empty() && !landing.is_empty() && !error.is_of_the_store();
+        if may_end && self.write(&landing, &[], now).is_ok() {
+            self.landed(landing, now);
+        } else {
+            self.not_landed(landing);
         }
-        begun.map(|()| admitted)
+        Err(error)
+    }
+
+    fn write(
+        &mut self,
+        landing: &Landing,
+        admitted: &[Admitted],
+        now: Timestamp,
+    ) -> Result<(), ProcessorError> {
+        if landing.is_empty() && admitted.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.ledger.transaction(now)?;
+        landing.write(&mut transaction)?;
+        admitted.iter().try_for_each(|each| begin(&mut transaction, each))?;
+        Ok(transaction.commit()?)
     }
 
     /// True if a destination counts as down and has a request that moves no money: no sale is risked on it then.
@@ -135,29 +218,6 @@ impl Processor {
         let sends = self.snapshot.migration.sends.iter().filter(|send| send.class != Class::Click);
         let mut of_destination = sends.filter(|send| send.endpoint.as_str() == &*destination.endpoint);
         of_destination.find(|_| destination.home == Home::Primary).map(|send| send.host.clone())
-    }
-
-    fn begin(&mut self, admitted: &[Admitted], now: Timestamp) -> Result<(), ProcessorError> {
-        let mut transaction = self.ledger.transaction(now)?;
-        for each in admitted {
-            for item in &each.items {
-                let DeliveryId { event_id, number } = id(&item.due);
-                match &item.written {
-                    Ok(written) => transaction.begin(&Begun {
-                        event_id,
-                        number,
-                        home: each.destination.home,
-                        endpoint: &written.dispatch.endpoint,
-                        line: &request::line(&written.dispatch),
-                        probe: each.went.probe,
-                        request: &item.sealed,
-                    })?,
-                    Err(obstacle) => transaction.hold(event_id, obstacle.code, &obstacle.why)?,
-                }
-            }
-        }
-        transaction.commit()?;
-        Ok(())
     }
 
     /// The delivery of an admitted call; none if everything in it is held.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use ledger::Finished;
+use ledger::{Finished, LedgerError, Transaction};
 use relay::Fact;
 use relay::delivery::{Changes, Destination, Outcome, Settled, settle};
 use resilience::breaker::State as BreakerState;
@@ -31,18 +31,59 @@ pub struct Ended {
 /// What attempts made of their conversions, with the place of their delivery in what came.
 type Verdicts = BTreeMap<DeliveryId, (usize, Settled)>;
 
+/// How a delivery ended that is not in the ledger yet.
+#[derive(Debug)]
+pub(super) struct Unsettled {
+    pub(super) ended: Ended,
+    pub(super) at: Timestamp,
+    /// True once its gate knows, which hears of each call once however often the ledger fails.
+    counted: bool,
+}
+
+/// Outcomes, judged, on their way into the ledger.
+#[derive(Debug, Default)]
+pub(super) struct Landing {
+    came: Vec<Unsettled>,
+    verdicts: Verdicts,
+}
+
+impl Landing {
+    /// True if nothing is to be written.
+    pub(super) fn is_empty(&self) -> bool {
+        self.verdicts.is_empty()
+    }
+
+    /// Writes down what became of each conversion.
+    pub(super) fn write(&self, transaction: &mut Transaction<'_>) -> Result<(), LedgerError> {
+        for (id, (place, settled)) in &self.verdicts {
+            let answer = self.came.get(*place).and_then(|one| one.ended.result.as_ref().ok());
+            let excerpt = answer.map(|answer| excerpt(&answer.body)).unwrap_or_default();
+            let status = answer.map(|answer| answer.status);
+            let (event_id, number) = (id.event_id, id.number);
+            transaction.finish(&Finished { event_id, number, settled, status, excerpt: &excerpt })?;
+        }
+        Ok(())
+    }
+}
+
 impl Processor {
     /// Tells how deliveries ended. If the ledger fails, what was told is kept and written with the next call.
     ///
     /// # Errors
     /// If the ledger fails; the conversions stand in flight until it works again.
     pub fn settle(&mut self, ended: Vec<Ended>, now: Timestamp) -> Result<(), ProcessorError> {
-        self.unsettled.extend(ended.into_iter().map(|ended| (ended, now)));
-        if self.unsettled.is_empty() {
-            return Ok(());
-        }
-        let (changes, came): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.unsettled).into_iter().partition(|(ended, _)| self.tells(ended));
+        let landing = self.hear(ended, now)?;
+        self.write_down(landing, &[], now)
+    }
+
+    /// Hears how deliveries ended: their gates know from now on, and what they make of their conversions is to be written
+    /// down. If the ledger fails, what was told is kept for the next call.
+    pub(super) fn hear(&mut self, ended: Vec<Ended>, now: Timestamp) -> Result<Landing, ProcessorError> {
+        let (probes, ended): (Vec<_>, Vec<_>) = ended.into_iter().partition(|ended| ended.ids.is_empty());
+        probes.iter().for_each(|probe| self.probed(probe, now));
+        self.unsettled.extend(ended.into_iter().map(|ended| Unsettled { ended, at: now, counted: false }));
+        let (changes, mut came): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.unsettled).into_iter().partition(|one| self.tells(&one.ended));
         if !changes.is_empty()
             && let Err(error) = self.settle_changes(&changes, now)
         {
@@ -50,25 +91,18 @@ impl Processor {
             return Err(error);
         }
         let mut verdicts = Verdicts::new();
-        for (place, (ended, at)) in came.iter().enumerate() {
-            for id in &ended.ids {
-                if let Some(settled) = self.judge(*id, &ended.result, *at) {
+        for (place, one) in came.iter().enumerate() {
+            for id in &one.ended.ids {
+                if let Some(settled) = self.judge(*id, &one.ended.result, one.at) {
                     verdicts.entry(*id).or_insert((place, settled));
                 }
             }
         }
-        if let Err(error) = self.finish(&came, &verdicts, now) {
-            self.unsettled = came;
-            return Err(error);
+        for one in came.iter_mut().filter(|one| !one.counted) {
+            self.count(&one.ended, &verdicts, now);
+            one.counted = true;
         }
-        for (ended, _) in came {
-            if ended.ids.is_empty() {
-                self.probed(&ended, now);
-            } else {
-                self.landed(&ended, &mut verdicts, now);
-            }
-        }
-        Ok(())
+        Ok(Landing { came, verdicts })
     }
 
     /// What an outcome makes of a conversion; none if no such attempt is under way.
@@ -90,44 +124,36 @@ impl Processor {
         Some(settle(&flying.tried, &outcome, &self.snapshot.policy.delivery, at, seed))
     }
 
-    fn finish(
-        &mut self,
-        came: &[(Ended, Timestamp)],
-        verdicts: &Verdicts,
-        now: Timestamp,
-    ) -> Result<(), ProcessorError> {
-        if verdicts.is_empty() {
-            return Ok(());
-        }
-        let mut transaction = self.ledger.transaction(now)?;
-        for (id, (place, settled)) in verdicts {
-            let answer = came.get(*place).and_then(|(ended, _)| ended.result.as_ref().ok());
-            let excerpt = answer.map(|answer| excerpt(&answer.body)).unwrap_or_default();
-            let status = answer.map(|answer| answer.status);
-            let (event_id, number) = (id.event_id, id.number);
-            transaction.finish(&Finished { event_id, number, settled, status, excerpt: &excerpt })?;
-        }
-        transaction.commit()?;
-        Ok(())
-    }
-
-    fn landed(&mut self, ended: &Ended, verdicts: &mut Verdicts, now: Timestamp) {
+    /// Tells a gate what an ended call says of its destination. It answers to one call: what it said of any conversion in
+    /// it, it said.
+    fn count(&mut self, ended: &Ended, verdicts: &Verdicts, now: Timestamp) {
         let mut call = None;
         for id in &ended.ids {
-            let (Some((_, settled)), Some(flying)) = (verdicts.remove(id), self.flying.remove(id)) else {
+            let (Some((_, settled)), Some(flying)) = (verdicts.get(id), self.flying.get(id)) else {
                 continue;
             };
+            let health = call.map_or(settled.health, |(_, before)| settled.health.better(before));
+            call = Some((flying.went, health));
+        }
+        if let Some((went, health)) = call {
+            let changes = self.gate(&ended.destination).ended(health, went, now);
+            self.changed(&ended.destination, changes);
+        }
+    }
+
+    /// Outcomes are in the ledger: what they were of is under way no more.
+    pub(super) fn landed(&mut self, landing: Landing, now: Timestamp) {
+        for (id, (_, settled)) in landing.verdicts {
+            let Some(flying) = self.flying.remove(&id) else { continue };
             let (home, took) = (flying.destination.home, now.since(flying.began_at));
             self.facts.push(Fact::Attempted { event_id: id.event_id, home, verdict: settled.verdict, took });
             self.moved(id.event_id, settled.state.name());
-            // It answers to one call: what it said of any of them, it said.
-            let health = call.map_or(settled.health, |(_, _, before)| settled.health.better(before));
-            call = Some((flying.destination, flying.went, health));
         }
-        if let Some((destination, went, health)) = call {
-            let changes = self.gate(&destination).ended(health, went, now);
-            self.changed(&destination, changes);
-        }
+    }
+
+    /// Outcomes could not be written down: the next call tries again.
+    pub(super) fn not_landed(&mut self, landing: Landing) {
+        self.unsettled = landing.came;
     }
 
     /// A probe says something about the destination, and nothing about any conversion.

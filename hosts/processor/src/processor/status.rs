@@ -92,7 +92,7 @@ impl Processor {
         })
     }
 
-    fn platform(&self, home: Home) -> PlatformStatus {
+    pub(super) fn platform(&self, home: Home) -> PlatformStatus {
         let gates = self.gates.iter().filter(|(destination, _)| destination.home == home);
         let gates: Vec<GateStatus> = gates.map(|(_, gate)| gate.status(self.times.latest)).collect();
         let worst = |gate: &GateStatus| match gate.breaker {

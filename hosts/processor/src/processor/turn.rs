@@ -55,18 +55,24 @@ impl Processor {
 
     fn taken(&mut self, told: Told, now: Timestamp) -> Result<Turn, ProcessorError> {
         // Each keeps what it was told if the ledger fails, so both must be told.
-        let (settled, written) = (self.settle(told.ended, now), self.settle_postbacks(told.called, now));
-        settled.and(written)?;
+        let (landing, written) = (self.hear(told.ended, now), self.settle_postbacks(told.called, now));
+        let landing = landing?;
+        if let Err(error) = written {
+            return Err(self.write_down(landing, &[], now).err().unwrap_or(error));
+        }
         let (mut deliveries, mut postbacks, mut complaints) = (Vec::new(), Vec::new(), Vec::new());
-        if !told.stopping {
+        if told.stopping {
+            self.write_down(landing, &[], now)?;
+        } else {
             // An order that cannot go on is no reason to deliver nothing.
             if let Err(error) = self.obey_orders(now) {
                 if error.is_surprise() {
+                    self.not_landed(landing);
                     return Err(error);
                 }
                 complaints.push(error);
             }
-            deliveries = self.next_deliveries(now)?;
+            deliveries = self.settle_and_begin(landing, now)?;
             // What was begun above is in flight whatever happens to the calls, which are asked for again.
             postbacks = self.next_postbacks(now).unwrap_or_else(|error| {
                 complaints.push(error);

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use ledger::{Fault, Faults, When};
 
-use super::world::{DEDUPLICATES, MOVED, World, batch, sale};
-use crate::Told;
+use tracking::{Home, Verdict};
+
+use super::world::{DEDUPLICATES, MOVED, Reply, World, batch, ended, sale};
+use crate::{Ended, Told};
 
 /// After every wait of a schedule.
 const LATER: Duration = Duration::from_secs(120);
@@ -14,6 +16,21 @@ const DOUBT: Fault = Fault::Doubt { happened: true, silent: 0 };
 
 fn begins(told: &mut World) -> usize {
     told.processor.turn(Told::default(), told.now).unwrap().deliveries.len()
+}
+
+fn places_taken(world: &World) -> usize {
+    Home::ALL.map(|home| world.processor.platform(home).in_flight).iter().sum()
+}
+
+/// A processor with a sale whose platform has confirmed it, not told yet, and another that may go.
+fn one_ended_one_waiting(faults: &Faults) -> (World, Vec<Ended>) {
+    let mut world = World::failing(faults);
+    world.receive(&[sale(1, MOVED)]);
+    let first = world.processor.turn(Told::default(), world.now).unwrap().deliveries;
+    world.receive(&[sale(2, MOVED)]);
+    let result = world.result(&first[0], Reply::Says(Verdict::Confirmed));
+    world.pass(LATER);
+    (world, vec![ended(&first[0], result)])
 }
 
 /// A processor with a sale in flight, whose next batch is taken in without its knowing.
@@ -83,4 +100,66 @@ fn i2_a_surprise_that_only_the_books_meet_is_no_less_one() {
     assert_eq!(world.state(1), "unknown", "it has begun anew");
     let entries = vec![sale(2, MOVED).envelope().encode()];
     assert_eq!(world.processor.receive(&batch(entries), world.now).unwrap().duplicates, 1);
+}
+
+/// What a turn is told, and what is to go, are one commit: the second one of the turn never comes.
+#[test]
+fn what_ends_and_what_begins_are_one_commit() {
+    let faults = Faults::default();
+    let (mut world, ended) = one_ended_one_waiting(&faults);
+    faults.plan(When::Commit(2), Fault::Lost);
+    let turn = world.processor.turn(Told { ended, ..Told::default() }, world.now).unwrap();
+    assert_eq!(turn.deliveries.len(), 1);
+    assert_eq!((world.state(1), world.state(2)), ("confirmed", "in_flight"));
+}
+
+/// What a platform said is kept while the ledger cannot write it down, and nothing goes meanwhile; its gate hears of it
+/// once, however often it is tried.
+#[test]
+fn i2_a_turn_that_cannot_be_written_down_is_written_by_the_next() {
+    for fault in [Fault::Lost, Fault::Aborts, Fault::Fails { undoes: true }] {
+        let faults = Faults::default();
+        let (mut world, mut ended) = one_ended_one_waiting(&faults);
+        for _ in 0..3 {
+            faults.plan(When::Commit(1), fault);
+            // Where it fails for what is to be written, what ended is tried by itself.
+            faults.plan(When::Commit(1), fault);
+            let told = Told { ended: std::mem::take(&mut ended), ..Told::default() };
+            assert!(world.processor.turn(told, world.now).is_err(), "{fault:?}");
+            faults.calm();
+            assert_eq!((world.state(1), world.state(2)), ("in_flight", "queued"), "{fault:?}");
+            assert_eq!(places_taken(&world), 0, "{fault:?}: neither is under way");
+        }
+        world.pass(LATER);
+        assert_eq!(begins(&mut world), 1, "{fault:?}");
+        assert_eq!((world.state(1), world.state(2)), ("confirmed", "in_flight"), "{fault:?}");
+        assert_eq!(places_taken(&world), 1, "{fault:?}");
+        world.assert_balanced();
+    }
+}
+
+/// Whichever statement of a turn the store does not take, what a platform said is in the ledger after it.
+#[test]
+fn what_cannot_begin_keeps_no_outcome_out_of_the_ledger() {
+    let mut refused = 0;
+    for nth in 1.. {
+        let faults = Faults::default();
+        let (mut world, ended) = one_ended_one_waiting(&faults);
+        faults.plan(When::Statement(nth), Fault::Aborts);
+        let turn = world.processor.turn(Told { ended, ..Told::default() }, world.now);
+        let struck = faults.hit().is_some();
+        faults.calm();
+        assert_eq!(world.state(1), "confirmed", "statement {nth}");
+        let went = turn.as_ref().map_or(0, |turn| turn.deliveries.len());
+        assert_eq!(world.state(2), ["queued", "in_flight"][went], "statement {nth}");
+        assert_eq!(places_taken(&world), went, "statement {nth}");
+        world.pass(LATER);
+        assert_eq!(went + begins(&mut world), 1, "statement {nth}: it goes now or with the next turn");
+        world.assert_balanced();
+        refused += usize::from(turn.is_err());
+        if !struck {
+            break;
+        }
+    }
+    assert!(refused > 5, "{refused} statements choose, write down and begin");
 }
