@@ -114,8 +114,8 @@ impl Transaction<'_> {
         envelope: &Envelope,
         decision: &Decision,
     ) -> Result<(), LedgerError> {
-        self.leave(event_id)?;
-        self.place(event_id, envelope, decision)
+        let (_, received_at) = self.leave(event_id)?;
+        self.place(event_id, envelope, decision, received_at)
     }
 
     /// Booked anew: what was booked before is taken back, and its attempts stay its own.
@@ -129,7 +129,7 @@ impl Transaction<'_> {
         self.may_amend(event_id, Cause::Operator)?;
         let status = self.status_of(event_id)?.unwrap_or(Status::Pending);
         self.earn_no_more(event_id)?;
-        let tries = self.leave(event_id)?;
+        let (tries, _) = self.leave(event_id)?;
         let before = in_force(&self.inner, event_id)?;
         self.place_booking(event_id, envelope, booking)?;
         let (kind, lines) = match before {
@@ -144,15 +144,20 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Takes a conversion's row away, for the one that comes in its place. How often it was tried.
-    fn leave(&mut self, event_id: EventId) -> Result<i64, LedgerError> {
-        let delete = "DELETE FROM conversions WHERE event_id = ?1 RETURNING state, advertiser_id, tries";
-        let read = |row: &Row<'_>| Ok((row.get::<String>(0)?, row.get::<i64>(1)?, row.get(2)?));
+    /// Takes a conversion's row away, for the one that comes in its place. How often it was tried, and when it was
+    /// received.
+    fn leave(&mut self, event_id: EventId) -> Result<(i64, Timestamp), LedgerError> {
+        let delete = "DELETE FROM conversions WHERE event_id = ?1
+            RETURNING state, advertiser_id, tries, received_at";
+        let read = |row: &Row<'_>| {
+            let kept = (row.get::<i64>(2)?, sql::time(row.get(3)?));
+            Ok((row.get::<String>(0)?, row.get::<i64>(1)?, kept))
+        };
         let found = sql::one(&self.inner, delete, (sql::id(event_id),), read)?;
         let moved = LedgerError::Moved { event_id, expected: State::Held };
-        let (state, advertiser_id, tries) = found.ok_or(moved)?;
+        let (state, advertiser_id, kept) = found.ok_or(moved)?;
         self.tally.left(advertiser_id, sql::state(&state)?);
-        Ok(tries)
+        Ok(kept)
     }
 }
 

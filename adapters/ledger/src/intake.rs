@@ -62,6 +62,7 @@ impl Transaction<'_> {
             reason: &why.code,
             detail: &why.message,
             first: None,
+            considered: &[],
             booking: None,
         };
         self.insert(&place, 0, &Claims::default(), self.now)?;
@@ -145,16 +146,17 @@ impl Transaction<'_> {
         let insert = "INSERT INTO envelopes (event_id, open, sealed) VALUES (?1, ?2, ?3)";
         let row = (sql::id(envelope.event_id), envelope.encode(), kept);
         sql::send(&self.inner, insert, row, "keep an envelope")?;
-        self.place(envelope.event_id, envelope, decision)
+        self.place(envelope.event_id, envelope, decision, envelope.received_at)
     }
 
-    /// Writes where the conversion `event_id` stands after `decision` about `envelope`, which is its own or
-    /// that of a later arrival with better evidence.
+    /// Writes where the conversion `event_id`, received at `received_at`, stands after `decision` about `envelope`, which is
+    /// its own or that of a later arrival with better evidence.
     pub(crate) fn place(
         &mut self,
         event_id: EventId,
         envelope: &Envelope,
         decision: &Decision,
+        received_at: Timestamp,
     ) -> Result<(), LedgerError> {
         let claims = Claims::of(envelope);
         let key = envelope.key.as_deref();
@@ -167,17 +169,18 @@ impl Transaction<'_> {
             reason: "",
             detail: "",
             first: None,
+            considered: &[],
             booking: None,
         };
         let place = match decision {
             Decision::Record { .. } => return Ok(()),
             Decision::Drop { rule } => Place { reason: rule, ..place(State::Dropped) },
-            Decision::Hold { reasons } => {
+            Decision::Hold { reasons, considered } => {
                 (codes, details) = told(reasons);
                 // Without money nothing can be compared with it, so that it cannot stand for its key.
                 let key = key.filter(|_| claims.amount.is_some());
                 let key = if self.is_taken(key)? { None } else { key };
-                Place { reason: &codes, detail: &details, key, ..place(State::Held) }
+                Place { reason: &codes, detail: &details, key, considered, ..place(State::Held) }
             }
             Decision::Merge { into, .. } => Place { first: Some(*into), ..place(State::Merged) },
             Decision::Conflict { with, reason } => Place {
@@ -188,17 +191,18 @@ impl Transaction<'_> {
             },
             Decision::Book(booking) => {
                 let key = self.key_of(key, booking.under)?;
-                Place { key, booking: Some(booking), ..place(State::Queued) }
+                let (considered, booking) = (&*booking.considered, Some(&**booking));
+                Place { key, considered, booking, ..place(State::Queued) }
             }
         };
-        self.insert(&place, advertiser(envelope), &claims, envelope.received_at)?;
+        self.insert(&place, advertiser(envelope), &claims, received_at)?;
         match decision {
             Decision::Book(booking) => {
                 self.post(&NewSet {
                     event_id,
                     kind: "booking",
                     cause: event_id,
-                    happened_at: envelope.received_at,
+                    happened_at: received_at,
                     lines: &booking.postings,
                 })?;
                 self.earn(event_id, envelope.event_id, advertiser(envelope), booking)?;
@@ -229,6 +233,7 @@ impl Transaction<'_> {
             reason: "",
             detail: "",
             first: None,
+            considered: &booking.considered,
             booking: Some(booking),
         };
         let advertiser_id = advertiser(envelope);
@@ -289,6 +294,7 @@ impl Transaction<'_> {
             :status)";
         let proof = place.booking.map(ProofRow::of).unwrap_or_default();
         let booking = place.booking;
+        let amount = booking.map(|booking| booking.amount).or(claims.amount);
         let row = named_params! {
             ":event_id": sql::id(place.event_id), ":key": place.key, ":state": place.state.name(),
             ":reason": place.reason, ":detail": place.detail,
@@ -299,8 +305,8 @@ impl Transaction<'_> {
             ":creative_id": proof.creative_id, ":click_id": proof.click_id, ":click_at": proof.click_at,
             ":evidence": proof.evidence.unwrap_or(EvidenceKind::None.name()), ":evidence_value": proof.value,
             ":owner": booking.map(|booking| booking.owner.name()),
-            ":minor": claims.amount.map(|amount| amount.minor),
-            ":currency": claims.amount.map(|amount| amount.currency.code().to_owned()),
+            ":minor": amount.map(|amount| amount.minor),
+            ":currency": amount.map(|amount| amount.currency.code().to_owned()),
             ":commission_minor": proof.commission.map(|earned| earned.minor),
             ":commission_currency": proof.commission.map(|earned| earned.currency.code().to_owned()),
             ":reference": claims.reference, ":reference_prefix": claims.reference_prefix,
@@ -308,7 +314,7 @@ impl Transaction<'_> {
             ":active": place.state == State::Queued, ":attention": place.state.needs_a_person(),
             ":received_at": received_at.as_millis(), ":now": self.now.as_millis(),
             ":due_at": booking.map(|booking| booking.due_at.as_millis()),
-            ":considered": booking.map(|booking| Considered::write(&booking.considered)).unwrap_or_default(),
+            ":considered": Considered::write(place.considered),
             ":wanted_click": booking.and_then(|booking| booking.wanted_click.as_deref()),
             ":status": booking.map(|_| Status::Pending.name()),
         };
@@ -350,6 +356,7 @@ struct Place<'a> {
     reason: &'a str,
     detail: &'a str,
     first: Option<EventId>,
+    considered: &'a [Considered],
     booking: Option<&'a Booking>,
 }
 

@@ -124,10 +124,12 @@ impl Transaction<'_> {
         if state != State::Held {
             return Ok(Redriven::Already(state));
         }
-        let delete = "DELETE FROM conversions WHERE event_id = ?1";
-        sql::run(&self.inner, delete, (sql::id(event_id),), "decide anew")?;
+        // It was received when it first came, whichever arrival it is delivered from.
+        let delete = "DELETE FROM conversions WHERE event_id = ?1 RETURNING received_at";
+        let received_at = sql::one(&self.inner, delete, (sql::id(event_id),), |row| row.get::<i64>(0))?;
+        let received_at = received_at.map_or(envelope.received_at, sql::time);
         self.tally.left(advertiser_id, State::Held);
-        self.place(event_id, envelope, decision)?;
+        self.place(event_id, envelope, decision, received_at)?;
         let stands = self.stands_for(event_id)?.map(|(state, _)| state);
         let after = stands.map_or("nowhere", State::name);
         self.journal(by.actor, "redrive", Some(event_id), &told("held", after, by.why))?;

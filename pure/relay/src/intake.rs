@@ -49,6 +49,25 @@ pub struct Known {
     pub figures: Vec<(u64, Figures)>,
     /// True if a person has looked at it and decided that it is to be booked in spite of a doubt.
     pub approved: bool,
+    /// True if what stands is the conversion itself, which is decided about again: what is known of it counts, and it is
+    /// no second arrival.
+    pub again: bool,
+}
+
+impl Known {
+    /// The same, where the conversion `event_id` is decided about as if it had only come now.
+    #[must_use]
+    pub fn without(self, event_id: EventId) -> Self {
+        let standing = self.standing.filter(|standing| standing.event_id != event_id);
+        Self { standing, ..self }
+    }
+
+    /// The same, where it is the conversion `event_id` that is decided about again.
+    #[must_use]
+    pub fn about(self, event_id: EventId) -> Self {
+        let again = self.standing.as_ref().is_some_and(|standing| standing.event_id == event_id);
+        Self { again, ..self }
+    }
 }
 
 /// A voucher code that belongs to one publisher.
@@ -91,7 +110,7 @@ pub struct Standing {
     pub publisher_id: Option<u64>,
     /// What proves its click.
     pub evidence: EvidenceKind,
-    /// True if an attempt to deliver it was ever begun.
+    /// True if an attempt to deliver it was ever begun, by whomever.
     pub sent: bool,
     /// The lines that are in force for it; none if it is not booked.
     pub postings: Option<Vec<Posting>>,
@@ -133,6 +152,8 @@ pub enum Decision {
     Hold {
         /// Everything that is in the way, at least one.
         reasons: Vec<Reason>,
+        /// The evidence that was looked at, in order: a later arrival is held against it, as if it were booked.
+        considered: Vec<Considered>,
     },
     /// Another arrival of the conversion that stands.
     Merge {
@@ -212,6 +233,8 @@ pub struct Correction {
     pub in_time: bool,
     /// What is better.
     pub better: Better,
+    /// True if what stands was held until now, and is booked with the arrival that this comes from.
+    pub books: bool,
 }
 
 impl Correction {
@@ -391,14 +414,14 @@ pub fn decide(ground: &Ground<'_>, envelope: &Envelope, known: &Known, now: Time
     }
     match envelope.event.class {
         Class::Conversion => {}
-        Class::Adjustment => return Decision::Hold { reasons: vec![adjustment()] },
+        Class::Adjustment => return Decision::Hold { reasons: vec![adjustment()], considered: Vec::new() },
         Class::Click => return Decision::Record { clicks: clicks::keep(ground, envelope) },
         Class::Impression | Class::Script | Class::Report | Class::Other | Class::Unrecognised => {
             return Decision::Record { clicks: Vec::new() };
         }
     }
     let arrival = book::Arrival { envelope, ground, known, now };
-    match &known.standing {
+    match known.standing.as_ref().filter(|_| !known.again) {
         Some(standing) => merge::merge(&arrival, standing),
         None => book::book(&arrival),
     }

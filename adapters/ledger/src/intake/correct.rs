@@ -1,11 +1,13 @@
 //! Writing what more knowledge makes better into a conversion that stands.
 
 use relay::Envelope;
-use relay::intake::{Better, Booking, Considered, Correction};
+use relay::delivery::State;
+use relay::intake::{Better, Booking, Considered, Correction, Decision};
 use units::{EventId, Timestamp};
 
 use super::{ProofRow, earned};
 use crate::awards::{Award, Earned};
+use crate::people::{By, Redriven};
 use crate::post::NewSet;
 use crate::store::{Row, named_params};
 use crate::{LedgerError, Transaction, sql};
@@ -32,6 +34,9 @@ impl Transaction<'_> {
         let edited = "SELECT 1 FROM edits WHERE event_id = ?1";
         let edited = sql::one(&self.inner, edited, (sql::id(into),), |_| Ok(()))?.is_some();
         let sent = better.is_sent() && !edited;
+        if better.books && !edited {
+            return self.book_at_last(into, arrival, &better.booking);
+        }
         self.earn_instead(into, arrival.event_id, better)?;
         if better.better == Better::Evidence {
             self.prove(into, &better.booking)?;
@@ -54,9 +59,8 @@ impl Transaction<'_> {
             ":due_at": booking.due_at.as_millis(), ":now": self.now.as_millis(), ":into": sql::id(into),
         };
         let happened_at = sql::one(&self.inner, update, row, |row| row.get::<i64>(0))?;
-        if sent && arrival.event_id != into {
-            let erase = "UPDATE envelopes SET sealed = NULL WHERE event_id = ?1";
-            sql::run(&self.inner, erase, (sql::id(into),), "erase what is personal")?;
+        if sent {
+            self.erase_first(into, arrival)?;
         }
         if let Some(lines) = better.postings.as_ref().filter(|lines| !lines.is_empty()) {
             // Who earns it was so from the sale on, however late we learn it.
@@ -82,6 +86,31 @@ impl Transaction<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// What was held is booked with a later arrival of it, and delivered from that.
+    fn book_at_last(
+        &mut self,
+        into: EventId,
+        arrival: &Envelope,
+        booking: &Booking,
+    ) -> Result<(), LedgerError> {
+        let by = By { actor: "processor", why: "another arrival of it can be booked" };
+        let decision = Decision::Book(Box::new(booking.clone()));
+        if self.redecide(into, arrival, &decision, by)? == Redriven::Decided(State::Queued) {
+            self.erase_first(into, arrival)?;
+        }
+        Ok(())
+    }
+
+    /// Erases what is personal in the first arrival of what is delivered from a later one.
+    fn erase_first(&mut self, first: EventId, arrival: &Envelope) -> Result<(), LedgerError> {
+        if arrival.event_id == first {
+            return Ok(());
+        }
+        let erase = "UPDATE envelopes SET sealed = NULL WHERE event_id = ?1";
+        sql::run(&self.inner, erase, (sql::id(first),), "erase what is personal")?;
+        Ok(())
     }
 
     /// The click that the owner is told of.

@@ -2,6 +2,7 @@
 
 use attribution::{Account, Posting, posting as books};
 use relay::Envelope;
+use relay::delivery::State;
 use relay::intake::{Claims, Considered, EvidenceKind, Standing};
 use units::limits::RESEMBLING_WITHIN;
 use units::{Currency, EventId, Money, Timestamp};
@@ -56,7 +57,16 @@ fn standing_where(
     );
     let found = sql::one(connection, &query, params, |row| Ok(what_stands(row)))?;
     let Some(standing) = found.transpose()? else { return Ok(None) };
-    Ok(Some(Standing { postings: in_force(connection, standing.event_id)?, ..standing }))
+    let sent = standing.sent || standing.state == State::Held && sent_by_edge(connection, standing.event_id)?;
+    Ok(Some(Standing { postings: in_force(connection, standing.event_id)?, sent, ..standing }))
+}
+
+/// True if an edge has sent what is held, which is remembered with the event that it would be booked from.
+fn sent_by_edge(connection: &Connection, event_id: EventId) -> Result<bool, LedgerError> {
+    let query = "SELECT e.open FROM conversions c JOIN envelopes e ON e.event_id = c.source
+        WHERE c.event_id = ?1";
+    let open = sql::one(connection, query, (sql::id(event_id),), |row| row.get::<Vec<u8>>(0))?;
+    Ok(open.is_some_and(|open| Envelope::decode(&open).is_ok_and(|envelope| envelope.sent.is_some())))
 }
 
 /// What stands, without its lines.

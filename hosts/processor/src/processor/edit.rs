@@ -8,7 +8,6 @@ use relay::intake::{self, Decision, Known, Reason};
 use tracking::Home;
 use units::{EventId, Timestamp};
 
-use super::people::without;
 use super::{Processor, ProcessorError, receive};
 
 /// A person's correction of one event.
@@ -70,7 +69,7 @@ impl Processor {
             Ok(edited) => edited,
             Err(mistakes) => return Ok(Corrected::Refused(mistakes.join("; "))),
         };
-        let known = without(receive::known(&transaction, &self.snapshot, &edited.envelope)?, event_id);
+        let known = receive::known(&transaction, &self.snapshot, &edited.envelope)?.without(event_id);
         let known = Known { approved: correcting.overrules, ..known };
         let decision = intake::decide_by(&self.snapshot, &edited.envelope, &known, now);
         if let Err(why) = possible(&before, &decision) {
@@ -133,7 +132,7 @@ fn possible(before: &Editable, decision: &Decision) -> Result<(), String> {
                 .to_owned(),
         ),
         Decision::Book(_) => Ok(()),
-        Decision::Hold { reasons } if before.booked => {
+        Decision::Hold { reasons, .. } if before.booked => {
             let told: Vec<&str> = reasons.iter().map(|reason| reason.message.as_str()).collect();
             Err(format!("it is booked already, and so corrected it could not be: {}", told.join("; ")))
         }
@@ -154,7 +153,7 @@ fn done(edited: &Edited, decision: &Decision) -> Corrected {
     };
     let (state, owner, reasons) = match decision {
         Decision::Book(booking) => (State::Queued, Some(booking.owner), Vec::new()),
-        Decision::Hold { reasons } => (State::Held, None, told(reasons)),
+        Decision::Hold { reasons, .. } => (State::Held, None, told(reasons)),
         Decision::Merge { .. } => (State::Merged, None, Vec::new()),
         Decision::Conflict { reason, .. } => (State::Conflict, None, told(std::slice::from_ref(reason))),
         Decision::Record { .. } | Decision::Drop { .. } => (State::Dropped, None, Vec::new()),

@@ -160,17 +160,11 @@ impl Obeying<'_> {
         event_id: EventId,
         envelope: &Envelope,
     ) -> Result<Redriven, LedgerError> {
-        let known = without(receive::known(transaction, self.snapshot, envelope)?, event_id);
+        let known = receive::known(transaction, self.snapshot, envelope)?.about(event_id);
         let known = Known { approved: self.approved, ..known };
         let decision = intake::decide_by(self.snapshot, envelope, &known, self.now);
         transaction.redecide(event_id, envelope, &decision, self.by)
     }
-}
-
-/// What is known beside the conversion itself, which is no reason against itself.
-pub(super) fn without(known: Known, event_id: EventId) -> Known {
-    let standing = known.standing.clone().filter(|standing| standing.event_id != event_id);
-    Known { standing, ..known }
 }
 
 /// What today's map calls an advertiser and a publisher on the new platform.

@@ -9,7 +9,7 @@ use relay::policy::Snapshot;
 use tracking::Home;
 use units::{EventId, Timestamp};
 
-use super::people::{primary_ids, without};
+use super::people::primary_ids;
 use super::quarantine::calmly;
 use super::{Processor, ProcessorError, receive, request};
 
@@ -120,7 +120,7 @@ fn rehearsed(
             let Ok(envelope) = Envelope::decode(&open) else {
                 return Ok(bare("held").because("unreadable_entry", "this version cannot read it"));
             };
-            let known = without(receive::known(transaction, snapshot, &envelope)?, event_id);
+            let known = receive::known(transaction, snapshot, &envelope)?.about(event_id);
             let known = Known { approved: overrules, ..known };
             let decision = intake::decide_by(snapshot, &envelope, &known, now);
             Ok(decided(bare("sent"), &envelope, sealed, &decision, snapshot))
@@ -141,7 +141,7 @@ fn decided(
     };
     match decision {
         Decision::Book(booking) => written(told, &due(envelope, sealed, booking), snapshot),
-        Decision::Hold { reasons: all } => reasons(Rehearsal { outcome: "held", ..told }, all),
+        Decision::Hold { reasons: all, .. } => reasons(Rehearsal { outcome: "held", ..told }, all),
         Decision::Merge { into, .. } => {
             Rehearsal { outcome: "merged", ..told }.because("merged", &format!("into event {into}"))
         }

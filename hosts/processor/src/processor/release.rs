@@ -2,7 +2,7 @@
 
 use ledger::{LedgerError, Transaction};
 use relay::Envelope;
-use relay::intake::{self, Decision, Known, Reason};
+use relay::intake::{self, Decision, Reason};
 use relay::policy::Snapshot;
 use units::{EventId, Timestamp};
 
@@ -63,10 +63,9 @@ fn is_mapped_now(
 ) -> Result<bool, LedgerError> {
     let Some((_, open)) = transaction.stands(event_id)? else { return Ok(false) };
     let Ok(envelope) = Envelope::decode(&open) else { return Ok(false) };
-    let known = receive::known(transaction, snapshot, &envelope)?;
-    let standing = known.standing.clone().filter(|standing| standing.event_id != event_id);
-    let decision = intake::decide_by(snapshot, &envelope, &Known { standing, ..known }, now);
+    let known = receive::known(transaction, snapshot, &envelope)?.about(event_id);
+    let decision = intake::decide_by(snapshot, &envelope, &known, now);
     // What a person must settle besides is told as that from now on.
     let waits = |reason: &Reason| WAITS.contains(&reason.code.as_str());
-    Ok(!matches!(decision, Decision::Hold { reasons } if reasons.iter().any(waits)))
+    Ok(!matches!(decision, Decision::Hold { reasons, .. } if reasons.iter().any(waits)))
 }

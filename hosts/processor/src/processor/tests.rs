@@ -19,6 +19,7 @@ mod delivering;
 mod editing;
 mod failing;
 mod histories;
+mod holding;
 mod isolating;
 pub(crate) mod place;
 mod poison;

@@ -7,7 +7,8 @@ use tracking::{Field, Home};
 use units::Timestamp;
 
 use super::attribute::{Attribution, Basis, attribute, evidence_kind};
-use super::{Booking, Claims, Decision, Ground, Known, Reason, Under, validate};
+use super::merge::together;
+use super::{Booking, Claims, Considered, Decision, Ground, Known, Reason, Under, validate};
 use crate::envelope::Envelope;
 use crate::owner::owner;
 
@@ -34,19 +35,35 @@ impl Arrival<'_> {
     }
 }
 
+/// What is in the way of a booking, with the evidence that was looked at.
+pub(super) struct Obstacles {
+    pub(super) reasons: Vec<Reason>,
+    pub(super) considered: Vec<Considered>,
+}
+
 pub(super) fn book(arrival: &Arrival<'_>) -> Decision {
+    // Where it is decided about again, what was known of its journey stays known.
+    let known = |considered| match &arrival.known.standing {
+        Some(itself) => together(considered, false, itself),
+        None => considered,
+    };
     match booking(arrival) {
-        Ok(booking) => Decision::Book(Box::new(booking)),
-        Err(reasons) => Decision::Hold { reasons },
+        Ok(booking) => {
+            let considered = known(booking.considered);
+            Decision::Book(Box::new(Booking { considered, ..booking }))
+        }
+        Err(Obstacles { reasons, considered }) => Decision::Hold { reasons, considered: known(considered) },
     }
 }
 
 /// The booking of an arrival, or everything that is in its way.
-pub(super) fn booking(arrival: &Arrival<'_>) -> Result<Booking, Vec<Reason>> {
+pub(super) fn booking(arrival: &Arrival<'_>) -> Result<Booking, Obstacles> {
     let claims = Claims::of(arrival.envelope);
     let mut reasons = validate::validate(arrival, &claims);
     let advertiser = claims.advertiser_id.and_then(|id| arrival.ground.directory.advertiser(id));
-    let (Some(advertiser), Some(amount)) = (advertiser.as_ref(), claims.amount) else { return Err(reasons) };
+    let (Some(advertiser), Some(amount)) = (advertiser.as_ref(), claims.amount) else {
+        return Err(Obstacles { reasons, considered: Vec::new() });
+    };
     let policy = arrival.ground.policy;
     let at = arrival.at();
     let version = policy.terms.at(advertiser.legacy_id, at);
@@ -64,7 +81,7 @@ pub(super) fn booking(arrival: &Arrival<'_>) -> Result<Booking, Vec<Reason>> {
     }
     let awarded = earned(awarded, arrival, &mut reasons);
     if reasons.iter().any(|reason| !(reason.doubt && arrival.known.approved)) {
-        return Err(reasons);
+        return Err(Obstacles { reasons, considered });
     }
     let shares = awarded.iter().flat_map(|awarded| &awarded.awards);
     let shares = shares.map(|award| (award.touch.publisher_id, award.share));

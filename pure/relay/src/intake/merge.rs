@@ -8,7 +8,7 @@ use tracking::{Field, Value};
 use units::Money;
 use units::limits::TOUCHES_MAX;
 
-use super::book::{Arrival, booking};
+use super::book::{Arrival, Obstacles, booking};
 use super::considered::{USED, WEAKER};
 use super::{
     Better, Booking, Claims, Considered, Correction, Decision, EvidenceKind, Known, Reason, Standing, Under,
@@ -50,7 +50,7 @@ fn alone(arrival: &Arrival<'_>, under: Under) -> Decision {
     let known = Known { standing: None, ..arrival.known.clone() };
     match booking(&Arrival { known: &known, ..*arrival }) {
         Ok(booking) => Decision::Book(Box::new(Booking { under, ..booking })),
-        Err(reasons) => Decision::Hold { reasons },
+        Err(Obstacles { reasons, considered }) => Decision::Hold { reasons, considered },
     }
 }
 
@@ -98,10 +98,21 @@ fn corrected(booking: Booking, standing: &Standing, better: Better) -> Correctio
         _ => posting::correction(lines, &booking.postings),
     };
     let postings = standing.postings.as_ref().map(right);
-    let considered = together(&booking, standing);
     // What changes nothing comes too late for nobody.
     let in_time = !standing.sent || better == Better::Journey;
-    Correction { postings, in_time, better, booking: Booking { considered, ..booking } }
+    let told = in_time && !matches!(better, Better::Money | Better::Journey);
+    let books = told && standing.state == State::Held && postings.is_none() && tells(&booking);
+    let stands = matches!(booking.credit, Credit::None(_));
+    let considered = together(booking.considered, stands, standing);
+    Correction { postings, in_time, better, books, booking: Booking { considered, ..booking } }
+}
+
+/// True if the owner can be told of who earns by this arrival alone: a click that only another arrival names is told by
+/// that one.
+fn tells(booking: &Booking) -> bool {
+    let own_id = |piece: &Considered| piece.kind == EvidenceKind::PlatformClickId && piece.outcome == USED;
+    let proven = matches!(booking.credit, Credit::To(_)) || booking.considered.iter().any(own_id);
+    proven || booking.awarded.is_none()
 }
 
 fn improvement(booking: &Booking, standing: &Standing) -> Option<Better> {
@@ -115,13 +126,19 @@ fn improvement(booking: &Booking, standing: &Standing) -> Option<Better> {
         return (proven && standing.publisher_id.is_none()).then_some(Better::Evidence);
     };
     let own = matches!(booking.credit, Credit::To(_));
-    let Some(publisher_id) = standing.publisher_id else { return own.then_some(Better::Evidence) };
+    if standing.publisher_id.is_none() && standing.postings.is_some() {
+        return own.then_some(Better::Evidence);
+    }
+    // What is held names nobody yet, and keeps its journey all the same.
+    if standing.postings.is_none() && tells(booking) {
+        return Some(Better::Evidence);
+    }
     // An arrival that names nobody new changes nothing: not even where the terms were edited meanwhile.
     let known = |piece: &Considered| standing.considered.iter().any(|other| other.touch() == piece.touch());
     if booking.considered.iter().all(|piece| piece.touch().is_none() || known(piece)) {
         return None;
     }
-    if own && awarded.credited.publisher_id != publisher_id {
+    if own && Some(awarded.credited.publisher_id) != standing.publisher_id {
         return Some(Better::Evidence);
     }
     let stands = standing.postings.as_ref().is_none_or(|lines| same_lines(lines, &booking.postings));
@@ -138,13 +155,13 @@ fn same_lines(one: &[Posting], other: &[Posting]) -> bool {
     one.iter().chain(other).all(|line| owed(one, line) == owed(other, line))
 }
 
-/// The evidence of all arrivals: what the arrival has found, and every touch that was known before.
-fn together(booking: &Booking, standing: &Standing) -> Vec<Considered> {
-    let mut pieces = booking.considered.clone();
+/// The evidence of all arrivals: what the arrival has found, and every touch that was known before. What was credited
+/// before is so still where it `stands`.
+pub(super) fn together(found: Vec<Considered>, stands: bool, standing: &Standing) -> Vec<Considered> {
+    let mut pieces = found;
     for known in &standing.considered {
         let told = |piece: &Considered| piece.touch().is_some() && piece.touch() == known.touch();
         if known.touch().is_some() && !pieces.iter().any(told) && pieces.len() < TOUCHES_MAX {
-            let stands = matches!(booking.credit, Credit::None(_)) && known.outcome == USED;
             let outcome =
                 if stands || known.outcome != USED { known.outcome.clone() } else { WEAKER.to_owned() };
             // Where nothing of a kind was found, that is no longer so.

@@ -103,7 +103,7 @@ fn booked(envelope: &Envelope) -> Booking {
 
 fn held(envelope: &Envelope, known: &Known) -> Vec<String> {
     match decided(envelope, known) {
-        Decision::Hold { reasons } => reasons.into_iter().map(|reason| reason.code).collect(),
+        Decision::Hold { reasons, .. } => reasons.into_iter().map(|reason| reason.code).collect(),
         other => panic!("{other:?}"),
     }
 }
