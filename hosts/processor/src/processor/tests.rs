@@ -18,6 +18,7 @@ mod dead;
 mod delivering;
 mod editing;
 mod failing;
+mod fairness;
 mod histories;
 mod holding;
 mod isolating;

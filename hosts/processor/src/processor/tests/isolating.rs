@@ -38,7 +38,7 @@ const PACE: Duration = Duration::from_secs(3);
 const DAY: u64 = 86_400;
 
 /// Merchants 100 to 104 have moved, 200 to 204 have not; each may hold a quarter of 16 places.
-fn many() -> World {
+pub(super) fn many() -> World {
     let mut snapshot = super::world::snapshot();
     let (moved, stays) =
         (snapshot.directory.advertiser(MOVED).unwrap(), snapshot.directory.advertiser(OBSERVED).unwrap());
