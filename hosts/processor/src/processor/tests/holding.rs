@@ -8,12 +8,13 @@ use relay::envelope::Sent;
 use tracking::directory::{Directory, Publisher};
 use tracking::{Field, Home, Value, Verdict};
 
-use super::place::Place;
 use super::world::{MOVED, Reply, START, World, batch, event_id, sale, snapshot};
 
 on_a_server_too! {
     what_is_held_for_a_publisher_is_booked_with_another_arrival_that_proves_a_later_click,
     what_is_held_keeps_the_click_that_counts,
+    an_arrival_that_proves_nothing_does_not_book_what_is_held_for_a_click,
+    i2_what_an_edge_has_sent_of_what_is_held_is_booked_where_it_stands_and_never_sent,
 }
 
 /// In no map.
@@ -52,7 +53,7 @@ fn publisher_of(world: &World, id: u64) -> Option<u64> {
 
 #[test]
 fn what_is_held_for_a_publisher_is_booked_with_another_arrival_that_proves_a_later_click() {
-    let mut world = World::at(Place::any(), snapshot());
+    let mut world = World::new();
     receive(&mut world, &arrival(1, STRANGER, 60));
     assert_eq!((world.state(1), publisher_of(&world, 1)), ("held", None));
     receive(&mut world, &arrival(2, 456, 30));
@@ -70,7 +71,7 @@ fn what_is_held_for_a_publisher_is_booked_with_another_arrival_that_proves_a_lat
 
 #[test]
 fn what_is_held_keeps_the_click_that_counts() {
-    let mut world = World::at(Place::any(), snapshot());
+    let mut world = World::new();
     receive(&mut world, &arrival(1, STRANGER, 30));
     receive(&mut world, &arrival(2, 456, 60));
     assert_eq!((world.state(1), world.state(2)), ("held", "merged"), "the stranger's click was the last");
