@@ -17,7 +17,7 @@ const SALES: u64 = 1_000;
 
 /// Whose sale it is: of ten behind one another nine are the big merchant's.
 const fn merchant(id: u64) -> u64 {
-    if id % 10 == 0 { BIG + 1 + (id / 10) % 4 } else { BIG }
+    if id.is_multiple_of(10) { BIG + 1 + (id / 10) % 4 } else { BIG }
 }
 
 /// How many of each merchant's have gone before the last of the small ones'.
@@ -42,7 +42,9 @@ fn gone_before_the_last_small(world: &mut World) -> BTreeMap<u64, usize> {
 fn a_merchant_with_nine_tenths_of_a_backlog_waits_for_itself() {
     let mut world = many();
     let sales: Vec<Sale> = (1..=SALES).map(|id| sale(id, merchant(id))).collect();
-    sales.chunks(250).for_each(|chunk| drop(world.receive(chunk)));
+    for chunk in sales.chunks(250) {
+        world.receive(chunk);
+    }
     world.pass(Duration::from_secs(3_600));
     let then = gone_before_the_last_small(&mut world);
     let small: usize = (BIG + 1..=BIG + 4).map(|id| then[&id]).sum();
