@@ -25,6 +25,7 @@ pub mod http;
 pub mod power;
 pub mod process;
 pub mod resolver;
+pub mod rest;
 pub mod roles;
 pub mod sales;
 pub mod sweep;

@@ -45,6 +45,14 @@ pub(crate) struct Counted {
 pub(crate) struct Watched(Arc<Mutex<Health>>);
 
 impl Watched {
+    /// The health of a ledger that nobody watches, by one look.
+    pub(crate) fn look(ledger: &Ledger) -> Result<Self, LedgerError> {
+        let watched = Self::default();
+        let vitals = ledger.vitals()?;
+        watched.change(|health| health.vitals = vitals);
+        Ok(watched)
+    }
+
     pub(crate) fn read(&self) -> Health {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -48,6 +48,8 @@ pub(crate) struct Hall {
     pub(crate) counted: delivering::Counted,
     /// Who may ask a long question now.
     pub(crate) readers: Arc<Semaphore>,
+    /// True where the ledger is only read, and no processor delivers.
+    pub(crate) at_rest: bool,
 }
 
 pub(crate) fn router(hall: Hall) -> Router {
@@ -57,6 +59,14 @@ pub(crate) fn router(hall: Hall) -> Router {
         .route("/healthz", get(healthz))
         .nest("/v1/operator", operator::router(&hall))
         .merge(operator::metrics(&hall))
+        .fallback(|| async { Refusal::not_found("there is nothing at this path") })
+        .with_state(hall)
+}
+
+/// The operator's questions alone, for whoever has the ledger in hand.
+pub(crate) fn reading(hall: Hall) -> Router {
+    Router::new()
+        .nest("/v1/operator", operator::reading())
         .fallback(|| async { Refusal::not_found("there is nothing at this path") })
         .with_state(hall)
 }

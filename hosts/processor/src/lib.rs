@@ -14,6 +14,7 @@ mod desk;
 mod drive;
 mod http;
 mod processor;
+mod rest;
 mod serve;
 
 pub use desk::{Desk, DeskError};
@@ -23,6 +24,7 @@ pub use processor::{
     Imported, ImportedClick, ImportedPostback, ImportedVoucher, Judgement, Ordered, OwnerOrder, Placed,
     PlatformStatus, Postback, Processor, ProcessorError, Proven, ProvenLine, ReceiveError, Received, Redrive,
     Rehearsal, Released, RootSigner, Sign, Status, Told, Turn, confirm_proven, import_clicks,
-    import_postbacks, import_vouchers, journal_import, show_click,
+    import_postbacks, import_vouchers, journal_import,
 };
+pub use rest::{RestError, Resting};
 pub use serve::{FactSink, Running, Settings, serve};

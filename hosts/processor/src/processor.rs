@@ -36,9 +36,8 @@ use relay::policy::Snapshot;
 use tracking::Home;
 use units::{EventId, Seed, Timestamp};
 
-pub use clicks::{
-    Imported, ImportedClick, ImportedVoucher, import_clicks, import_vouchers, journal_import, show_click,
-};
+pub(crate) use clicks::show_click;
+pub use clicks::{Imported, ImportedClick, ImportedVoucher, import_clicks, import_vouchers, journal_import};
 pub use deliver::{Delivery, DeliveryId};
 pub use edit::{Corrected, Correcting};
 pub use orders::{Approval, Ordered, Placed};
@@ -153,6 +152,21 @@ impl Processor {
         seed: Seed,
         now: Timestamp,
     ) -> Result<Self, ProcessorError> {
+        let mut processor = Self::at_rest(ledger, snapshot, seed, now)?;
+        processor.recover_everything(now)?;
+        Ok(processor)
+    }
+
+    /// A processor that is only asked, of a ledger that is only read.
+    ///
+    /// # Errors
+    /// If the ledger fails.
+    pub(crate) fn at_rest(
+        ledger: Ledger,
+        snapshot: Arc<Snapshot>,
+        seed: Seed,
+        now: Timestamp,
+    ) -> Result<Self, ProcessorError> {
         let lanes = Lane::all(&snapshot.migration).into();
         let orders_run = ledger.running_order()?.is_some();
         let mut processor = Self {
@@ -188,7 +202,6 @@ impl Processor {
         };
         processor.ledger.set_lock(processor.snapshot.policy.lock);
         processor.open_gates();
-        processor.recover_everything(now)?;
         Ok(processor)
     }
 

@@ -110,6 +110,7 @@ pub async fn serve(
         watched,
         counted: Counted::default(),
         readers: Arc::new(Semaphore::new(READERS_MAX)),
+        at_rest: false,
     };
     let mut closing = stopped.clone();
     let listening = tokio::spawn(async move {

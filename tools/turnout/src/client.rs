@@ -61,8 +61,12 @@ impl<'a> Question<'a> {
 
 /// Asks `address` and gives the JSON that it answers; what is no JSON is a text.
 pub(crate) fn ask(address: &str, token: &str, question: Question<'_>) -> Result<serde_json::Value, AskError> {
-    let text = ask_text(address, token, question)?;
-    Ok(serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text)))
+    ask_text(address, token, question).map(parsed)
+}
+
+/// The JSON of an answer; what is no JSON is a text.
+pub(crate) fn parsed(text: String) -> serde_json::Value {
+    serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text))
 }
 
 /// Asks `address` and gives what it answers as it stands.
@@ -70,10 +74,14 @@ pub(crate) fn ask_text(address: &str, token: &str, question: Question<'_>) -> Re
     let answer = exchange(address, token, question)
         .map_err(|source| AskError::Silence { address: address.to_owned(), source })?;
     let (status, body) = split(&answer).ok_or_else(|| AskError::Garbage(address.to_owned()))?;
-    let text = String::from_utf8_lossy(&body).into_owned();
+    judged(question.path, status, String::from_utf8_lossy(&body).into_owned())
+}
+
+/// The text of an answer, if it is none that refuses.
+pub(crate) fn judged(path: &str, status: u16, text: String) -> Result<String, AskError> {
     if !(200..300).contains(&status) {
         let text = if text.trim().is_empty() { format!("status {status}") } else { text.trim().to_owned() };
-        return Err(AskError::Refused { path: question.path.to_owned(), text });
+        return Err(AskError::Refused { path: path.to_owned(), text });
     }
     Ok(text)
 }

@@ -58,7 +58,7 @@ fn log(usual: &str, json: bool) {
 }
 
 /// The runtime of roles that serve.
-fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 

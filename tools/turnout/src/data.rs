@@ -18,6 +18,9 @@ use tracking::click_id::Keys as ClickIdKeys;
 /// The directory that commands use where none is named.
 pub(crate) const DEFAULT: &str = "turnout-data";
 
+/// The keys.
+const SECRETS: &str = "secrets.toml";
+
 /// Who may call the signed interface.
 const CALLERS: &str = "callers.toml";
 
@@ -108,6 +111,14 @@ struct SecretsFile {
     root_key: String,
 }
 
+/// What of a directory's keys those need who only read its books.
+pub(crate) struct ReadingKeys {
+    /// Opens what is sealed.
+    pub(crate) secrets: Secrets,
+    /// The seed of the key that has signed the roots of the ledger's chain, if there is one.
+    pub(crate) root_seed: Option<[u8; 32]>,
+}
+
 /// The keys of a data directory.
 #[derive(Debug)]
 pub(crate) struct KeyRing {
@@ -140,7 +151,7 @@ impl DataDir {
 
     /// The directory's keys, made at the first call.
     pub(crate) fn keys(&self) -> Result<KeyRing, DataError> {
-        let path = self.path("secrets.toml");
+        let path = self.path(SECRETS);
         let file = match fs::read_to_string(&path) {
             Ok(text) => toml::from_str(&text).map_err(|error| DataError::Damaged {
                 path: path.clone(),
@@ -183,7 +194,7 @@ impl DataDir {
     /// The seed of the key that signs the roots of the ledger's chain. A directory that is older than such keys gets
     /// one.
     pub(crate) fn root_seed(&self) -> Result<[u8; 32], DataError> {
-        let path = self.path("secrets.toml");
+        let path = self.path(SECRETS);
         let read = |source| DataError::File { doing: "read", path: path.clone(), source };
         let text = fs::read_to_string(&path).map_err(read)?;
         let damaged = |why: &str| DataError::Damaged { path: path.clone(), why: why.to_owned() };
@@ -218,6 +229,20 @@ impl DataDir {
     fn run_file(&self, role: &str) -> PathBuf {
         self.path("run").join(format!("{role}.json"))
     }
+}
+
+/// The keys of the directory `folder`, if it has any; none are made.
+pub(crate) fn reading_keys(folder: &Path) -> Result<Option<ReadingKeys>, DataError> {
+    let path = folder.join(SECRETS);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(DataError::File { doing: "read", path, source }),
+    };
+    let damaged = |why: &str| DataError::Damaged { path: path.clone(), why: why.to_owned() };
+    let file: SecretsFile = toml::from_str(&text).map_err(|error| damaged(error.message()))?;
+    let ring = key_ring(&file).ok_or_else(|| damaged("a key is not 64 hexadecimal digits"))?;
+    Ok(Some(ReadingKeys { secrets: ring.secrets, root_seed: key(&file.root_key) }))
 }
 
 /// The imported id maps of the directory `path`.

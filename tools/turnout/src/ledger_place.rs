@@ -50,6 +50,11 @@ impl LedgerPlace {
         })
     }
 
+    /// Whether there is a ledger for a process on the data directory `data`.
+    pub(crate) fn is_there(&self, data: &Path) -> bool {
+        self.is_on_server() || data.join(FILE).exists()
+    }
+
     /// Opens the ledger for reading, while nothing is running.
     pub(crate) fn look(&self, data: &Path) -> Result<Ledger, Wrong> {
         let file = data.join(FILE);

@@ -12,6 +12,7 @@ mod ledger_place;
 mod log;
 mod log_place;
 mod reload;
+mod resting;
 mod roles;
 mod root_key;
 mod server_place;

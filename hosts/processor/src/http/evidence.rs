@@ -87,7 +87,8 @@ async fn import(State(hall): State<Hall>, Json(note): Json<Note>) -> Result<Json
 
 async fn click(State(hall): State<Hall>, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
     let missing = format!("no click is kept under `{id}`: it was never seen, refused, or has expired");
-    let found = hall.desk.ask(move |processor| crate::show_click(processor.ledger(), &id)).await??;
+    let found =
+        hall.desk.ask(move |processor| crate::processor::show_click(processor.ledger(), &id)).await??;
     found.map(Json).ok_or_else(|| Refusal::not_found(&missing))
 }
 

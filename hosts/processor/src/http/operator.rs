@@ -1,8 +1,8 @@
 //! The operator's interface. Every request carries the operator's token as a bearer token.
 
 use axum::extract::{Query, Request, State};
-use axum::http::{StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::http::{Method, StatusCode, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Json, Router};
@@ -25,6 +25,23 @@ const ROWS_MAX: usize = 1000;
 const ORDERED_MAX: usize = 1000;
 
 pub(super) fn router(hall: &Hall) -> Router<Hall> {
+    everything().layer(from_fn_with_state(hall.clone(), only_operators))
+}
+
+/// The same for somebody who has the ledger in hand, and may not write.
+pub(super) fn reading() -> Router<Hall> {
+    everything().layer(from_fn(only_questions))
+}
+
+async fn only_questions(request: Request, next: Next) -> Result<Response, Refusal> {
+    if request.method() == Method::GET {
+        return Ok(next.run(request).await);
+    }
+    let message = "the books are read at rest, and this changes them: start the processor, and ask again";
+    Err(Refusal::new(StatusCode::CONFLICT, "at_rest", message.to_owned()))
+}
+
+fn everything() -> Router<Hall> {
     Router::new()
         .route("/status", get(status))
         .route("/queue", get(queue))
@@ -40,7 +57,6 @@ pub(super) fn router(hall: &Hall) -> Router<Hall> {
         .merge(super::reconcile::router())
         .merge(super::report::router())
         .merge(super::proof::router())
-        .layer(from_fn_with_state(hall.clone(), only_operators))
 }
 
 /// `GET /metrics`, which shows an operator's token as everything else does.
@@ -87,11 +103,18 @@ async fn ask(
 
 async fn status(State(hall): State<Hall>) -> Result<Json<Value>, Refusal> {
     let draining = super::delivering::draining(&hall).await?;
-    let health = hall.watched.read();
+    let (health, at_rest) = (hall.watched.read(), hall.at_rest);
     ask(&hall, move |processor| {
         let mut status = shapes::status(&processor.status()?, draining, now());
         if let Some(status) = status.as_object_mut() {
             status.insert("conservation".to_owned(), shapes::health(&health, now()));
+            status.insert("at_rest".to_owned(), Value::Bool(at_rest));
+            // Nobody delivers: how destinations are is known to nobody, and no backlog drains.
+            if at_rest {
+                for of_a_process in ["platforms", "destinations", "backlog"] {
+                    status.insert(of_a_process.to_owned(), Value::Array(Vec::new()));
+                }
+            }
         }
         Ok(status)
     })

@@ -172,7 +172,7 @@ pub fn import_vouchers(
 ///
 /// # Errors
 /// If the ledger fails.
-pub fn show_click(ledger: &Ledger, click_id: &str) -> Result<Option<serde_json::Value>, LedgerError> {
+pub(crate) fn show_click(ledger: &Ledger, click_id: &str) -> Result<Option<serde_json::Value>, LedgerError> {
     Ok(ledger.click(click_id)?.map(|kept| shapes::click(&kept)))
 }
 

@@ -1,5 +1,7 @@
 //! What the operators' commands share: finding the running process, asking it, and showing tables.
 
+use std::cell::OnceCell;
+use std::error::Error;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -8,6 +10,7 @@ use serde_json::Value;
 
 use crate::client::{self, AskError, Question};
 use crate::data::{self, RunFile};
+use crate::resting::{self, Books};
 
 /// Where the process keeps its data, and how the answer is printed.
 #[derive(Debug, Args)]
@@ -18,6 +21,9 @@ pub(crate) struct Where {
     /// Print JSON for programs.
     #[arg(long)]
     pub(crate) json: bool,
+    /// The books, where no process serves them and they were asked for.
+    #[arg(skip)]
+    resting: OnceCell<Books>,
 }
 
 /// Why an operator's question has no answer.
@@ -32,9 +38,23 @@ pub(crate) enum NoAnswer {
     /// The process has no such role.
     #[error("no {0} is running on {1}: start it, with `turnout serve --role {0}` and its settings")]
     Role(&'static str, PathBuf),
+    /// What changes something needs a process.
+    #[error(
+        "no processor is running on {0}, and this changes its books: start it (`turnout up --data {0}`, or `turnout \
+         serve --role processor` with its settings), then ask again. What only reads works at rest"
+    )]
+    Act(PathBuf),
+    /// The books cannot be read without a process either.
+    #[error("no processor is running on {0}, and its books cannot be read at rest: {1}")]
+    Books(PathBuf, String),
 }
 
 impl Where {
+    /// This data directory, for a program.
+    pub(crate) const fn at(data: PathBuf) -> Self {
+        Self { data, json: true, resting: OnceCell::new() }
+    }
+
     /// The running process.
     pub(crate) fn running(&self) -> Result<RunFile, NoAnswer> {
         Ok(data::running(&self.data)?)
@@ -48,7 +68,13 @@ impl Where {
         body: Option<&Value>,
     ) -> Result<Value, NoAnswer> {
         let body = text_of(body);
-        self.ask_processor(Question::new(method, path, &body), client::ask)
+        self.ask_processor(Question::new(method, path, &body)).map(client::parsed)
+    }
+
+    /// Asks the processor how it is itself, which its books do not tell.
+    pub(crate) fn serving_processor(&self, path: &str) -> Result<Value, NoAnswer> {
+        self.running_processor()?;
+        self.processor("GET", path, None)
     }
 
     /// Asks the processor something that it must read long for.
@@ -59,28 +85,55 @@ impl Where {
         body: Option<&Value>,
     ) -> Result<Value, NoAnswer> {
         let body = text_of(body);
-        self.ask_processor(Question::new(method, path, &body).patiently(), client::ask)
+        self.ask_processor(Question::new(method, path, &body).patiently()).map(client::parsed)
     }
 
     /// Asks the processor for a text that it must read long for.
     pub(crate) fn processor_for_text(&self, path: &str) -> Result<String, NoAnswer> {
-        self.ask_processor(Question::new("GET", path, "").patiently(), client::ask_text)
+        self.ask_processor(Question::new("GET", path, "").patiently())
     }
 
     /// Tells the processor something that is JSON already.
     pub(crate) fn tell_processor(&self, path: &str, body: &str) -> Result<Value, NoAnswer> {
-        self.ask_processor(Question::new("POST", path, body), client::ask)
+        self.ask_processor(Question::new("POST", path, body)).map(client::parsed)
     }
 
-    fn ask_processor<T>(
-        &self,
-        question: Question<'_>,
-        ask: impl FnOnce(&str, &str, Question<'_>) -> Result<T, AskError>,
-    ) -> Result<T, NoAnswer> {
+    /// True if no processor runs on the data directory, and its books can be read all the same.
+    pub(crate) fn rests(&self) -> bool {
+        self.running_processor().is_err() && resting::are_there(&self.data)
+    }
+
+    /// The address of the processor that runs, and the token.
+    fn running_processor(&self) -> Result<(String, String), NoAnswer> {
         let run = self.running()?;
         let address = run.processor.ok_or_else(|| NoAnswer::Role("processor", self.data.clone()))?;
+        Ok((address, run.token))
+    }
+
+    fn ask_processor(&self, question: Question<'_>) -> Result<String, NoAnswer> {
         let path = format!("/v1/operator{}", question.path);
-        Ok(ask(&address, &run.token, Question { path: &path, ..question })?)
+        let question = Question { path: &path, ..question };
+        match self.running_processor() {
+            Ok((address, token)) => Ok(client::ask_text(&address, &token, question)?),
+            Err(_) if resting::are_there(&self.data) => self.ask_at_rest(question),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn ask_at_rest(&self, question: Question<'_>) -> Result<String, NoAnswer> {
+        if question.method != "GET" {
+            return Err(NoAnswer::Act(self.data.clone()));
+        }
+        let books = match self.resting.get() {
+            Some(books) => books,
+            None => {
+                let opened = Books::open(&self.data);
+                let why = |error: Box<dyn Error + Send + Sync>| super::with_causes(error.as_ref());
+                let opened = opened.map_err(|error| NoAnswer::Books(self.data.clone(), why(error)))?;
+                self.resting.get_or_init(|| opened)
+            }
+        };
+        Ok(books.ask(question)?)
     }
 
     /// Asks the edge how it stands.

@@ -14,8 +14,6 @@ use super::ask::{NoAnswer, Where, shown};
 use super::import::{self, Fields, Table};
 use crate::cli::Outcome;
 use crate::clock::wall_clock;
-use crate::data::DataError;
-use crate::ledger_place::LedgerPlace;
 
 /// Clicks made before the move: import them, and look at what is kept under an id.
 ///
@@ -59,9 +57,6 @@ fn show(place: &Where, click_id: &str) -> Outcome {
     let found = match place.processor("GET", &format!("/clicks/{click_id}"), None) {
         Ok(found) => Some(found),
         Err(NoAnswer::Ask(crate::client::AskError::Refused { .. })) => None,
-        Err(NoAnswer::Data(DataError::NotRunning(_)) | NoAnswer::Role(..)) => {
-            processor::show_click(&LedgerPlace::noted(&place.data)?.look(&place.data)?, click_id)?
-        }
         Err(error) => return Err(error.into()),
     };
     match found {

@@ -62,7 +62,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 }
 
 fn destinations(place: &Where) -> Outcome {
-    let status = place.processor("GET", "/status", None)?;
+    let status = place.serving_processor("/status")?;
     if place.json {
         println!("{}", json!({ "destinations": status["destinations"], "backlog": status["backlog"] }));
         return Ok(ExitCode::SUCCESS);

@@ -179,7 +179,7 @@ fn behind(place: &Where, mark: &str) -> Vec<String> {
         look("edge", place.edge(), "snapshot");
     }
     if run.processor.is_some() {
-        look("processor", place.processor("GET", "/status", None), "version");
+        look("processor", place.serving_processor("/status"), "version");
     }
     behind
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::ask::{Where, list, number, shown, table};
 use crate::cli::Outcome;
+use crate::data::RunFile;
 
 /// One screen: is money being lost, whose, since when, what to do.
 ///
@@ -38,10 +39,18 @@ struct Concern {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
-    let run = arguments.place.running()?;
-    let edge = run.edge_operator.as_ref().map(|_| arguments.place.edge());
-    let processor = run.processor.as_ref().map(|_| arguments.place.processor("GET", "/status", None));
+    let place = &arguments.place;
+    let rests = place.rests();
+    let run = match place.running() {
+        Ok(run) => run,
+        Err(_) if rests => RunFile::default(),
+        Err(error) => return Err(error.into()),
+    };
+    let edge = run.edge_operator.as_ref().map(|_| place.edge());
+    let asked = rests || run.processor.is_some();
+    let processor = asked.then(|| place.processor("GET", "/status", None));
     let mut concerns = Vec::new();
+    concerns.extend(rests.then(|| resting(place)));
     match &edge {
         Some(Ok(edge)) => edge_concerns(edge, &mut concerns),
         Some(Err(error)) => concerns.push(silent("the edge", &error.to_string())),
@@ -67,6 +76,17 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         report(edge.as_ref(), processor.as_ref(), &concerns);
     }
     Ok(ExitCode::from(code))
+}
+
+fn resting(place: &Where) -> Concern {
+    Concern {
+        grave: true,
+        what: format!(
+            "no processor is running on {}: nothing is delivered; this is how its books stand",
+            place.data.display()
+        ),
+        to_do: "start it; whatever was acknowledged is on a disk and goes on from there",
+    }
 }
 
 fn silent(who: &str, error: &str) -> Concern {
@@ -343,7 +363,9 @@ fn report(edge: Option<&Value>, processor: Option<&Value>, concerns: &[Concern])
         let parts = states.into_iter().flatten().filter(|(_, count)| count.as_u64() != Some(0));
         let parts: Vec<String> = parts.map(|(state, count)| format!("{count} {state}")).collect();
         println!("processor  {} accepted: {}", number(processor, "accepted"), parts.join(", "));
-        println!("{}", table(&super::destinations::condensed(processor), &super::destinations::COLUMNS));
+        if processor["at_rest"] != json!(true) {
+            println!("{}", table(&super::destinations::condensed(processor), &super::destinations::COLUMNS));
+        }
     }
     if concerns.is_empty() {
         println!("no money is being lost");

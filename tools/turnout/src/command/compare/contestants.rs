@@ -176,7 +176,7 @@ impl Ours {
         &self,
         question: impl FnOnce(&Where) -> Result<T, NoAnswer> + Send + 'static,
     ) -> Result<T, Wrong> {
-        let place = Where { data: self.folder.path().join("data"), json: true };
+        let place = Where::at(self.folder.path().join("data"));
         Ok(tokio::task::spawn_blocking(move || question(&place)).await??)
     }
 }
