@@ -243,6 +243,70 @@ fn a_call_survives_the_death_of_the_processor_and_is_never_made_again_once_it_wa
     roles.processor.assert_calm();
 }
 
+/// Two people press it at the same moment, one of them twice.
+#[test]
+fn what_was_given_up_stands_in_the_status_and_is_called_again_once() {
+    let (system, publisher) = (System::up(Data::prepared()), Publisher::start(Mood::Answers(410)));
+    let address = format!("http://{}/in?{MACROS}", publisher.address);
+    assert_eq!(import(&system.data, &format!("publisher_id,address\n456,{address}\n")).0, Some(0));
+    let mut edge = system.edge();
+    let with_click = format!("&sscid={}&sscidmode=6", click(&mut edge, "&afftrack=news"));
+    for order in ["GONE-1", "GONE-2", "GONE-3"] {
+        sale(&mut edge, order, &with_click);
+        publisher.wait_for_calls(order, 1);
+    }
+    let folder = system.data.text();
+    let ask = |words: &[&str]| turnout(&[words, &["--data", &folder]].concat(), b"");
+    wait_until("all are given up", WITHIN, || listed(&system.data), |row| row["given_up"] == 3);
+    let status = wait_until(
+        "the status tells",
+        WITHIN,
+        || ask(&["status"]),
+        |told| told.out.contains("3 calls of publishers were given up"),
+    );
+    assert_eq!(status.code, Some(1), "{}", status.out);
+    let told = ask(&["postbacks", "list"]).out;
+    assert!(told.contains("rejected/answered_410"), "{told}");
+    let told = ask(&["postbacks", "list", "--cause", "rejected/answered_410", "--publisher", "456"]).out;
+    assert!(told.contains("3 shown"), "{told}");
+
+    for wrong in [
+        &["postbacks", "retry", "--all-of", "rejected/answered_410"][..],
+        &["postbacks", "retry", "--reason", "none named"],
+        &["postbacks", "retry", "no-event", "--reason", "x"],
+        &["postbacks", "list", "--after", "nowhere"],
+    ] {
+        let told = ask(wrong);
+        assert!(told.code == Some(2) && !told.err.is_empty(), "{wrong:?}: {told:?}");
+    }
+    let all = ["postbacks", "retry", "--all-of", "rejected/answered_410", "--reason", "it is back"];
+    let told = ask(&[&all[..], &["--dry-run"]].concat());
+    assert!(told.out.contains("3 would be called again"), "{told:?}");
+    assert_eq!(publisher.calls("GONE").len(), 3);
+    publisher.is_now(Mood::Answers(200));
+    let people: Vec<_> = ["ada", "bea", "ada"]
+        .map(|actor| {
+            let (folder, all) = (folder.clone(), all.map(str::to_owned));
+            thread::spawn(move || {
+                let words: Vec<&str> = all.iter().map(String::as_str).collect();
+                turnout(&[&words[..], &["--actor", actor, "--data", &folder]].concat(), b"")
+            })
+        })
+        .into_iter()
+        .map(|person| person.join().unwrap())
+        .collect();
+    assert!(people.iter().all(|told| told.code == Some(0)), "{people:?}");
+    wait_until("all are called", WITHIN, || listed(&system.data), |row| row["called"] == 3);
+    let one = event_id(&system.ledger(), "GONE-1");
+    let told = ask(&["postbacks", "retry", &one, "--reason", "once more"]);
+    assert!(told.code == Some(0) && told.out.contains("nothing_to_do (confirmed)"), "{told:?}");
+    assert_eq!(publisher.calls("GONE").len(), 6, "each once more, however many have ordered it");
+    let walk = ask(&["explain", &one]).out;
+    assert_eq!(walk.matches("retry postback").count(), 1, "{walk}");
+    system.ledger().assert_balances();
+    system.process.assert_calm();
+}
+
 #[test]
 fn every_mistake_of_a_table_is_told_and_nothing_is_taken_in() {
     let data = Data::prepared();

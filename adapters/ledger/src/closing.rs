@@ -4,7 +4,6 @@ use crate::store::Row;
 use relay::delivery::State;
 use units::EventId;
 
-use crate::postbacks::NOT_THERE;
 use crate::{By, LedgerError, Transaction, sql};
 
 /// What a person's word on a doubt came to.
@@ -55,7 +54,6 @@ impl Transaction<'_> {
         }
         let update = "UPDATE attempts SET request = NULL WHERE event_id = ?1 AND request IS NOT NULL";
         sql::run(&self.inner, update, (id,), DOING)?;
-        self.owe_no_postback(event_id, NOT_THERE)?;
         self.mark_cause(event_id)?;
         self.overtaken(event_id)?;
         let query = "SELECT state FROM conversions WHERE event_id = ?1";

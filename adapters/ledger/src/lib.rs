@@ -62,7 +62,10 @@ pub use orders::{Action, NewOrder, OrderItem, OrderRow, OrderState};
 pub use owner::{Given, NewOwner, Owned};
 pub use payments::{PaidOut, PaymentOrder, PaymentRow};
 pub use people::{By, Redriven};
-pub use postbacks::{DuePostback, OwedPostback, PostbackAddress, PostbackId, PostbackRow};
+pub use postbacks::{
+    DuePostback, GivenUp, GivenUpGroup, GivenUpSearch, OwedPostback, PostbackAddress, PostbackId,
+    PostbackRow, Recalled,
+};
 pub use reconcile::{Proof, Proven, Reconcilable};
 pub use report::{AsOf, Report, ReportBy, ReportGroup, Sums};
 pub use show::{AttemptRow, JournalRow, PostingRow, Shown};

@@ -5,6 +5,8 @@
 //! goes out, and put back after a crash, so that a publisher is called at least once and, once it has answered,
 //! never again.
 
+mod given_up;
+
 use relay::delivery::{Settled, State};
 use relay::postback::Row as Told;
 use units::limits::POSTBACKS_PUT_OFF_MAX;
@@ -12,6 +14,7 @@ use units::{EventId, Timestamp};
 
 use crate::store::{Row, named_params};
 use crate::{Ledger, LedgerError, Transaction, Waiting, sql, unreadable};
+pub use given_up::{GivenUp, GivenUpGroup, GivenUpSearch, Recalled};
 
 /// An address that a publisher has called.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,8 +51,9 @@ pub struct DuePostback {
     pub tries: u32,
     /// Attempts that count towards the limit.
     pub counted: u32,
-    /// True if its merchant has taken the transaction back.
-    pub voided: bool,
+    /// Why nobody is to be called any more, if so. This is looked at here alone, when a call is picked: whatever
+    /// happens to the transaction until then needs no rule of its own.
+    pub not_owed: Option<&'static str>,
 }
 
 /// A call that a transaction owes, or has made.
@@ -89,7 +93,8 @@ const DUE: &str =
         AND w.number = (SELECT max(v.number) FROM awards v WHERE v.event_id = c.event_id)), c.commission_minor),
     c.commission_currency, c.received_at,
     (SELECT reference FROM clicks k WHERE k.click_id = c.click_id), e.open,
-    d.minor, d.currency, d.commission_minor, d.commission_currency, CASE WHEN d.operation = 'void' THEN 1 ELSE 0 END
+    d.minor, d.currency, d.commission_minor, d.commission_currency,
+    CASE WHEN d.operation = 'void' THEN 1 WHEN c.state NOT IN ('taken', 'confirmed') THEN 2 ELSE 0 END
     FROM postbacks p CROSS JOIN postback_addresses a ON a.publisher_id = p.publisher_id
     CROSS JOIN conversions c ON c.event_id = p.event_id CROSS JOIN envelopes e ON e.event_id = c.source
     LEFT JOIN adjustments d ON d.conversion = p.event_id
@@ -99,7 +104,7 @@ const DUE: &str =
     ORDER BY p.due_at, p.event_id LIMIT ?2";
 
 /// Why nobody is called for what a report says is not there.
-pub(crate) const NOT_THERE: &str = "the platform does not have the transaction after all";
+const NOT_THERE: &str = "the platform does not have the transaction after all";
 
 impl Ledger {
     /// Calls that are due, the longest due first, to everybody but the publishers in `but`.
@@ -157,7 +162,7 @@ impl Ledger {
     ///
     /// # Errors
     /// If the store fails, or holds what cannot be.
-    pub(crate) fn postbacks_of(&self, event_id: EventId) -> Result<Vec<OwedPostback>, LedgerError> {
+    pub fn postbacks_of(&self, event_id: EventId) -> Result<Vec<OwedPostback>, LedgerError> {
         let query = "SELECT publisher_id, state, detail, tries, changed_at, due_at FROM postbacks
             WHERE event_id = ?1 ORDER BY publisher_id LIMIT 100";
         let rows = sql::all(&self.connection, query, (sql::id(event_id),), |row| {
@@ -172,11 +177,6 @@ impl Ledger {
     /// If the store fails.
     pub fn recover_postbacks(&mut self, now: Timestamp) -> Result<usize, LedgerError> {
         let doing = "recover postbacks";
-        let gone =
-            "UPDATE postbacks SET state = 'dropped', active = 0, due_at = NULL, changed_at = ?1, detail = ?2
-            WHERE active = 1 AND state = 'in_flight' AND NOT EXISTS (SELECT 1 FROM conversions c
-                WHERE c.event_id = postbacks.event_id AND c.state IN ('taken', 'confirmed'))";
-        sql::run(&self.connection, gone, (now.as_millis(), NOT_THERE), doing)?;
         let update = "UPDATE postbacks SET state = 'queued', due_at = ?1, changed_at = ?1,
             detail = 'this process ended while it was called' WHERE active = 1 AND state = 'in_flight'";
         sql::run(&self.connection, update, (now.as_millis(),), doing)
@@ -285,10 +285,6 @@ impl Transaction<'_> {
         if settled.state != State::Queued {
             return Ok(());
         }
-        let stands = "SELECT 1 FROM conversions WHERE event_id = ?1 AND state IN ('taken', 'confirmed')";
-        if sql::one(&self.inner, stands, (sql::id(id.event_id),), |_| Ok(()))?.is_none() {
-            return self.owe_no_postback(id.event_id, NOT_THERE);
-        }
         self.put_off(publisher)
     }
 
@@ -340,5 +336,10 @@ fn call(event_id: EventId, publisher_id: u64, row: &Row<'_>) -> Result<DuePostba
         open: row.get(13).map_err(get)?,
     };
     let [tries, counted] = [row.get(4).map_err(get)?, row.get(5).map_err(get)?].map(sql::count);
-    Ok(DuePostback { told, tries, counted, voided: row.get(18).map_err(get)? })
+    let not_owed = match row.get::<i64>(18).map_err(get)? {
+        1 => Some("its merchant has taken the transaction back"),
+        2 => Some(NOT_THERE),
+        _ => None,
+    };
+    Ok(DuePostback { told, tries, counted, not_owed })
 }

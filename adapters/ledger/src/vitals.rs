@@ -30,6 +30,8 @@ pub struct Vitals {
     pub oldest_taken: Option<Timestamp>,
     /// Since when the oldest is held.
     pub oldest_held: Option<Timestamp>,
+    /// Calls of publishers that were given up.
+    pub postbacks_given_up: u64,
 }
 
 impl Ledger {
@@ -57,6 +59,7 @@ impl Ledger {
             oldest_unknown: attention(State::Unknown)?,
             oldest_taken: since("SELECT min(changed_at) FROM conversions WHERE state = 'taken'")?,
             oldest_held: attention(State::Held)?,
+            postbacks_given_up: self.postbacks_given_up()?,
         })
     }
 

@@ -76,6 +76,8 @@ pub struct Books {
     pub audit_seconds: u64,
     /// Advertisers of whose orders many more repeat than usual.
     pub repeat_alarms: u64,
+    /// Calls of publishers that were given up.
+    pub postbacks_given_up: u64,
 }
 
 impl Books {

@@ -104,6 +104,7 @@ metrics! {
     AuditAgeSeconds "audit_age_seconds" Gauge [] "How long ago the last count from the rows ended.",
     AuditSeconds "audit_seconds" Gauge [] "How long the last count from the rows took.",
     RepeatAlarms "repeat_alarms" Gauge [] "Advertisers of whose orders many more than usual arrive repeatedly: a second route is likely.",
+    PostbacksGivenUp "postbacks_given_up" Gauge [] "Calls of publishers that were given up and wait for a person.",
     Attempts "attempts" Counter ["home", "verdict"] "Attempts to deliver a conversion, by what the answer means.",
     AttemptSeconds "attempt_seconds" Histogram ["home"] "How long attempts took.",
     InvariantBroken "invariant_broken" Counter ["invariant"] "Times an invariant did not hold. Must stay 0.",

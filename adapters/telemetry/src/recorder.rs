@@ -32,7 +32,7 @@ const VERDICTS: [Verdict; 6] = [
     Verdict::Unknown,
 ];
 /// The single numbers of the books, in the order in which they are set.
-const BOOKS: [Metric; 7] = [
+const BOOKS: [Metric; 8] = [
     Metric::Accepted,
     Metric::SumsOff,
     Metric::AuditFindings,
@@ -40,6 +40,7 @@ const BOOKS: [Metric; 7] = [
     Metric::AuditAgeSeconds,
     Metric::AuditSeconds,
     Metric::RepeatAlarms,
+    Metric::PostbacksGivenUp,
 ];
 /// What a destination may be: up, down, or paused for a reason.
 const CONDITIONS: [&str; 5] =
@@ -237,6 +238,7 @@ impl Telemetry {
             books.audit_age_seconds,
             books.audit_seconds,
             books.repeat_alarms,
+            books.postbacks_given_up,
         ];
         for (gauge, number) in self.books.iter().zip(numbers) {
             gauge.set(0, number);

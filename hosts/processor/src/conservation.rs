@@ -195,5 +195,6 @@ pub(crate) fn books(health: &Health, now: Timestamp) -> Books {
         audit_age_seconds: age(health.counted.as_ref().map(|counted| counted.at)),
         audit_seconds: health.counted.as_ref().map_or(0, |counted| counted.took.as_secs()),
         repeat_alarms: health.repeating.len() as u64,
+        postbacks_given_up: vitals.postbacks_given_up,
     }
 }

@@ -10,6 +10,7 @@ mod evidence;
 mod filter;
 mod operator;
 mod order;
+mod postbacks;
 mod proof;
 mod reconcile;
 mod reply;

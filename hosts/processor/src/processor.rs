@@ -123,6 +123,8 @@ pub struct Processor {
     draws: u64,
     /// When the next redriven conversion may be due, so that a thousand of them come one after another.
     redrive_at: Timestamp,
+    /// The same for publishers that are to be called again.
+    recall_at: Timestamp,
     /// How much orders may move now.
     pacing: Pacing,
     /// False once it was seen that no order runs.
@@ -191,6 +193,7 @@ impl Processor {
             seed,
             draws: 0,
             redrive_at: now,
+            recall_at: now,
             pacing: Pacing::new(now),
             orders_run,
             failures: BTreeMap::new(),

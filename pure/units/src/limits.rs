@@ -175,6 +175,9 @@ pub const POSTBACKS_IN_FLIGHT_MAX: usize = 32;
 /// Most postbacks under way to one publisher, so that a slow server holds up its owner alone.
 pub const POSTBACKS_OF_ONE_MAX: usize = 4;
 
+/// Postbacks that were given up and are made again by one order: each is an entry of the journal in one commit.
+pub const POSTBACKS_RECALLED_MAX: usize = 1000;
+
 /// Most waiting postbacks of one publisher that are put off together, when its server does not answer.
 pub const POSTBACKS_PUT_OFF_MAX: usize = 10_000;
 

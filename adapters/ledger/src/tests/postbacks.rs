@@ -6,7 +6,9 @@ use units::Timestamp;
 
 use super::place::{Place, on_each_store};
 use super::world::{NOW, PUBLISHER, Sale, assert_balanced, begin, event_id, finish, take_in};
-use crate::{By, Closed, Ledger, LedgerError, PostbackAddress, PostbackId, Redriven};
+use crate::{
+    By, Closed, GivenUpSearch, Ledger, LedgerError, PostbackAddress, PostbackId, Recalled, Redriven,
+};
 
 const BY: By<'_> = By { actor: "ada", why: "the report" };
 
@@ -146,8 +148,10 @@ fn what_a_report_says_is_not_there_calls_nobody_until_it_is_there(place: &Place)
     }
     transaction.commit().unwrap();
     end(&mut ledger, id(2, 1), State::Queued, Some(NOW.plus(SECOND)));
-    assert_eq!(ledger.recover_postbacks(NOW).unwrap(), 0);
-    assert_eq!((due(&ledger, NOW.plus(SECOND * 9)), ledger.next_postback().unwrap()), (vec![], None));
+    assert_eq!(ledger.recover_postbacks(NOW).unwrap(), 1);
+    let rows = ledger.due_postbacks(NOW.plus(SECOND * 9), 100, &[]).unwrap();
+    assert_eq!(rows.len(), 3);
+    assert!(rows.iter().all(|row| row.not_owed.is_some()), "whoever picks them calls nobody: {rows:?}");
     for event in 1..=3 {
         let mut transaction = ledger.transaction(NOW).unwrap();
         assert_eq!(transaction.requeue(event_id(event), NOW, BY).unwrap(), Redriven::Queued);
@@ -155,11 +159,86 @@ fn what_a_report_says_is_not_there_calls_nobody_until_it_is_there(place: &Place)
         begin(&mut ledger, event, 2).unwrap();
         finish(&mut ledger, event, 2, State::Confirmed).unwrap();
     }
-    assert_eq!(due(&ledger, NOW.plus(SECOND * 9)), [1, 2, 3], "it was sent anew");
+    let rows = ledger.due_postbacks(NOW.plus(SECOND * 9), 100, &[]).unwrap();
+    assert_eq!(rows.iter().filter(|row| row.not_owed.is_none()).count(), 3, "it was sent anew");
     assert_balanced(&ledger);
 }
 
+fn recall(ledger: &mut Ledger, event: u64, publisher: u64) -> Recalled {
+    let mut transaction = ledger.transaction(NOW).unwrap();
+    let recalled = transaction.recall_postback(event_id(event), publisher, NOW, BY).unwrap();
+    transaction.commit().unwrap();
+    recalled
+}
+
+/// Three that are given up in three ways, one that was answered, and one that waits.
+fn what_was_given_up_is_told_by_cause_and_called_again_once(place: &Place) {
+    let mut ledger = place.open();
+    register(&mut ledger, &registered("https://a.example/?[[x]]"));
+    delivered(&mut ledger, 1..=5, true, State::Taken);
+    for event in 1..=4 {
+        start(&mut ledger, id(event, 1)).unwrap();
+    }
+    end(&mut ledger, id(1, 1), State::Rejected, None);
+    end(&mut ledger, id(2, 1), State::Dead, None);
+    end(&mut ledger, id(3, 1), State::Dead, None);
+    end(&mut ledger, id(4, 1), State::Confirmed, None);
+    ledger
+        .connection
+        .script("UPDATE postbacks SET detail = 'nothing sent: refused' WHERE state = 'rejected'")
+        .unwrap();
+    assert_eq!((ledger.postbacks_given_up().unwrap(), ledger.vitals().unwrap().postbacks_given_up), (3, 3));
+    let groups = ledger.given_up_groups(10).unwrap();
+    let told: Vec<_> =
+        groups.iter().map(|group| (group.cause.as_str(), group.count, group.publishers)).collect();
+    assert_eq!(told, [("dead/answered_503", 2, 1), ("rejected/not_reached", 1, 1)]);
+
+    let of = |cause: &str| GivenUpSearch { cause: Some(cause.to_owned()), ..GivenUpSearch::default() };
+    let rows = ledger.given_up(&of("dead/answered_503"), None, 1).unwrap();
+    assert_eq!((rows.len(), rows[0].event_id, rows[0].tries), (1, event_id(2), 1));
+    let after = Some((rows[0].event_id, rows[0].publisher_id));
+    let rows = ledger.given_up(&of("dead/answered_503"), after, 10).unwrap();
+    assert_eq!(rows.iter().map(|row| row.event_id).collect::<Vec<_>>(), [event_id(3)]);
+    assert_eq!(ledger.given_up(&of("dead/another"), None, 10).unwrap(), []);
+    let search = GivenUpSearch { publisher_id: Some(PUBLISHER), event_id: Some(event_id(1)), cause: None };
+    assert_eq!(ledger.given_up(&search, None, 10).unwrap().len(), 1);
+
+    assert_eq!(recall(&mut ledger, 2, PUBLISHER), Recalled::Queued);
+    assert_eq!(recall(&mut ledger, 2, PUBLISHER), Recalled::Already(State::Queued), "twice is once");
+    assert_eq!(recall(&mut ledger, 4, PUBLISHER), Recalled::Already(State::Confirmed), "it was answered");
+    assert_eq!(recall(&mut ledger, 2, PUBLISHER + 1), Recalled::NotFound);
+    assert_eq!(due(&ledger, NOW), [2, 5]);
+    let row = ledger.due_postbacks(NOW, 1, &[]).unwrap().remove(0);
+    assert_eq!((row.tries, row.counted), (1, 0), "it has a whole schedule again");
+    let journal = ledger.show(event_id(2)).unwrap().unwrap().journal;
+    let told: Vec<_> = journal.iter().map(|entry| (entry.actor.as_str(), entry.action.as_str())).collect();
+    assert_eq!(told, [("ada", "retry postback")], "once, like the act");
+    assert_balanced(&ledger);
+}
+
+fn nobody_is_called_again_who_is_owed_nothing(place: &Place) {
+    let mut ledger = place.open();
+    register(&mut ledger, &registered("https://a.example/?[[x]]"));
+    delivered(&mut ledger, 1..=2, true, State::Taken);
+    for event in 1..=2 {
+        start(&mut ledger, id(event, 1)).unwrap();
+        end(&mut ledger, id(event, 1), State::Dead, None);
+    }
+    let mut transaction = ledger.transaction(NOW).unwrap();
+    transaction.close(event_id(1), false, BY).unwrap();
+    transaction.commit().unwrap();
+    assert!(matches!(recall(&mut ledger, 1, PUBLISHER), Recalled::NotOwed(_)), "it is not there");
+    let mut transaction = ledger.transaction(NOW).unwrap();
+    transaction.forget_postback(PUBLISHER).unwrap();
+    transaction.commit().unwrap();
+    assert!(matches!(recall(&mut ledger, 2, PUBLISHER), Recalled::NotOwed(_)), "its address is gone");
+    assert_eq!((ledger.postbacks_given_up().unwrap(), ledger.given_up_groups(10).unwrap()), (0, vec![]));
+    assert!(ledger.show(event_id(2)).unwrap().unwrap().journal.is_empty(), "nothing was done");
+}
+
 on_each_store!(memory;
+    what_was_given_up_is_told_by_cause_and_called_again_once,
+    nobody_is_called_again_who_is_owed_nothing,
     what_a_report_says_is_not_there_calls_nobody_until_it_is_there,
     who_is_credited_after_the_sale_was_sent_is_called_then,
     a_call_is_owed_once_for_what_the_new_platform_has_taken_for_a_registered_publisher,

@@ -1,5 +1,4 @@
-//! The operator's interface to what conversions are credited by: clicks and vouchers;
-//! and to the addresses that publishers have called.
+//! The operator's interface to what conversions are credited by: clicks and vouchers.
 
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
@@ -11,13 +10,13 @@ use serde_json::Value;
 use super::reply::Refusal;
 use super::{Hall, shapes};
 use crate::serve::now;
-use crate::{Imported, ImportedClick, ImportedPostback, ImportedVoucher};
+use crate::{Imported, ImportedClick, ImportedVoucher};
 
 /// Most rows of one part of an import. Everybody else's turn at the ledger comes between two parts.
 const ROWS_MAX: usize = 10_000;
 
 /// Most voucher codes or addresses of one list.
-const LISTED_MAX: usize = 1000;
+pub(super) const LISTED_MAX: usize = 1000;
 
 pub(super) fn router() -> Router<Hall> {
     Router::new()
@@ -25,11 +24,10 @@ pub(super) fn router() -> Router<Hall> {
         .route("/clicks/{click_id}", get(click))
         .route("/vouchers", post(vouchers))
         .route("/vouchers/{advertiser_id}", get(vouchers_of))
-        .route("/postbacks", post(postbacks).get(postback_list))
         .route("/imports", post(import))
 }
 
-fn bounded<T>(rows: &[T]) -> Result<(), Refusal> {
+pub(super) fn bounded<T>(rows: &[T]) -> Result<(), Refusal> {
     if rows.len() > ROWS_MAX {
         let message = format!("{} rows at once; one part of an import takes {ROWS_MAX}", rows.len());
         return Err(Refusal::bad_request(message));
@@ -53,20 +51,6 @@ async fn vouchers(
 ) -> Result<Json<Imported>, Refusal> {
     bounded(&rows)?;
     Ok(Json(hall.desk.ask(move |processor| processor.import_vouchers(&rows, now())).await??))
-}
-
-async fn postbacks(
-    State(hall): State<Hall>,
-    Json(rows): Json<Vec<ImportedPostback>>,
-) -> Result<Json<Imported>, Refusal> {
-    bounded(&rows)?;
-    Ok(Json(hall.desk.ask(move |processor| processor.import_postbacks(&rows, now())).await??))
-}
-
-async fn postback_list(State(hall): State<Hall>) -> Result<Json<Value>, Refusal> {
-    let rows = hall.desk.ask(|processor| processor.ledger().postback_addresses(LISTED_MAX)).await??;
-    let rows: Vec<Value> = rows.iter().map(crate::processor::shown_postback).collect();
-    Ok(Json(serde_json::json!({ "postbacks": rows })))
 }
 
 /// Who imported what, for the journal.

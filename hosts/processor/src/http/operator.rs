@@ -53,6 +53,7 @@ fn everything() -> Router<Hall> {
         .merge(super::order::router())
         .merge(super::delivering::router())
         .merge(super::evidence::router())
+        .merge(super::postbacks::router())
         .merge(super::transactions::router())
         .merge(super::reconcile::router())
         .merge(super::report::router())

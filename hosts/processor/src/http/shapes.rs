@@ -103,6 +103,7 @@ pub(super) fn health(health: &Health, now: Timestamp) -> Value {
         "oldest_unknown_at": time(health.vitals.oldest_unknown),
         "oldest_taken_at": time(health.vitals.oldest_taken),
         "oldest_held_at": time(health.vitals.oldest_held),
+        "postbacks_given_up": health.vitals.postbacks_given_up,
         "repeating": health.repeating.iter().map(repeating).collect::<Vec<_>>(),
     })
 }

@@ -6,17 +6,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ledger::{DuePostback, PostbackAddress, PostbackId, PostbackRow};
+use ledger::{By, DuePostback, PostbackAddress, PostbackId, PostbackRow, Recalled};
 use relay::delivery::{Health, Outcome, Settled, State, Tried, settle};
 use relay::policy::Snapshot;
 use relay::postback;
 use serde::{Deserialize, Serialize};
 use tracking::postback::Call;
 use tracking::{Answer, SendFailure, Verdict};
-use units::Timestamp;
 use units::limits::{POSTBACKS_IN_FLIGHT_MAX, POSTBACKS_OF_ONE_MAX};
+use units::{EventId, Timestamp};
 
 use super::clicks::Imported;
+use super::people::REDRIVE_EVERY;
 use super::{Processor, ProcessorError};
 
 /// Most rows that are looked at for one turn: what is beyond comes with the next.
@@ -153,12 +154,8 @@ impl Processor {
 
     /// The call, or what becomes of it where none is to be made.
     fn write_postback(&self, row: &DuePostback) -> Result<Call, Settled> {
-        if row.voided {
-            return Err(uncalled(
-                row,
-                State::Dropped,
-                "its merchant has taken the transaction back".to_owned(),
-            ));
+        if let Some(why) = row.not_owed {
+            return Err(uncalled(row, State::Dropped, why.to_owned()));
         }
         let call = postback::call(&self.snapshot, &row.told, self.private_postbacks);
         call.map_err(|why| uncalled(row, State::Dead, why))
@@ -209,6 +206,31 @@ impl Processor {
             return Ok(None);
         }
         Ok(self.ledger.next_postback()?)
+    }
+
+    /// Makes calls again that were given up, one after another, each at most once. Ordered twice, the second does nothing.
+    ///
+    /// # Errors
+    /// If the ledger fails; then nothing was ordered.
+    pub fn recall_postbacks(
+        &mut self,
+        calls: &[(EventId, u64)],
+        by: By<'_>,
+        now: Timestamp,
+    ) -> Result<Vec<Recalled>, ProcessorError> {
+        let mut slot = self.recall_at.max(now);
+        let mut outcomes = Vec::with_capacity(calls.len());
+        let mut transaction = self.ledger.transaction(now)?;
+        for &(event_id, publisher_id) in calls {
+            let outcome = transaction.recall_postback(event_id, publisher_id, slot, by)?;
+            if outcome == Recalled::Queued {
+                slot = slot.plus(REDRIVE_EVERY);
+            }
+            outcomes.push(outcome);
+        }
+        transaction.commit()?;
+        self.recall_at = slot;
+        Ok(outcomes)
     }
 
     /// Registers the addresses of an operator's file.

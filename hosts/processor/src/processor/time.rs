@@ -44,7 +44,7 @@ impl Processor {
             self.ledger.set_back(now, by, latest)?;
             self.facts.push(Fact::ClockSetBack { by });
             self.times = Times::new(now);
-            (self.redrive_at, self.change_at) = (now, now);
+            (self.redrive_at, self.recall_at, self.change_at) = (now, now, now);
             self.pace.begin_anew(&self.lanes, now);
             self.gates.values_mut().for_each(|gate| gate.clock_went_back(now));
         }

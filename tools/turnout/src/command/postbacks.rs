@@ -1,6 +1,6 @@
 //! `turnout postbacks`: the addresses that publishers have called for each of their transactions.
 
-use std::process::ExitCode;
+mod given_up;
 
 use clap::{Args, Subcommand};
 use ledger::Ledger;
@@ -8,7 +8,6 @@ use processor::{Imported, ImportedPostback};
 use relay::policy::Snapshot;
 use tracking::postback::{Manner, Postbacks, Template};
 
-use super::ask::{Where, list, table};
 use super::import::{self, Fields, Table};
 use crate::cli::Outcome;
 use crate::clock::wall_clock;
@@ -38,11 +37,17 @@ enum Command {
         #[arg(long)]
         private: bool,
     },
-    /// List whom we call, and how it goes. Example: turnout postbacks list
-    List {
-        #[command(flatten)]
-        place: Where,
-    },
+    /// List whom we call and how it goes, and what was given up by cause; with a condition the calls that were given up.
+    ///
+    /// Example: turnout postbacks list --given-up --publisher 456
+    List(given_up::List),
+    /// Call again for a transaction, or for all that was given up by a cause. What is not given up is left alone, so that
+    /// the same order again does nothing.
+    ///
+    /// Exit code 0: done; 1: something named is not there or not owed any more.
+    ///
+    /// Example: turnout postbacks retry --all-of dead/answered_503 --reason "their server is back"
+    Retry(given_up::Retry),
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
@@ -55,17 +60,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
             })?;
             import::run(&Rows { postbacks, private: *private }, import)
         }
-        Command::List { place } => {
-            let answer = place.processor("GET", "/postbacks", None)?;
-            if place.json {
-                println!("{answer}");
-            } else {
-                let columns =
-                    ["publisher_id", "method", "host", "called", "waiting", "given_up", "last_trouble"];
-                println!("{}", table(list(&answer, "postbacks"), &columns));
-            }
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::List(list) => list.run(),
+        Command::Retry(retry) => retry.run(),
     }
 }
 

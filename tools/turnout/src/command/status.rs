@@ -255,6 +255,14 @@ fn conservation_concerns(processor: &Value, concerns: &mut Vec<Concern>) {
             to_do: "turnout audit; keep the ledger's file as it is and report it",
         });
     }
+    let given_up = number(&health, "postbacks_given_up");
+    if given_up > 0 {
+        concerns.push(Concern {
+            grave: false,
+            what: format!("{given_up} calls of publishers were given up"),
+            to_do: "no money: turnout postbacks list says why, then turnout postbacks retry --all-of CAUSE",
+        });
+    }
     for row in list(&health, "repeating") {
         concerns.push(Concern {
             grave: false,

@@ -20,6 +20,8 @@ on_a_server_too! {
     a_backlog_of_a_slow_publisher_holds_up_nobody_else,
     an_address_that_is_taken_away_while_it_is_called_leaves_nothing_to_wait_for,
     an_address_that_is_not_public_is_not_called,
+    who_was_given_up_is_called_again_by_a_persons_order_and_at_a_pace,
+    whatever_is_settled_as_not_there_is_not_called_for_whenever_that_comes,
 }
 
 /// The address of the publisher that everything is credited to, with these facts in the dialect's own macros.
@@ -193,4 +195,52 @@ fn an_address_that_is_not_public_is_not_called() {
     world.processor.allow_private_postbacks(true);
     taken(&mut world, &[sale(2, MOVED)]);
     assert_eq!(calls(&mut world).len(), 1);
+}
+
+#[test]
+fn who_was_given_up_is_called_again_by_a_persons_order_and_at_a_pace() {
+    let mut world = World::new();
+    register(&mut world, "t.example", &[Fact::TransactionId]);
+    let sales: Vec<Sale> = (1..=3).map(|id| sale(id, MOVED)).collect();
+    taken(&mut world, &sales);
+    let made = calls(&mut world);
+    end(&mut world, &made, Some(410));
+    assert_eq!((calls(&mut world), listed(&world).given_up), (vec![], 3));
+    let by = ledger::By { actor: "ada", why: "their server is back" };
+    let all: Vec<_> = made.iter().map(|call| (call.id.event_id, call.id.publisher_id)).collect();
+    let ordered = world.processor.recall_postbacks(&all, by, world.now).unwrap();
+    assert_eq!(ordered, [ledger::Recalled::Queued; 3]);
+    // A second person presses it, too.
+    let again = world.processor.recall_postbacks(&all, by, world.now).unwrap();
+    assert!(again.iter().all(|one| matches!(one, ledger::Recalled::Already(_))), "{again:?}");
+    assert_eq!(calls(&mut world).len(), 1, "one after another");
+    world = world.crash();
+    world.pass(Duration::from_secs(1));
+    let made = calls(&mut world);
+    assert_eq!(made.len(), 3, "the order is on the disk");
+    end(&mut world, &made, Some(200));
+    assert_eq!((listed(&world).given_up, listed(&world).called), (0, 3));
+    world.assert_balanced();
+}
+
+/// One that waits for its call, and one whose call is under way.
+#[test]
+fn whatever_is_settled_as_not_there_is_not_called_for_whenever_that_comes() {
+    let mut world = World::new();
+    register(&mut world, "t.example", &[Fact::TransactionId]);
+    taken(&mut world, &[sale(1, MOVED)]);
+    let under_way = calls(&mut world);
+    assert_eq!(under_way.len(), 1);
+    taken(&mut world, &[sale(2, MOVED)]);
+    let by = ledger::By { actor: "ada", why: "the report" };
+    let both = [super::world::event_id(1), super::world::event_id(2)];
+    world.processor.close(&both, false, by, world.now).unwrap();
+    end(&mut world, &under_way, None);
+    for _ in 0..5 {
+        world.pass(Duration::from_secs(60));
+        assert_eq!(calls(&mut world), [], "the platform does not have it");
+    }
+    assert_eq!(listed(&world).waiting, 0);
+    assert_eq!(world.processor.ledger().next_postback().unwrap(), None, "and nothing wakes anybody for it");
+    world.assert_balanced();
 }

@@ -4,6 +4,8 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use units::EventId;
 
+use crate::command::ask::encoded;
+
 /// What dead letters have in common.
 #[derive(Debug, Args, Default)]
 pub(super) struct Filter {
@@ -78,14 +80,6 @@ impl Filter {
         };
         self.json().into_iter().map(part).collect()
     }
-}
-
-fn encoded(text: &str) -> String {
-    let letter = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
-        other => format!("%{other:02X}"),
-    };
-    text.bytes().map(letter).collect()
 }
 
 /// Dead letters by id, or by what they have in common.
