@@ -59,6 +59,9 @@ fn check_reports_the_mistakes_of_settings_and_of_callers_together() {
     assert_eq!(both.code, Some(1), "{both:?}");
     assert!(both.err.lines().any(|line| names_a_line_of(line, "callers.toml")), "{}", both.err);
     assert!(both.err.contains("our own public hosts"), "{}", both.err);
+    fs::write(data.file("operators.toml"), "[[operator]]\nname = \"a b\"\ntoken_sha256 = \"\"\n").unwrap();
+    assert!(check().err.contains("`a b` is no name for an operator"), "{}", check().err);
+    fs::remove_file(data.file("operators.toml")).unwrap();
     fs::remove_file(data.file("callers.toml")).unwrap();
     assert!(!check().err.contains("callers.toml"), "nobody may call, and nothing is wrong with that");
 }

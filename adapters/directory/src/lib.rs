@@ -55,11 +55,27 @@ pub fn load_with(migration: Option<&Path>, maps: &Maps, secrets: Secrets) -> Res
     match maps.open_current() {
         Ok(None) => load_files(&files, secrets),
         Ok(Some((number, directory))) => load_parts(&files, Some((number, maps, directory)), secrets),
-        Err(error) => {
-            let file = maps.folder().display().to_string();
-            Err(LoadError { mistakes: vec![Mistake { file, line: 1, message: error.to_string() }] })
-        }
+        Err(error) => Err(of_maps(maps, &error)),
     }
+}
+
+/// The same with this version of `maps`, whichever is in force.
+///
+/// # Errors
+/// Every mistake in any of its files, or what is wrong with the version.
+pub fn load_with_map(
+    migration: Option<&Path>,
+    maps: &Maps,
+    number: u64,
+    secrets: Secrets,
+) -> Result<Snapshot, LoadError> {
+    let directory = maps.open(number).map_err(|error| of_maps(maps, &error))?;
+    load_parts(&files_of(migration), Some((number, maps, directory)), secrets)
+}
+
+fn of_maps(maps: &Maps, error: &MapError) -> LoadError {
+    let file = maps.folder().display().to_string();
+    LoadError { mistakes: vec![Mistake { file, line: 1, message: error.to_string() }] }
 }
 
 fn files_of(migration: Option<&Path>) -> Files {

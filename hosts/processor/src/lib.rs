@@ -16,6 +16,7 @@ mod http;
 mod processor;
 mod rest;
 mod serve;
+mod who;
 
 pub use desk::{Desk, DeskError};
 pub use drive::{Elsewhere, Senders, Sending, Upstream};
@@ -28,3 +29,4 @@ pub use processor::{
 };
 pub use rest::{RestError, Resting};
 pub use serve::{FactSink, Running, Settings, serve};
+pub use who::{Operator, Operators, hash as token_hash};

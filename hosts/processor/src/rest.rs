@@ -22,7 +22,7 @@ use crate::http::delivering::Counted;
 use crate::http::{Hall, reading};
 use crate::processor::RootSigner;
 use crate::serve::{Settings, now};
-use crate::{Desk, Processor, ProcessorError};
+use crate::{Desk, Operators, Processor, ProcessorError};
 
 /// A ledger that is only read, and what its operators may ask of it.
 #[derive(Debug)]
@@ -46,6 +46,7 @@ fn nobody() -> Settings {
     Settings {
         keys: Keys::new(SigningKey { name: String::new(), secret: Vec::new() }, Vec::new()),
         operator_token: String::new(),
+        operators: Operators::default(),
         metrics: Arc::default(),
         recount_every: RECOUNT_EVERY,
     }

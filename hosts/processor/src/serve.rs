@@ -18,7 +18,7 @@ use crate::conservation::{self, Watch, Watched};
 use crate::drive::{Senders, drive};
 use crate::http::delivering::Counted;
 use crate::http::{Hall, router};
-use crate::{Desk, Processor};
+use crate::{Desk, Operators, Processor};
 
 /// Where facts go: telemetry, or a test's list.
 pub type FactSink = Arc<dyn Fn(Fact) + Send + Sync>;
@@ -28,8 +28,10 @@ pub type FactSink = Arc<dyn Fn(Fact) + Send + Sync>;
 pub struct Settings {
     /// The keys that edges sign with.
     pub keys: Keys,
-    /// The token of the operator's interface.
+    /// The token of the operator's interface, which the data directory holds.
     pub operator_token: String,
+    /// The people with tokens of their own.
+    pub operators: Operators,
     /// What the listener shows as metrics.
     pub metrics: Arc<Telemetry>,
     /// How often the conservation sums are counted again from the rows.
@@ -49,6 +51,8 @@ pub struct Running {
     pub address: SocketAddr,
     /// Asks the processor to do things, beside its HTTP interface.
     pub desk: Desk,
+    /// Who has a token of their own, for whoever reads that again.
+    pub operators: Operators,
     stop: watch::Sender<bool>,
     listening: JoinHandle<()>,
     driving: JoinHandle<()>,
@@ -103,6 +107,7 @@ pub async fn serve(
         sink: Arc::clone(&sink),
         recount_every: settings.recount_every,
     };
+    let operators = settings.operators.clone();
     let hall = Hall {
         desk: desk.clone(),
         news: Arc::clone(&news),
@@ -120,7 +125,7 @@ pub async fn serve(
     });
     let watching = tokio::spawn(conservation::watch(watch, stopped.clone()));
     let driving = tokio::spawn(drive(desk.clone(), senders, sink, news, stopped));
-    Ok(Running { address, desk, stop, listening, driving, watching, ended })
+    Ok(Running { address, desk, operators, stop, listening, driving, watching, ended })
 }
 
 /// The time now. A clock before 1970 counts as 1970.

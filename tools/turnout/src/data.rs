@@ -51,6 +51,40 @@ pub(crate) enum DataError {
         /// What is wrong.
         why: String,
     },
+    /// The file of operators is wrong.
+    #[error("{path}: {why}: mend it, or give tokens anew with `turnout operators add`")]
+    Operators {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// The file of approvals is wrong.
+    #[error("{path}: {why}: restore it from a copy")]
+    Approvals {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// Rules that one person alone wants.
+    #[error(
+        "the rules `{version}` are approved by nobody: propose them (`turnout rules propose --reason WHY`) and have \
+         another person approve them (`turnout rules approve {version}`), or go back to approved ones (`turnout rules list`)"
+    )]
+    Unapproved {
+        /// Their version.
+        version: String,
+    },
+    /// The same of a map.
+    #[error(
+        "no rules with map {number} are approved: `turnout rules propose --map {number} --reason WHY`, then another \
+         person `turnout rules approve`, which puts them in force"
+    )]
+    UnapprovedMap {
+        /// The map.
+        number: u64,
+    },
     /// The file of callers is wrong.
     #[error("{0}")]
     Callers(String),
@@ -332,7 +366,7 @@ fn key_ring(file: &SecretsFile) -> Option<KeyRing> {
     })
 }
 
-fn key(hex: &str) -> Option<[u8; 32]> {
+pub(crate) fn key(hex: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     if hex.len() != 64 || !hex.is_ascii() {
         return None;
@@ -343,7 +377,7 @@ fn key(hex: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-fn random_hex() -> Result<String, DataError> {
+pub(crate) fn random_hex() -> Result<String, DataError> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(DataError::Entropy)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())

@@ -1,6 +1,7 @@
 //! Turnout: every role and every operator command in one binary.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a command line does")]
 
+mod approvals;
 mod batch;
 mod cli;
 mod client;
@@ -11,6 +12,7 @@ mod input;
 mod ledger_place;
 mod log;
 mod log_place;
+mod people;
 mod reload;
 mod resting;
 mod roles;

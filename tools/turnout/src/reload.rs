@@ -12,7 +12,9 @@ use directory::Maps;
 use relay::policy::{Secrets, Snapshot};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::approvals;
 use crate::data::DataDir;
+use crate::people::People;
 
 /// Hears hang-up signals from now on. A process that does not hear them is ended by the first one, so this comes before
 /// anybody can know that it runs, and before it reads what it serves by: what is changed meanwhile is read again.
@@ -36,6 +38,8 @@ pub(crate) struct Readers {
     pub(crate) edge: Option<Arc<ArcSwap<Snapshot>>>,
     /// The processor's.
     pub(crate) processor: Option<processor::Desk>,
+    /// Who has a token of their own, as the processor knows them.
+    pub(crate) operators: processor::Operators,
 }
 
 impl Readers {
@@ -46,14 +50,22 @@ impl Readers {
                 (self.migration.clone(), self.maps.clone(), self.secrets.clone());
             // A large map is read from the first byte to the last: not where requests are served.
             let load = move || directory::load_with(migration.as_deref(), &maps, secrets);
+            let folder = self.data.folder();
+            let approved = |snapshot: &Snapshot| approvals::check(folder, &snapshot.version);
             let Ok(loaded) = tokio::task::spawn_blocking(load).await else { continue };
             match loaded {
-                Ok(snapshot) => self.take(Arc::new(snapshot)).await,
+                Ok(snapshot) => match approved(&snapshot) {
+                    Ok(()) => self.take(Arc::new(snapshot)).await,
+                    Err(error) => {
+                        tracing::error!(target: "turnout", "the migration was not reloaded, the last approved one stays: {error}");
+                    }
+                },
                 Err(error) => {
                     tracing::error!(target: "turnout", "the migration was not reloaded, the last good one stays: {error}");
                 }
             }
             self.take_callers().await;
+            self.take_operators();
         }
         std::future::pending().await
     }
@@ -67,6 +79,15 @@ impl Readers {
             }
             Err(error) => {
                 tracing::error!(target: "turnout", "the callers were not reloaded, the last good ones stay: {error}");
+            }
+        }
+    }
+
+    fn take_operators(&self) {
+        match People::read(self.data.folder()) {
+            Ok(people) => self.operators.replace(people.operators()),
+            Err(error) => {
+                tracing::error!(target: "turnout", "the operators were not reloaded, the last good ones stay: {error}");
             }
         }
     }

@@ -21,6 +21,7 @@ use upstream::{Elsewhere, Endpoint, Origin, Upstream};
 use crate::clock::wall_clock;
 use crate::data::{DataDir, KeyRing};
 use crate::ledger_place::LedgerPlace;
+use crate::people::People;
 use crate::settings::Edge as EdgeFile;
 
 type Wrong = Box<dyn Error + Send + Sync>;
@@ -166,6 +167,7 @@ pub(crate) async fn processor(
     let settings = processor::Settings {
         keys: keys.signing.clone(),
         operator_token: keys.token.clone(),
+        operators: processor::Operators::new(People::read(ground.data.folder())?.operators()),
         metrics: Arc::clone(&ground.telemetry),
         recount_every: units::limits::RECOUNT_EVERY,
     };

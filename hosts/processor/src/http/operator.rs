@@ -1,5 +1,6 @@
 //! The operator's interface. Every request carries the operator's token as a bearer token.
 
+use axum::body::{Body, to_bytes};
 use axum::extract::{Query, Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -15,6 +16,7 @@ use units::EventId;
 use super::reply::Refusal;
 use super::{Hall, shapes};
 use crate::serve::now;
+use crate::who::Who;
 use crate::{Processor, ProcessorError};
 
 /// Rows of a list where none are asked for, and at most.
@@ -72,12 +74,44 @@ async fn only_operators(State(hall): State<Hall>, request: Request, next: Next) 
     let token = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
     let right: bool = token.as_bytes().ct_eq(hall.settings.operator_token.as_bytes()).into();
     // A processor without a token has no operators, rather than anybody.
-    if right && !hall.settings.operator_token.is_empty() {
-        return Ok(next.run(request).await);
-    }
-    let message = "send the operator's token as `authorization: Bearer …`; it stands in the data directory";
-    Err(Refusal::new(StatusCode::UNAUTHORIZED, "token", message.to_owned()))
+    let who = match hall.settings.operators.whose(token) {
+        _ if right && !hall.settings.operator_token.is_empty() => Who::Holder,
+        Some(name) => Who::Named(name),
+        None => {
+            let message = "send your token, or the data directory's own, as `authorization: Bearer …`";
+            return Err(Refusal::new(StatusCode::UNAUTHORIZED, "token", message.to_owned()));
+        }
+    };
+    let mut request = match &who {
+        Who::Named(name) if request.method() != Method::GET => signed_by(name, request).await?,
+        _ => request,
+    };
+    request.extensions_mut().insert(who);
+    Ok(next.run(request).await)
 }
+
+/// The request with the name of whose token it shows in the place of whoever it says it is from: in one place, so that
+/// no order can forget it.
+async fn signed_by(name: &str, request: Request) -> Result<Request, Refusal> {
+    let (mut head, body) = request.into_parts();
+    let bytes = to_bytes(body, ORDER_BYTES_MAX).await.map_err(|_| {
+        let message =
+            format!("the body ended early or is larger than {ORDER_BYTES_MAX} bytes: send less at once");
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body", message)
+    })?;
+    let Ok(Value::Object(mut order)) = serde_json::from_slice::<Value>(&bytes) else {
+        return Ok(Request::from_parts(head, Body::from(bytes)));
+    };
+    let Some(actor) = order.get_mut("actor") else {
+        return Ok(Request::from_parts(head, Body::from(bytes)));
+    };
+    *actor = Value::String(name.to_owned());
+    head.headers.remove(header::CONTENT_LENGTH);
+    Ok(Request::from_parts(head, Body::from(Value::Object(order).to_string())))
+}
+
+/// The largest body of an order, or of a part of an import.
+const ORDER_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Which part of a list is wanted.
 #[derive(Deserialize)]

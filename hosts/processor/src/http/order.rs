@@ -3,7 +3,7 @@
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use ledger::{Action, By, DeadSearch, OrderItem, OrderRow};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use super::filter::Filter;
 use super::reply::Refusal;
 use super::{Hall, shapes};
 use crate::serve::now;
+use crate::who::Who;
 use crate::{Approval, Ordered, Placed};
 
 /// Orders of a list, and items of an order that are told at once.
@@ -301,10 +302,17 @@ struct Decider {
 
 async fn approve(
     State(hall): State<Hall>,
+    Extension(who): Extension<Who>,
     Path(order_id): Path<String>,
     Json(decider): Json<Decider>,
 ) -> Result<Json<Value>, Refusal> {
     let actor = person("actor", &decider.actor, true)?;
+    // Where people have tokens of their own, whoever holds the directory's could be the one who ordered.
+    if who == Who::Holder && hall.settings.operators.are_named() {
+        let message =
+            "a second person approves with a token of their own: the data directory's does not say who it is";
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "second_person", message.to_owned()));
+    }
     let approved = hall.desk.ask(move |processor| processor.approve(&order_id, &actor, now())).await??;
     hall.news.notify_one();
     let refused = |code, message: String| Err(Refusal::new(StatusCode::CONFLICT, code, message));

@@ -1,4 +1,5 @@
 mod dead;
+mod who;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -56,6 +57,7 @@ impl House {
         let settings = Settings {
             keys: keys(),
             operator_token: TOKEN.to_owned(),
+            operators: crate::Operators::default(),
             metrics,
             recount_every: Duration::ZERO,
         };
@@ -95,10 +97,14 @@ impl House {
     }
 
     async fn operator(&self, path: &str, order: Option<Value>) -> (StatusCode, Value) {
+        self.operator_with(TOKEN, path, order).await
+    }
+
+    async fn operator_with(&self, token: &str, path: &str, order: Option<Value>) -> (StatusCode, Value) {
         let uri = format!("http://{}/v1/operator{path}", self.running.address);
         let method = if order.is_some() { "POST" } else { "GET" };
         let request =
-            Request::builder().method(method).uri(uri).header("authorization", format!("Bearer {TOKEN}"));
+            Request::builder().method(method).uri(uri).header("authorization", format!("Bearer {token}"));
         let request = request.header("host", "processor").header("content-type", "application/json");
         let body = order.map_or(Body::empty(), |order| Body::from(order.to_string()));
         self.call(request.body(body).unwrap()).await

@@ -21,6 +21,9 @@ pub(crate) struct Where {
     /// Print JSON for programs.
     #[arg(long)]
     pub(crate) json: bool,
+    /// A file with your own operator's token; the data directory's own token if it is not given.
+    #[arg(long, env = "TURNOUT_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// The books, where no process serves them and they were asked for.
     #[arg(skip)]
     resting: OnceCell<Books>,
@@ -38,6 +41,9 @@ pub(crate) enum NoAnswer {
     /// The process has no such role.
     #[error("no {0} is running on {1}: start it, with `turnout serve --role {0}` and its settings")]
     Role(&'static str, PathBuf),
+    /// A token's file that cannot be used.
+    #[error("{0} holds no operator's token: {1}. `turnout operators add NAME` prints one")]
+    Token(PathBuf, String),
     /// What changes something needs a process.
     #[error(
         "no processor is running on {0}, and this changes its books: start it (`turnout up --data {0}`, or `turnout \
@@ -52,7 +58,7 @@ pub(crate) enum NoAnswer {
 impl Where {
     /// This data directory, for a program.
     pub(crate) const fn at(data: PathBuf) -> Self {
-        Self { data, json: true, resting: OnceCell::new() }
+        Self { data, json: true, token_file: None, resting: OnceCell::new() }
     }
 
     /// The running process.
@@ -100,14 +106,26 @@ impl Where {
 
     /// True if no processor runs on the data directory, and its books can be read all the same.
     pub(crate) fn rests(&self) -> bool {
-        self.running_processor().is_err() && resting::are_there(&self.data)
+        let serves = self.running().is_ok_and(|run| run.processor.is_some());
+        !serves && resting::are_there(&self.data)
     }
 
     /// The address of the processor that runs, and the token.
     fn running_processor(&self) -> Result<(String, String), NoAnswer> {
         let run = self.running()?;
         let address = run.processor.ok_or_else(|| NoAnswer::Role("processor", self.data.clone()))?;
-        Ok((address, run.token))
+        Ok((address, self.own_token()?.unwrap_or(run.token)))
+    }
+
+    /// The operator's own token, if one is named.
+    pub(crate) fn own_token(&self) -> Result<Option<String>, NoAnswer> {
+        let Some(path) = &self.token_file else { return Ok(None) };
+        let read = std::fs::read_to_string(path);
+        let token = read.map_err(|source| NoAnswer::Token(path.clone(), source.to_string()))?;
+        match token.trim() {
+            "" => Err(NoAnswer::Token(path.clone(), "it is empty".to_owned())),
+            token => Ok(Some(token.to_owned())),
+        }
     }
 
     fn ask_processor(&self, question: Question<'_>) -> Result<String, NoAnswer> {
@@ -115,7 +133,9 @@ impl Where {
         let question = Question { path: &path, ..question };
         match self.running_processor() {
             Ok((address, token)) => Ok(client::ask_text(&address, &token, question)?),
-            Err(_) if resting::are_there(&self.data) => self.ask_at_rest(question),
+            Err(NoAnswer::Data(_) | NoAnswer::Role(..)) if resting::are_there(&self.data) => {
+                self.ask_at_rest(question)
+            }
             Err(error) => Err(error),
         }
     }

@@ -9,6 +9,7 @@ use tracking::directory::Table;
 use tracking::source::Mistake;
 
 use crate::cli::Outcome;
+use crate::people::People;
 use crate::{data, settings, snapshot};
 
 /// Validate settings, dialects, migrations and who may call, without binding a port.
@@ -56,8 +57,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     let callers = settings.as_ref().map(|settings| data::read_callers(&settings.data));
     let of_callers = callers.and_then(Result::err).map(|error| error.to_string()).unwrap_or_default();
+    let people = settings.as_ref().map(|settings| People::read(&settings.data));
+    let of_people = people.and_then(Result::err).map(|error| error.to_string());
     let found = mistakes.iter().map(ToString::to_string);
-    let lines: Vec<String> = found.chain(of_callers.lines().map(str::to_owned)).collect();
+    let lines: Vec<String> = found.chain(of_callers.lines().map(str::to_owned)).chain(of_people).collect();
     if arguments.json {
         let version = snapshot.as_ref().map(|snapshot| snapshot.version.clone());
         println!(

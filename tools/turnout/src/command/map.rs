@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tracking::directory::Directory;
 
 use super::ask::{Where, shown, table};
+use crate::approvals;
 use crate::cli::Outcome;
 use crate::data;
 
@@ -77,11 +78,16 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         }
         Map::List { place } => list(place),
         Map::Switch { place, number } => {
+            approvals::check_map(&place.data, *number)?;
             data::maps(&place.data).switch(*number)?;
             in_force(place, *number, &json!({}))
         }
         Map::Rollback { place } => {
-            let number = data::maps(&place.data).rollback()?;
+            let maps = data::maps(&place.data);
+            if let Some(before) = maps.list()?.iter().find(|version| version.previous) {
+                approvals::check_map(&place.data, before.number)?;
+            }
+            let number = maps.rollback()?;
             in_force(place, number, &json!({}))
         }
         Map::Verify { place, number } => verify(place, *number),
@@ -108,6 +114,7 @@ fn import(place: &Where, tables: &[PathBuf], migration: Option<&Path>, switch: b
         "removed": imported.pruned,
     });
     if switch {
+        approvals::check_map(&place.data, imported.number)?;
         maps.switch(imported.number)?;
         return in_force(place, imported.number, &told);
     }
@@ -131,7 +138,7 @@ fn print_imported(told: &Value) {
 }
 
 /// Tells who serves that a version is in force, and waits until they have taken it up.
-fn in_force(place: &Where, number: u64, imported: &Value) -> Outcome {
+pub(super) fn in_force(place: &Where, number: u64, imported: &Value) -> Outcome {
     let told = data::hang_up(&place.data);
     let mark = format!("+map{number}");
     let began = Instant::now();

@@ -102,7 +102,12 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Outcome {
             run.processor = Some(processor.address.to_string());
             announce(arguments, &data, &run)?;
             let readers = readers(&settings, &data, &keys, hang_up);
-            until_stopped(Readers { processor: Some(processor.desk.clone()), ..readers }).await?;
+            until_stopped(Readers {
+                processor: Some(processor.desk.clone()),
+                operators: processor.operators.clone(),
+                ..readers
+            })
+            .await?;
             data.remove_run_file(role);
             processor.stop().await;
             close(&ground);
@@ -119,7 +124,16 @@ fn close(ground: &Ground) {
 fn readers(settings: &Settings, data: &DataDir, keys: &KeyRing, hang_up: Signal) -> Readers {
     let (migration, secrets) = (settings.migration.clone(), keys.secrets.clone());
     let maps = data::maps(&settings.data);
-    Readers { migration, maps, hang_up, secrets, data: data.clone(), edge: None, processor: None }
+    Readers {
+        migration,
+        maps,
+        hang_up,
+        secrets,
+        data: data.clone(),
+        edge: None,
+        processor: None,
+        operators: processor::Operators::default(),
+    }
 }
 
 /// Serves, reloading when asked to, until the process is told to stop.
@@ -139,6 +153,7 @@ fn ground(
 ) -> Result<Ground, Box<dyn std::error::Error + Send + Sync>> {
     let maps = data::maps(&settings.data);
     let snapshot = directory::load_with(settings.migration.as_deref(), &maps, keys.secrets.clone())?;
+    crate::approvals::check(data.folder(), &snapshot.version)?;
     let file = arguments.config.display().to_string();
     let is_public = |host: &str| snapshot.migration.is_public_host(host);
     let wrong = settings::check_origins(settings, is_public, !snapshot.policy.legacy_lives, &file);

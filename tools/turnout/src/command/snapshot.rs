@@ -22,7 +22,15 @@ const LEDGER: &str = "ledger.sqlite";
 /// The lanes' folder.
 const OUTBOX: &str = "outbox";
 /// What else makes a machine what it is. The request log is left out: it is no money, and large.
-const OTHERS: [&str; 5] = ["secrets.toml", "callers.toml", "ledger.json", "migration", "directory"];
+const OTHERS: [&str; 7] = [
+    "secrets.toml",
+    "callers.toml",
+    "operators.toml",
+    "approvals.toml",
+    "ledger.json",
+    "migration",
+    "directory",
+];
 
 /// Copy outbox, ledger, keys, maps and migration of a data directory into a new folder, while everything runs.
 ///

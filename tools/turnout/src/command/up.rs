@@ -107,6 +107,7 @@ async fn serve(arguments: &Arguments) -> Outcome {
         data: data.clone(),
         edge: Some(Arc::clone(&system.edge_snapshot)),
         processor: Some(system.processor.desk.clone()),
+        operators: system.processor.operators.clone(),
     };
     let summary = tokio::select! {
         () = readers.run() => Ok(()),
@@ -134,6 +135,7 @@ async fn start(
     data.write_callers(&world::callers(&settings.world, arguments.seed))?;
     let snapshot =
         Arc::new(directory::load_with(Some(&migration), &data::maps(&arguments.data), keys.secrets.clone())?);
+    crate::approvals::check(data.folder(), &snapshot.version)?;
     let credentials = roles::lab_credentials(&settings.world, &snapshot);
     let lab = roles::lab(settings).await?;
     let origins = roles::lab_origins(&lab);
