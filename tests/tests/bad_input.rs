@@ -5,10 +5,11 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use system_tests::{Data, System, turnout};
+use system_tests::{Data, System, binary, turnout};
 
 #[test]
 fn check_reports_every_mistake_of_a_migration_with_file_and_line() {
@@ -237,4 +238,37 @@ fn hosts_that_are_not_ours_are_told_so() {
         "{page:?}"
     );
     assert!(page.text().contains("window.location.replace"), "{page:?}");
+}
+
+#[test]
+fn commands_refuse_in_words_and_say_what_to_do() {
+    let system = System::up(Data::prepared());
+    let folder = system.data.text();
+    for (words, says) in [
+        (&["pay", "--until", "never", "--reference", "x"][..], "`never` is no time: write 2027-02-20"),
+        (&["dead", "list", "--state", "nope"], "`nope` is no state that waits for a person"),
+        (&["dead", "redrive"], "name the events, or what they have in common"),
+        (&["dead", "orders", "nope"], "there is no such order"),
+        (&["map", "import", "/not/there"], "No such file"),
+        (&["report", "--by", "day", "--happened-until", "2026-13-40"], "`2026-13-40`, which is no time"),
+        (&["fault", "primary", "sideways"], "unknown variant `sideways`"),
+    ] {
+        let told = turnout(&[words, &["--data", &folder]].concat(), b"");
+        assert_eq!(told.code, Some(2), "{words:?}: {}{}", told.out, told.err);
+        assert!(told.err.contains(says) && !told.err.contains("{\""), "{words:?}: {}", told.err);
+    }
+    let told = turnout(&["pay", "--until", "2020-01-01", "--reference", "x", "--data", &folder], b"");
+    assert!(told.code == Some(1) && told.out.contains("nothing was recorded"), "{told:?}");
+}
+
+/// As `turnout … | head` does.
+#[test]
+fn a_reader_that_stops_in_the_middle_is_no_failure_to_tell_of() {
+    let mut command = Command::new(binary());
+    command.args(["explain", "https://shareasale.com/r.cfm?b=123&u=456&m=789"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let told = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&told.stderr);
+    assert!(told.status.code() == Some(2) && !said.contains("panicked"), "{:?}: {said}", told.status);
 }

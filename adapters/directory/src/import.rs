@@ -106,6 +106,7 @@ fn tables(places: &[PathBuf]) -> Result<Vec<(Kind, PathBuf)>, ImportError> {
     let mut found = Vec::new();
     for place in places {
         if !place.is_dir() {
+            fs::metadata(place).map_err(|source| file_error("read", place, source))?;
             let kind = kind_of(place).ok_or_else(|| ImportError::NotATable(place.clone()))?;
             found.push((kind, place.clone()));
             continue;

@@ -25,7 +25,7 @@ pub(crate) enum AskError {
     #[error("{0} answered something that is no HTTP")]
     Garbage(String),
     /// A refusal.
-    #[error("{path}: {text}")]
+    #[error("{text} ({path})")]
     Refused {
         /// What was asked for.
         path: String,
@@ -80,10 +80,20 @@ pub(crate) fn ask_text(address: &str, token: &str, question: Question<'_>) -> Re
 /// The text of an answer, if it is none that refuses.
 pub(crate) fn judged(path: &str, status: u16, text: String) -> Result<String, AskError> {
     if !(200..300).contains(&status) {
-        let text = if text.trim().is_empty() { format!("status {status}") } else { text.trim().to_owned() };
-        return Err(AskError::Refused { path: path.to_owned(), text });
+        return Err(AskError::Refused { path: path.to_owned(), text: why(status, &text) });
     }
     Ok(text)
+}
+
+/// Why a question was refused, as a person reads it.
+fn why(status: u16, text: &str) -> String {
+    let told = serde_json::from_str::<serde_json::Value>(text).unwrap_or_default();
+    let message = told.pointer("/error/message").or_else(|| told.get("error"));
+    match message.and_then(serde_json::Value::as_str) {
+        Some(message) => message.to_owned(),
+        None if text.trim().is_empty() => format!("status {status}"),
+        None => text.trim().to_owned(),
+    }
 }
 
 fn exchange(address: &str, token: &str, question: Question<'_>) -> io::Result<Vec<u8>> {
@@ -126,4 +136,21 @@ fn unchunked(mut rest: &[u8]) -> Vec<u8> {
         rest = rest.get(end + 4 + chunk.len()..).unwrap_or_default();
     }
     body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_in_words() {
+        let told = |text: &str| judged("/v1/operator/dead", 400, text.to_owned()).unwrap_err().to_string();
+        assert_eq!(
+            told(r#"{"error":{"code":"request","message":"`x` is no state"}}"#),
+            "`x` is no state (/v1/operator/dead)"
+        );
+        assert_eq!(told(r#"{"error":"unknown variant"}"#), "unknown variant (/v1/operator/dead)");
+        assert_eq!(told("not found\n"), "not found (/v1/operator/dead)");
+        assert_eq!(told(""), "status 400 (/v1/operator/dead)");
+    }
 }

@@ -32,10 +32,24 @@ use clap::Parser as _;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Whoever reads the output may stop in the middle, as `head` does: then there is nobody to tell anything, and no failure
+/// of ours to tell of.
+fn end_with_the_reader() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload().downcast_ref::<String>().map(String::as_str).unwrap_or_default();
+        if said.starts_with("failed printing to stdout") && said.contains("Broken pipe") {
+            std::process::exit(2);
+        }
+        usual(panic);
+    }));
+}
+
 fn main() -> ExitCode {
     // One provider for the whole process; with two in the graph the library would refuse to choose. It fails
     // only if one is installed already.
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    end_with_the_reader();
     match cli::Cli::parse().run() {
         Ok(code) => code,
         Err(error) => {

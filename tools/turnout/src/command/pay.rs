@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::{Value, json};
+use units::calendar::{Day, parse_time};
 
 use super::ask::{Where, list, shown, table};
 use crate::cli::Outcome;
@@ -22,7 +23,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     place: Where,
     /// What had locked by then, as 2027-02-20 or 2027-02-20T12:00:00Z.
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = a_time)]
     until: String,
     /// The run's own name.
     #[arg(long, value_name = "TEXT")]
@@ -31,7 +32,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ID")]
     publisher: Option<u64>,
     /// When it was paid; now if nothing is said.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = a_time)]
     paid_at: Option<String>,
     /// Who records it; the books keep it.
     #[arg(long, env = "USER", default_value = "operator")]
@@ -71,6 +72,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     if arguments.place.json {
         println!("{}", json!({ "payments": payments, "carried_forward": carried }));
+    } else if payments.is_empty() && carried.is_empty() {
+        println!("nothing that had locked by {} is owed to anybody: nothing was recorded", arguments.until);
     } else {
         println!("{}", table(&payments, &["payment", "publisher_id", "paid", "transactions", "paid_at"]));
         for row in &carried {
@@ -82,6 +85,13 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         }
     }
     Ok(if payments.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// A time, as it is told to the processor.
+fn a_time(text: &str) -> Result<String, String> {
+    let wrong = || format!("`{text}` is no time: write 2027-02-20 or 2027-02-20T12:00:00Z");
+    let day = || Day::parse(text).map(Day::start);
+    parse_time(text).or_else(day).map(|_| text.to_owned()).ok_or_else(wrong)
 }
 
 /// To whom something is owed, page by page; of one publisher where one is named.

@@ -74,6 +74,12 @@ impl Order {
     fn give(&self, action: &str, approved: bool) -> Outcome {
         let mut body = Map::new();
         self.selection.put(&mut body);
+        if body.is_empty() {
+            return Err(
+                "name the events, or what they have in common, as --group KEY: everything is never meant"
+                    .into(),
+            );
+        }
         body.insert("action".to_owned(), json!(action));
         body.insert("actor".to_owned(), json!(self.actor));
         body.insert("reason".to_owned(), json!(self.reason));
