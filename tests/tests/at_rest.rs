@@ -45,6 +45,20 @@ fn the_books_are_read_at_rest_as_they_were_before_and_nothing_changes_them() {
     assert_eq!(told.code, Some(0), "{}{}", told.out, told.err);
 }
 
+/// The note of a killed process may name another by now.
+#[test]
+fn where_nobody_listens_the_books_rest() {
+    let (data, held, ..) = killed();
+    let note = data.file("run").join("up.json");
+    let mut told: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&note).unwrap()).unwrap();
+    told["pid"] = std::process::id().into();
+    std::fs::write(&note, told.to_string()).unwrap();
+    let shown = turnout(&["dead", "show", &held, "--data", &data.text()], b"");
+    assert!(shown.code == Some(0) && shown.err.contains("read at rest"), "{}{}", shown.out, shown.err);
+    let status = turnout(&["status", "--data", &data.text()], b"");
+    assert!(status.code == Some(2) && status.out.contains("no processor is running"), "{}", status.out);
+}
+
 #[test]
 fn a_migration_that_cannot_be_loaded_hides_no_books() {
     let (data, held, ..) = killed();

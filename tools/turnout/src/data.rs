@@ -306,12 +306,23 @@ fn notes(path: &Path) -> Vec<(String, RunFile)> {
         let text = fs::read_to_string(entry.path()).unwrap_or_default();
         let Ok(run) = serde_json::from_str::<RunFile>(&text) else { continue };
         // A killed process leaves its note behind.
-        if Path::new("/proc").join(run.pid.to_string()).exists() {
+        if is_alive(run.pid) {
             let role = entry.path().file_stem().map(|name| name.to_string_lossy().into_owned());
             notes.push((role.unwrap_or_default(), run));
         }
     }
     notes
+}
+
+/// True if there is such a process. One that has ended, and whose parent has not looked at it yet, is none: where nobody
+/// looks, as in a container without an init, it stays for ever.
+fn is_alive(pid: u32) -> bool {
+    let stat = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat"));
+    // The name in brackets may hold anything; the state stands behind the last of them.
+    let state = stat
+        .ok()
+        .and_then(|stat| stat.rsplit_once(')').and_then(|(_, rest)| rest.trim_start().chars().next()));
+    state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
 }
 
 /// Where the processes of the directory `path` listen, taken together over their roles.
@@ -431,5 +442,17 @@ mod tests {
         assert!(running(folder.path()).is_err());
         data.write_run_file("up", &RunFile { pid: std::process::id(), ..RunFile::default() }).unwrap();
         assert_eq!(running(folder.path()).unwrap().pid, std::process::id());
+        // One that has ended, and that nobody has looked at.
+        let mut child =
+            std::process::Command::new("true").stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let mut ended = Vec::new();
+        std::io::Read::read_to_end(&mut child.stdout.take().unwrap(), &mut ended).unwrap();
+        let stat = format!("/proc/{}/stat", child.id());
+        while !fs::read_to_string(&stat).unwrap().contains(") Z ") {
+            std::thread::yield_now();
+        }
+        data.write_run_file("up", &RunFile { pid: child.id(), ..RunFile::default() }).unwrap();
+        assert!(running(folder.path()).is_err());
+        child.wait().unwrap();
     }
 }

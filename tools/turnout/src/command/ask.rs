@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::error::Error;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -46,7 +47,7 @@ pub(crate) enum NoAnswer {
     Token(PathBuf, String),
     /// What changes something needs a process.
     #[error(
-        "no processor is running on {0}, and this changes its books: start it (`turnout up --data {0}`, or `turnout \
+        "no processor is running on {0}, and only one that runs can do this: start it (`turnout up --data {0}`, or `turnout \
          serve --role processor` with its settings), then ask again. What only reads works at rest"
     )]
     Act(PathBuf),
@@ -80,7 +81,12 @@ impl Where {
     /// Asks the processor how it is itself, which its books do not tell.
     pub(crate) fn serving_processor(&self, path: &str) -> Result<Value, NoAnswer> {
         self.running_processor()?;
-        self.processor("GET", path, None)
+        match self.processor("GET", path, None)? {
+            books if books["at_rest"] == Value::Bool(true) => {
+                Err(NoAnswer::Role("processor", self.data.clone()))
+            }
+            answer => Ok(answer),
+        }
     }
 
     /// Asks the processor something that it must read long for.
@@ -132,7 +138,15 @@ impl Where {
         let path = format!("/v1/operator{}", question.path);
         let question = Question { path: &path, ..question };
         match self.running_processor() {
-            Ok((address, token)) => Ok(client::ask_text(&address, &token, question)?),
+            // Its process id may be another's by now: where nobody listens, nobody serves.
+            Ok((address, token)) => match client::ask_text(&address, &token, question) {
+                Err(AskError::Silence { source, .. })
+                    if source.kind() == ErrorKind::ConnectionRefused && resting::are_there(&self.data) =>
+                {
+                    self.ask_at_rest(question)
+                }
+                answer => Ok(answer?),
+            },
             Err(NoAnswer::Data(_) | NoAnswer::Role(..)) if resting::are_there(&self.data) => {
                 self.ask_at_rest(question)
             }

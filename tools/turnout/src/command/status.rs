@@ -50,7 +50,6 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let asked = rests || run.processor.is_some();
     let processor = asked.then(|| place.processor("GET", "/status", None));
     let mut concerns = Vec::new();
-    concerns.extend(rests.then(|| resting(place)));
     match &edge {
         Some(Ok(edge)) => edge_concerns(edge, &mut concerns),
         Some(Err(error)) => concerns.push(silent("the edge", &error.to_string())),
@@ -58,6 +57,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     match &processor {
         Some(Ok(processor)) => {
+            concerns.extend((processor["at_rest"] == json!(true)).then(|| resting(place)));
             processor_concerns(processor, &mut concerns);
             conservation_concerns(processor, &mut concerns);
         }

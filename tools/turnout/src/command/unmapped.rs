@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::ask::{NoAnswer, Where, list, number, table};
 use crate::cli::Outcome;
+use crate::data::DataError;
 
 /// Which ids no map has, and how many conversions are held for each. They go on by themselves once a map has them.
 ///
@@ -27,7 +28,11 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let place = &arguments.place;
     let held = role(place.processor("GET", &format!("/unmapped?limit={}", arguments.limit), None))?;
-    let seen = role(place.edge_at("/unmapped"))?;
+    let seen = match place.edge_at("/unmapped") {
+        // The books answer at rest, too.
+        Err(NoAnswer::Data(DataError::NotRunning(_))) if !held.is_null() => Value::Null,
+        seen => role(seen)?,
+    };
     let rows = list(&seen, "seen");
     let limit = usize::try_from(arguments.limit).unwrap_or(usize::MAX);
     let rows = rows.get(..limit.min(rows.len())).unwrap_or_default();
