@@ -94,7 +94,9 @@ const DUE: &str =
     c.commission_currency, c.received_at,
     (SELECT reference FROM clicks k WHERE k.click_id = c.click_id), e.open,
     d.minor, d.currency, d.commission_minor, d.commission_currency,
-    CASE WHEN d.operation = 'void' THEN 1 WHEN c.state NOT IN ('taken', 'confirmed') THEN 2 ELSE 0 END
+    CASE WHEN d.operation = 'void' THEN 1 WHEN c.state NOT IN ('taken', 'confirmed') THEN 2
+        WHEN instr(c.flags, 'auto_void') > 0 THEN 3 WHEN coalesce(c.publisher_id, -1) <> p.publisher_id THEN 4
+        ELSE 0 END
     FROM postbacks p CROSS JOIN postback_addresses a ON a.publisher_id = p.publisher_id
     CROSS JOIN conversions c ON c.event_id = p.event_id CROSS JOIN envelopes e ON e.event_id = c.source
     LEFT JOIN adjustments d ON d.conversion = p.event_id
@@ -105,6 +107,12 @@ const DUE: &str =
 
 /// Why nobody is called for what a report says is not there.
 const NOT_THERE: &str = "the platform does not have the transaction after all";
+
+/// Why nobody is called for what its merchant says another channel won.
+pub(crate) const GIVEN_AWAY: &str = "the merchant gave the transaction to another channel";
+
+/// Why a publisher is called no more for what another one earns.
+const CREDITED_TO_ANOTHER: &str = "the transaction is credited to another publisher";
 
 impl Ledger {
     /// Calls that are due, the longest due first, to everybody but the publishers in `but`.
@@ -231,10 +239,10 @@ impl Transaction<'_> {
     /// One who was called before it was known better is not told otherwise: the words for that do not exist.
     pub(crate) fn owe_postback_to_another(&mut self, event_id: EventId) -> Result<(), LedgerError> {
         let update = "UPDATE postbacks SET state = 'dropped', active = 0, due_at = NULL, changed_at = ?2,
-            detail = 'the transaction is credited to another publisher'
-            WHERE event_id = ?1 AND state = 'queued'
+            detail = ?3 WHERE event_id = ?1 AND state = 'queued'
             AND publisher_id <> coalesce((SELECT publisher_id FROM conversions WHERE event_id = ?1), -1)";
-        sql::run(&self.inner, update, (sql::id(event_id), self.now.as_millis()), "drop a postback")?;
+        let row = (sql::id(event_id), self.now.as_millis(), CREDITED_TO_ANOTHER);
+        sql::run(&self.inner, update, row, "drop a postback")?;
         self.owe_postback(event_id)
     }
 
@@ -339,6 +347,8 @@ fn call(event_id: EventId, publisher_id: u64, row: &Row<'_>) -> Result<DuePostba
     let not_owed = match row.get::<i64>(18).map_err(get)? {
         1 => Some("its merchant has taken the transaction back"),
         2 => Some(NOT_THERE),
+        3 => Some(GIVEN_AWAY),
+        4 => Some(CREDITED_TO_ANOTHER),
         _ => None,
     };
     Ok(DuePostback { told, tries, counted, not_owed })

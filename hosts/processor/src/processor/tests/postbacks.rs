@@ -22,6 +22,7 @@ on_a_server_too! {
     an_address_that_is_not_public_is_not_called,
     who_was_given_up_is_called_again_by_a_persons_order_and_at_a_pace,
     whatever_is_settled_as_not_there_is_not_called_for_whenever_that_comes,
+    who_is_called_when_another_turns_out_to_earn_it_is_not_called_again,
 }
 
 /// The address of the publisher that everything is credited to, with these facts in the dialect's own macros.
@@ -243,4 +244,31 @@ fn whatever_is_settled_as_not_there_is_not_called_for_whenever_that_comes() {
     assert_eq!(listed(&world).waiting, 0);
     assert_eq!(world.processor.ledger().next_postback().unwrap(), None, "and nothing wakes anybody for it");
     world.assert_balanced();
+}
+
+/// Its own call is under way when the order is credited to another: whether it ends without an answer, or the process
+/// does.
+#[test]
+fn who_is_called_when_another_turns_out_to_earn_it_is_not_called_again() {
+    for crashes in [false, true] {
+        let mut world = World::new();
+        register(&mut world, "first.example", &[Fact::TransactionId]);
+        register_for(&mut world, 457, "second.example", &[Fact::TransactionId]);
+        taken(&mut world, &[sale(1, MOVED)]);
+        let under_way = calls(&mut world);
+        assert_eq!(under_way.len(), 1);
+        let mut later = Sale { id: 2, ..sale(1, MOVED) }.envelope();
+        let click = later.click.as_mut().unwrap();
+        (click.publisher_id, click.at) = (457, click.at.plus(Duration::from_secs(60)));
+        world.processor.receive(&batch(vec![later.encode()]), world.now).unwrap();
+        if crashes {
+            world = world.crash();
+        } else {
+            end(&mut world, &under_way, None);
+        }
+        world.pass(Duration::from_secs(3_600));
+        let called: Vec<String> = calls(&mut world).iter().map(|call| call.call.host.to_string()).collect();
+        assert_eq!(called, ["second.example"], "crashes: {crashes}");
+        world.assert_balanced();
+    }
 }
