@@ -224,6 +224,7 @@ mod tests {
             fill(&file, bytes).unwrap();
             assert_eq!(file.bytes().unwrap(), bytes);
         }
+        fill(&Disk.create(&directory.path().join("empty")).unwrap(), 1).unwrap();
         let mut read = vec![1; 100 << 10];
         Handle::read_at(&file, &mut read, 0).unwrap();
         assert_eq!((&read[..10], read[10..].iter().all(|byte| *byte == 0)), (&[7; 10][..], true));

@@ -110,3 +110,41 @@ impl fmt::Display for Recovery {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_put_right_is_told_and_nothing_else() {
+        let path = PathBuf::from("one.segment");
+        let trim = Trim { path, offset: 64, bytes: 30, flaw: Flaw::Checksum };
+        let found = || Recovery::default().concluded(3, 8, 500, 2);
+        let cases = [
+            (found(), true, ""),
+            (
+                Recovery { trimmed: Some(trim), ..found() },
+                false,
+                "; a torn write of 30 bytes was cut off one.segment at 64 (the checksum does not match)",
+            ),
+            (
+                Recovery { unfinished: Some(Position::new(9)), ..found() },
+                false,
+                "; the creation of segment 9 had not ended",
+            ),
+            (Recovery { removed_segments: 1, ..found() }, false, "; 1 acknowledged segments were removed"),
+            (
+                Recovery { progress_lost: true, ..found() },
+                false,
+                "; the acknowledged position was lost, entries will be delivered again",
+            ),
+            (Recovery { unverified_bytes: 1, ..found() }, true, "; 1 bytes will be verified when read"),
+        ];
+        let always =
+            "5 entries (500 bytes) in 2 segments wait for the consumer, acknowledged through 3, last 8";
+        for (recovery, clean, told) in cases {
+            assert_eq!(recovery.to_string(), format!("{always}{told}"));
+            assert_eq!(recovery.is_clean(), clean, "{told}");
+        }
+    }
+}

@@ -194,13 +194,13 @@ fn bytes_that_wait_are_limited_as_well() {
         let _shut = disk.shut();
         let mut waiting = vec![occupy(&appender).await];
         let refused = loop {
-            match join(&appender, 256 << 10).await {
+            match join(&appender, (256 << 10) - 24).await {
                 Ok(append) => waiting.push(append),
                 Err(refused) => break refused,
             }
         };
         assert!(matches!(refused, AppendError::Overloaded { .. }), "{refused}");
-        assert_eq!(waiting.len(), 1 + (32 << 20) / ((256 << 10) + 24));
+        assert_eq!(waiting.len(), 1 + (32 << 20) / (256 << 10), "to the last byte; the first waits no more");
         disk.set(Gate::Open);
         for append in waiting {
             append.await.unwrap();
@@ -211,7 +211,7 @@ fn bytes_that_wait_are_limited_as_well() {
 #[test]
 fn who_would_overfill_the_backlog_is_refused_alone() {
     let disk = Gated::new();
-    let (appender, _consumer) = lane_on(&disk, Settings { backlog_bytes_max: 2500, ..small() });
+    let (appender, _consumer) = lane_on(&disk, Settings { backlog_bytes_max: 2480, ..small() });
     run(async {
         let _shut = disk.shut();
         let mut waiting = vec![occupy(&appender).await];
@@ -222,7 +222,7 @@ fn who_would_overfill_the_backlog_is_refused_alone() {
             }
         };
         assert!(matches!(refused, AppendError::Full { .. }), "{refused}");
-        assert_eq!(waiting.len(), 2500 / 124, "what is being committed counts as well");
+        assert_eq!(waiting.len(), 2480 / 124, "what is being committed counts as well");
         disk.set(Gate::Open);
         for append in waiting {
             append.await.unwrap();

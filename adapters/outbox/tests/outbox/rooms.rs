@@ -1,7 +1,7 @@
 //! What happens when there is no room, and when there is again.
 
 use outbox::simulated::{Loss, Simulated};
-use outbox::{AckError, AppendError, Log, OpenError, Position, Settings, Shortage};
+use outbox::{AckError, AppendError, Disk, Filesystem as _, Log, OpenError, Position, Settings, Shortage};
 
 use crate::support::{contents, entry, lane, open, segments, small};
 
@@ -138,6 +138,27 @@ fn too_large_an_entry_and_settings_that_cannot_work_are_refused() {
 }
 
 #[test]
+fn a_setting_is_refused_from_where_it_cannot_work() {
+    const ENTRY_MAX: usize = (4 << 20) - 24;
+    let backlog_bytes_max = 4 << 20;
+    let entry = |entry_bytes_max| Settings { entry_bytes_max, backlog_bytes_max, ..small() };
+    let cases = [
+        (entry(0), Some("entry_bytes_max")),
+        (entry(1), None),
+        (entry(ENTRY_MAX), None),
+        (entry(ENTRY_MAX + 1), Some("entry_bytes_max")),
+        (Settings { waiting_max: 0, ..small() }, Some("waiting_max")),
+        (Settings { segment_bytes_max: 64, ..small() }, Some("segment_bytes_max")),
+        (Settings { segment_bytes_max: 65, ..small() }, None),
+        (Settings { backlog_bytes_max: (2 << 10) + 23, ..small() }, Some("backlog_bytes_max")),
+        (Settings { backlog_bytes_max: (2 << 10) + 24, ..small() }, None),
+    ];
+    for (settings, flawed) in cases {
+        assert_eq!(settings.flaw().map(|(field, _)| field), flawed, "{settings:?}");
+    }
+}
+
+#[test]
 fn acknowledging_what_was_never_read_is_refused_and_the_past_is_no_news() {
     let disk = Simulated::new(1);
     let (mut log, _) = open(&disk).unwrap();
@@ -158,6 +179,8 @@ fn a_read_keeps_its_limits_yet_always_moves() {
     let sizes = [100, 100, 900, 10];
     let entries: Vec<_> = sizes.iter().map(|size| vec![1; *size]).collect();
     log.append_batch(&entries).unwrap();
+    assert_eq!(log.read(10, 200).unwrap().entries.len(), 2, "to the last byte");
+    log.rewind();
     let counts: Vec<_> = (0..5).map(|_| log.read(10, 150).unwrap().entries.len()).collect();
     assert_eq!(counts, [1, 1, 1, 1, 0]);
     log.rewind();
@@ -194,6 +217,30 @@ fn acknowledging_to_the_end_of_a_segment_removes_it_and_the_backlog_comes_back_t
     }
     log.acknowledge(Position::new(12)).unwrap();
     assert_eq!((log.status().backlog_bytes, log.status().backlog_entries), (0, 0));
+}
+
+#[test]
+fn a_segment_that_somebody_removed_is_removed_and_one_that_cannot_be_is_told() {
+    let disk = Simulated::new(1);
+    let (mut log, _) = open(&disk).unwrap();
+    log.append_batch(&(1..=3).map(|_| vec![0; 300]).collect::<Vec<_>>()).unwrap();
+    log.append_batch(&[entry(4)]).unwrap();
+    let last = log.read(100, 10_000).unwrap().last().unwrap();
+    disk.remove(&segments(&disk)[0]).unwrap();
+    log.acknowledge(last).unwrap();
+
+    let directory = tempfile::tempdir().unwrap();
+    let (mut log, recovery) = Log::open(&Disk, directory.path(), small()).unwrap();
+    assert_eq!((recovery.segments, recovery.is_clean()), (0, true));
+    for _ in 0..2 {
+        log.append_batch(&[vec![0; 300]]).unwrap();
+    }
+    let last = log.read(100, 10_000).unwrap().last().unwrap();
+    let first = directory.path().join(format!("{:020}.segment", 1));
+    std::fs::remove_file(&first).unwrap();
+    std::fs::create_dir(&first).unwrap();
+    let refused = log.acknowledge(last).unwrap_err().to_string();
+    assert!(refused.contains("remove"), "{refused}");
 }
 
 #[test]
