@@ -8,6 +8,7 @@ mod links;
 mod model;
 mod payments;
 mod place;
+mod placing;
 mod postbacks;
 mod reconcile;
 mod reports;

@@ -201,6 +201,12 @@ fn doubts_are_closed_on_evidence_and_never_against_an_answer(place: &Place) {
     assert!(matches!(close(&mut ledger, 3, true), Closed::Contradicts(State::Rejected, _)));
     assert_eq!(close(&mut ledger, 1, false), Closed::Done(State::Dead));
     assert_eq!(close(&mut ledger, 99, true), Closed::NotFound);
+    take_in(&mut ledger, &[sale(7, 1, 1000)]);
+    begin(&mut ledger, 7, 1).unwrap();
+    for arrived in [true, false] {
+        let closed = close(&mut ledger, 7, arrived);
+        assert!(matches!(closed, Closed::Contradicts(State::InFlight, _)), "nobody knows yet: {closed:?}");
+    }
     let shown = ledger.show(event_id(1)).unwrap().unwrap();
     assert_eq!(shown.journal.last().unwrap().detail, "unknown -> dead: looked at it");
     let mut transaction = ledger.transaction(NOW).unwrap();

@@ -1,3 +1,4 @@
+use relay::Envelope;
 use relay::delivery::State;
 use relay::intake::EvidenceKind;
 use tracking::Home;
@@ -54,7 +55,7 @@ fn an_attempt_begins_and_ends_once(place: &Place) {
 }
 
 fn only_an_ambiguous_attempt_keeps_its_bytes(place: &Place) {
-    let mut ledger = ledger_with(place, 2);
+    let mut ledger = ledger_with(place, 3);
     for (id, state) in [(1, State::Unknown), (2, State::Dead)] {
         begin(&mut ledger, id, 1).unwrap();
         finish(&mut ledger, id, 1, state).unwrap();
@@ -62,9 +63,15 @@ fn only_an_ambiguous_attempt_keeps_its_bytes(place: &Place) {
         transaction.requeue(event_id(id), NOW, By { actor: "ada", why: "again" }).unwrap();
         transaction.commit().unwrap();
     }
+    // It certainly did not arrive, and is tried again by itself.
+    begin(&mut ledger, 3, 1).unwrap();
+    finish(&mut ledger, 3, 1, State::Queued).unwrap();
     let rows = ledger.due(NOW, lane(Home::Primary), Which::Retries, 10).unwrap();
     let kept: Vec<_> = rows.iter().map(|row| (row.event_id, row.resend.as_deref())).collect();
-    assert_eq!(kept, [(event_id(1), Some(&b"bytes"[..])), (event_id(2), None)]);
+    assert_eq!(kept, [(event_id(1), Some(&b"bytes"[..])), (event_id(2), None), (event_id(3), None)]);
+    let query = "SELECT count(*) FROM attempts WHERE request IS NOT NULL";
+    let kept = crate::sql::one(&ledger.connection, query, (), |row| row.get::<i64>(0)).unwrap();
+    assert_eq!(kept, Some(1));
 }
 
 fn i9_confirmation_erases_what_is_personal(place: &Place) {
@@ -73,6 +80,19 @@ fn i9_confirmation_erases_what_is_personal(place: &Place) {
     begin(&mut ledger, 1, 1).unwrap();
     finish(&mut ledger, 1, 1, State::Confirmed).unwrap();
     assert!(!ledger.show(event_id(1)).unwrap().unwrap().sealed);
+}
+
+fn i9_a_call_is_taken_in_once_and_kept_without_what_is_personal(place: &Place) {
+    let mut ledger = place.open();
+    let call = Envelope { sealed: b"personal".to_vec(), ..sale(9).envelope() };
+    let mut transaction = ledger.transaction(NOW).unwrap();
+    let taken = [(); 2].map(|()| transaction.receive_change(&call, "test").unwrap());
+    transaction.commit().unwrap();
+    assert_eq!(taken, [true, false]);
+    let query = "SELECT open FROM envelopes WHERE event_id = ?1 AND sealed IS NULL";
+    let id = crate::sql::id(event_id(9));
+    let open = crate::sql::one(&ledger.connection, query, (id,), |row| row.get::<Vec<u8>>(0)).unwrap();
+    assert_eq!(Envelope::decode(&open.unwrap()).unwrap(), Envelope { sealed: Vec::new(), ..call });
 }
 
 fn what_is_not_committed_has_not_happened(place: &Place) {
@@ -100,6 +120,7 @@ fn the_audit_sees_what_is_wrong(place: &Place) {
             "DELETE FROM conversions WHERE event_id = (SELECT event_id FROM conversions ORDER BY event_id LIMIT 1)",
         ),
         ("I3", "UPDATE counters SET count = count + 1 WHERE name = 'accepted'"),
+        ("I3", "INSERT INTO counters (advertiser_id, name, count) VALUES (77, 'accepted', 1)"),
         ("I12", "INSERT INTO postings VALUES (1, 9, 'network', 0, 5, 'USD')"),
         ("I12", "INSERT INTO posting_sets SELECT 99, open, 'booking', open, 0, 0 FROM envelopes LIMIT 1"),
         ("I4", SENT_TO_BOTH),
@@ -136,6 +157,13 @@ fn a_kind_of_evidence_is_asked_for_by_itself(place: &Place) {
     };
     let clicks = [EvidenceKind::Token, EvidenceKind::ClickId, EvidenceKind::Cookie];
     assert_eq!((of(&clicks), of(&[EvidenceKind::None]), of(&[])), (vec![1, 2, 3, 5], vec![4], vec![]));
+    let of_nothing = Lane { home: Home::Primary, kinds: &[] };
+    let together = Together { advertiser_id: 1, lane: of_nothing };
+    assert_eq!(ledger.due_together(later, together, 2).unwrap().len(), 0);
+    let rows = ledger.due(later, lane(Home::Primary), Which::Fresh, 100).unwrap();
+    let credited: Vec<_> = rows.iter().map(|row| (row.event_id.as_u128(), row.publisher_id())).collect();
+    let publisher = Some(super::world::PUBLISHER);
+    assert_eq!(credited, [(1, publisher), (2, publisher), (3, publisher), (5, publisher), (4, None)]);
     let together = Together { advertiser_id: 1, lane: Lane { home: Home::Primary, kinds: &clicks } };
     let rows = ledger.due_together(later, together, 2).unwrap();
     assert_eq!(rows.iter().map(|row| row.event_id.as_u128()).collect::<Vec<_>>(), [1, 2]);
@@ -192,6 +220,7 @@ on_each_store!(memory;
     an_attempt_begins_and_ends_once,
     only_an_ambiguous_attempt_keeps_its_bytes,
     i9_confirmation_erases_what_is_personal,
+    i9_a_call_is_taken_in_once_and_kept_without_what_is_personal,
     what_is_not_committed_has_not_happened,
     the_audit_sees_what_is_wrong,
     i12_the_books_cannot_be_changed,

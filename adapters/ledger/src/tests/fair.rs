@@ -42,6 +42,11 @@ fn what_waits_of_one_merchant_is_found_by_itself_and_the_merchants_one_after_ano
     let of = |merchant, which| ids(&ledger.waiting_of(merchant, &wanted(which, false), 3).unwrap());
     assert_eq!((of(1, Which::Fresh), of(2, Which::Fresh)), (vec![1, 2, 3], vec![5]));
     assert_eq!((of(2, Which::Retries), of(3, Which::Fresh)), (vec![6], vec![]));
+    let nothing = Wanted { lane: Lane { home: Home::Primary, kinds: &[] }, ..wanted(Which::Fresh, false) };
+    assert_eq!(
+        (ledger.waiting_of(1, &nothing, 3).unwrap(), ledger.waiting(&nothing, 3).unwrap()),
+        (vec![], vec![])
+    );
     let next = |after| ledger.next_merchant(lane(Home::Primary), after).unwrap();
     assert_eq!([next(None), next(Some(1)), next(Some(2))], [Some(1), Some(2), None]);
     assert_eq!(ledger.next_merchant(lane(Home::Legacy), None).unwrap(), None);

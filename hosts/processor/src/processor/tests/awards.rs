@@ -27,6 +27,8 @@ on_a_server_too! {
     six_policies_for_duplicates,
     a_key_is_of_the_terms_of_its_time,
     the_latest_money_stands_in_whichever_order_it_comes,
+    the_latest_money_and_the_evidence_of_every_arrival_stand,
+    a_corrected_order_counts_for_who_earns_by_it_now,
     scales_and_caps_go_by_what_the_books_have,
     other_terms_are_told_in_money_and_applied_as_corrections,
     an_order_of_another_value_earns_by_the_terms_of_its_time,
@@ -248,6 +250,12 @@ fn six_policies_for_duplicates() {
         assert_eq!(amount.minor, if policy == "latest" { 2000 } else { 1000 }, "{policy}");
         world.assert_identical();
     }
+    for (after, second) in [(2 * HOUR, "merged"), (2 * HOUR + Duration::from_millis(1), "queued")] {
+        let mut world =
+            World::with(with_terms("[[terms]]\n[[terms.duplicate]]\npolicy = \"window\"\nhours = 2\n"));
+        world.take(&[raw(1, "A-1", 1000, Duration::ZERO), raw(2, "A-1", 1000, after)]);
+        assert_eq!(world.state(2), second, "{after:?}");
+    }
     // Outside its window the reference stands for another order, and what comes then is held against that one.
     let mut world =
         World::with(with_terms("[[terms]]\n[[terms.duplicate]]\npolicy = \"window\"\nhours = 2\n"));
@@ -289,6 +297,29 @@ fn the_latest_money_stands_in_whichever_order_it_comes() {
         }
         let row = world.processor.ledger().conversion(event_id(order[0] as u64 + 1)).unwrap().unwrap();
         assert_eq!(row.amount.unwrap().minor, 1500, "{order:?}");
+    }
+}
+
+/// The latest money and the best evidence stand, whichever arrival brings which.
+#[test]
+fn the_latest_money_and_the_evidence_of_every_arrival_stand() {
+    let proven = |envelope| clicked(envelope, click(456, HOUR));
+    let [older, newer] = [raw(1, "A-1", 1000, Duration::ZERO), raw(2, "A-1", 2000, HOUR)];
+    for (first, arrivals) in [
+        (1, [proven(older.clone()), newer.clone()]),
+        (2, [newer.clone(), proven(older.clone())]),
+        (1, [older.clone(), proven(newer.clone())]),
+        (2, [proven(newer), older]),
+    ] {
+        let mut world = World::with(with_terms("[[terms]]\n[[terms.duplicate]]\npolicy = \"latest\"\n"));
+        arrivals.iter().for_each(|arrival| world.take(std::slice::from_ref(arrival)));
+        let stands = |world: &World| world.processor.ledger().show(event_id(first)).unwrap().unwrap();
+        let row = stands(&world).conversion;
+        assert_eq!((row.amount.unwrap().minor, row.publisher_id), (2000, Some(456)));
+        assert_eq!(world.shares(first), [(456, 200)]);
+        let before = stands(&world).journal.len();
+        world.take(&[raw(3, "A-1", 2000, 2 * HOUR)]);
+        assert_eq!(stands(&world).journal.len(), before, "the same money again corrects nothing");
     }
 }
 
@@ -389,6 +420,27 @@ fn an_order_of_another_value_earns_by_the_terms_of_its_time() {
     assert_eq!(earns(0, 10_000), Some(Commission::Flat(usd(200))));
     assert_eq!(earns(1, 10_000), Some(Commission::Flat(usd(0))));
     assert_eq!(of_value(&snapshot(), &rows[0], usd(2000)), None, "as the directory says");
+}
+
+/// Two orders go from one publisher to another by better evidence: with them go their place in the scale and in the cap.
+#[test]
+fn a_corrected_order_counts_for_who_earns_by_it_now() {
+    let mut world = World::with(with_terms(&SCALE.replace("2.00", "3.00")));
+    let minute = Duration::from_secs(60);
+    for id in [1, 2] {
+        let (reference, after) = (format!("B-{id}"), minute * id);
+        let order = |copy| raw(u64::from(id) + copy, &reference, 1000, after);
+        world.take(&[remembered(order(0), click(457, HOUR * (id + 1)))]);
+        assert_eq!(world.shares(u64::from(id)), [(457, 50)]);
+        world.take(&[clicked(order(10), click(456, HOUR * (id + 3)))]);
+        assert_eq!(world.shares(u64::from(id)), [(456, 50)]);
+    }
+    for (id, publisher, earned) in [(3, 456, 80), (4, 457, 50)] {
+        let order = raw(id, &format!("B-{id}"), 1000, minute * u32::try_from(id).unwrap());
+        world.take(&[clicked(order, click(publisher, HOUR * 9))]);
+        assert_eq!(world.shares(id), [(publisher, earned)], "order {id}");
+    }
+    world.assert_identical();
 }
 
 #[test]

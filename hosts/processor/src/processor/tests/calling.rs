@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use relay::call::{Caller, Callers};
+use relay::delivery::State;
 use relay::envelope::SealKey;
 use relay::step::Served;
 use relay::{Envelope, Purpose, Sealed};
@@ -159,6 +160,8 @@ fn a_void_before_the_delivery_cancels_it() {
     assert_eq!(sent(&mut world), Vec::<String>::new(), "it is never sent");
     assert_eq!(world.state(1), "dropped");
     assert_eq!(world.processor.ledger().adjustments_of(event_id(1)).unwrap().len(), 1, "once");
+    assert_eq!(world.processor.ledger().status(event_id(1)).unwrap(), Some(attribution::Status::Declined));
+    assert_eq!(earned(&world, 1), 0, "what was booked is taken back");
     world.assert_balanced();
 }
 
@@ -171,16 +174,25 @@ fn an_edit_before_the_delivery_changes_what_is_sent() {
     let sent = sent(&mut world);
     assert_eq!(sent.len(), 1, "{sent:?}");
     assert!(sent[0].contains("7.77") && !sent[0].contains("10.00"), "{sent:?}");
-    let shown = world.processor.ledger().show(event_id(1)).unwrap().unwrap();
-    let earned: i64 = shown
-        .postings
-        .iter()
-        .filter_map(|row| row.posting)
-        .filter(|line| line.account == attribution::Account::Publisher(456))
-        .map(|line| line.amount.minor)
-        .sum();
-    assert_eq!(earned, 78, "a tenth of 7.77");
+    assert_eq!(earned(&world, 1), 78, "a tenth of 7.77");
+    let sets = |world: &World| {
+        let rows = world.processor.ledger().show(event_id(1)).unwrap().unwrap().postings;
+        rows.iter().map(|row| row.set_id).max()
+    };
+    let before = sets(&world);
+    for id in [100, 101] {
+        ask(&mut world, id, Operation::Edit, &[THE_ORDER, (Field::Amount, "7.77")]);
+    }
+    assert_eq!(sets(&world), before, "what comes a second time, or changes no money, posts nothing");
     world.assert_balanced();
+}
+
+/// What the publisher of a sale is owed for it.
+fn earned(world: &World, id: u64) -> i64 {
+    let shown = world.processor.ledger().show(event_id(id)).unwrap().unwrap();
+    let lines = shown.postings.iter().filter_map(|row| row.posting);
+    let own = lines.filter(|line| line.account == attribution::Account::Publisher(456));
+    own.map(|line| line.amount.minor).sum()
 }
 
 /// What a lead is told as is no sale: an edit of it must not make it one.
@@ -232,16 +244,21 @@ fn a_change_of_what_is_in_flight_waits_until_it_is_known_to_be_there() {
 
 #[test]
 fn a_void_of_what_did_not_arrive_ends_it() {
-    let mut world = world();
-    world.receive(&[sale(1, MOVED)]);
-    let under_way = world.deliveries();
-    ask(&mut world, 100, Operation::Void, &[THE_ORDER]);
-    let result = world.result(&under_way[0], Reply::Refuses);
-    world.processor.settle(vec![super::world::ended(&under_way[0], result)], world.now).unwrap();
-    assert_eq!(world.state(1), "dropped");
-    world.pass(Duration::from_secs(600));
-    assert_eq!(sent(&mut world), Vec::<String>::new());
-    world.assert_balanced();
+    // It did not reach the platform, or the platform did not want it.
+    for reply in [Reply::Refuses, Reply::Says(Verdict::Rejected)] {
+        let mut world = world();
+        world.receive(&[sale(1, MOVED)]);
+        let under_way = world.deliveries();
+        ask(&mut world, 100, Operation::Void, &[THE_ORDER]);
+        let result = world.result(&under_way[0], reply);
+        world.processor.settle(vec![super::world::ended(&under_way[0], result)], world.now).unwrap();
+        assert_eq!(world.state(1), "dropped");
+        let change = world.processor.ledger().adjustments_of(event_id(1)).unwrap().remove(0);
+        assert_eq!(change.state.name(), "merged", "there is nobody to tell it to");
+        world.pass(Duration::from_secs(600));
+        assert_eq!(sent(&mut world), Vec::<String>::new());
+        world.assert_balanced();
+    }
 }
 
 #[test]
@@ -385,14 +402,20 @@ fn a_change_that_was_refused_is_work_like_every_dead_letter() {
     assert_eq!((groups[0].key.as_str(), groups[0].count), ("change/edit/rejected", 1));
     let search = ledger::DeadSearch { group: Some(groups[0].key.clone()), ..ledger::DeadSearch::default() };
     assert_eq!(world.processor.ledger().select_dead(&search, 10).unwrap().0[0].0, change);
+    let by = ledger::By { actor: "ada", why: "made it there by hand" };
     order(&mut world, "again", ledger::Action::Redrive, change);
     assert_eq!(state(&world), "queued");
     world.pass(Duration::from_secs(600));
-    world.deliver(|_| Reply::Says(Verdict::Rejected));
-    assert_eq!(state(&world), "rejected");
-    let by = ledger::By { actor: "ada", why: "made it there by hand" };
+    let under_way = world.deliveries();
     let closed = world.processor.close(&[change], true, by, world.now).unwrap().remove(0).1;
-    assert_eq!(closed, ledger::Closed::Done(relay::delivery::State::Confirmed));
+    assert!(matches!(closed, ledger::Closed::Contradicts(State::InFlight, _)), "{closed:?}");
+    let result = world.result(&under_way[0], Reply::Says(Verdict::Rejected));
+    world.processor.settle(vec![super::world::ended(&under_way[0], result)], world.now).unwrap();
+    assert_eq!(state(&world), "rejected");
+    let closed = world.processor.close(&[change], true, by, world.now).unwrap().remove(0).1;
+    assert_eq!(closed, ledger::Closed::Done(State::Confirmed));
+    let closed = world.processor.close(&[change], false, by, world.now).unwrap().remove(0).1;
+    assert!(matches!(closed, ledger::Closed::Contradicts(State::Confirmed, _)), "{closed:?}");
     assert!(world.processor.ledger().dead_groups(10).unwrap().is_empty());
     order(&mut world, "drop", ledger::Action::Discard, change);
     assert_eq!(state(&world), "confirmed", "what is settled is not discarded");

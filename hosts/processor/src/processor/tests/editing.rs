@@ -157,6 +157,8 @@ fn every_mistake_of_an_edit_is_told_and_nothing_is_half_done() {
     let Corrected::Done { state, reasons, .. } = still else { panic!("{still:?}") };
     assert_eq!((state, reasons.is_empty()), (State::Held, false), "one step at a time");
     assert_eq!(world.processor.ledger().edits_of(event_id(1)).unwrap().len(), 1);
+    let stands = world.processor.ledger().conversion(event_id(1)).unwrap().unwrap();
+    assert_eq!(stands.reference.as_deref(), Some("A-1b"), "what it waits as is what it is now");
     world.assert_balanced();
 }
 
