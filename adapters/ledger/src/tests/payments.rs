@@ -1,7 +1,7 @@
 //! Payment runs, in worked numbers.
 
 use attribution::status::{Act, Cause};
-use attribution::{Account, Status, posting};
+use attribution::{Account, Posting, Status, posting};
 use core::time::Duration;
 use units::{Currency, Money, Timestamp};
 
@@ -105,6 +105,40 @@ fn a_run_that_is_recorded_again_pays_nothing_again(place: &Place) {
     assert_balanced(&ledger);
 }
 
+/// Two publishers share: paying one pays nothing of the other's, and the transaction is paid with the last of them.
+fn each_publisher_is_paid_its_own_share(place: &Place) {
+    const OTHER: u64 = 9;
+    let mut ledger = place.open();
+    take_in(&mut ledger, &[SALE]);
+    let line =
+        |publisher_id, minor| Posting { account: Account::Publisher(publisher_id), amount: usd(minor) };
+    let (id, lines) = (event_id(1), [line(PUBLISHER, -40), line(OTHER, 40)]);
+    let mut transaction = ledger.transaction(NOW).unwrap();
+    let kind = "correction";
+    transaction.post(&NewSet { event_id: id, kind, cause: id, happened_at: NOW, lines: &lines }).unwrap();
+    transaction.commit().unwrap();
+    lock(&mut ledger, lock_day());
+    let of = |ledger: &Ledger| {
+        [PUBLISHER, OTHER].map(|publisher_id| {
+            [Account::Publisher(publisher_id), Account::Paid(publisher_id)]
+                .map(|account| balance(ledger, id, account))
+        })
+    };
+    assert_eq!(of(&ledger), [[60, 0], [40, 0]]);
+    assert_eq!(sums(pay(&mut ledger, "march", lock_day(), lock_day())), (vec![(60, 1)], vec![]));
+    assert_eq!((of(&ledger), ledger.status(id).unwrap()), ([[0, 60], [40, 0]], Some(Status::Locked)));
+    let (reference, until, paid_at) = ("march", lock_day(), lock_day());
+    let order = PaymentOrder { reference, publisher_id: OTHER, until, paid_at, actor: "ada" };
+    let mut transaction = ledger.transaction(lock_day()).unwrap();
+    let paid = transaction.pay(&order).unwrap();
+    transaction.commit().unwrap();
+    assert_eq!(sums(paid), (vec![(40, 1)], vec![]));
+    assert_eq!((of(&ledger), ledger.status(id).unwrap()), ([[0, 60], [0, 40]], Some(Status::Paid)));
+    let listed: Vec<_> = ledger.payments(0, 10).unwrap().iter().map(|row| row.amount).collect();
+    assert_eq!(listed, [usd(60), usd(40)]);
+    assert_balanced(&ledger);
+}
+
 fn what_waits_for_a_person_is_not_paid(place: &Place) {
     let mut ledger = place.open();
     take_in(&mut ledger, &[SALE]);
@@ -131,6 +165,7 @@ fn a_payment_that_was_touched_is_found(place: &Place) {
 on_each_store!(memory;
     a_life_in_worked_numbers,
     a_run_that_is_recorded_again_pays_nothing_again,
+    each_publisher_is_paid_its_own_share,
     what_waits_for_a_person_is_not_paid,
     a_payment_that_was_touched_is_found
 );

@@ -29,7 +29,10 @@ fn a_decision_keeps_its_reason(place: &Place) {
     let told = Reason { code, message, doubt: false };
     let decisions = [
         (Decision::Drop { rule: "some_rule" }, (State::Dropped, "some_rule", "")),
-        (Decision::Hold { reasons: vec![told] }, (State::Held, "some_code", "and in words")),
+        (
+            Decision::Hold { reasons: vec![told], considered: Vec::new() },
+            (State::Held, "some_code", "and in words"),
+        ),
     ];
     for (id, (decision, (state, code, words))) in (3..).zip(decisions) {
         // The key is taken by the first one, which stands whatever is decided about a later one.

@@ -8,7 +8,7 @@ use units::{Currency, Day, EventId, Money, Timestamp};
 
 use super::place::{Place, on_each_store};
 use super::world::{NOW, PUBLISHER, Sale, assert_balanced, event_id, take_in};
-use crate::{Asked, By, Judged, Ledger};
+use crate::{Asked, By, Judged, Ledger, LedgerError, Page};
 
 pub(super) const SALE: Sale = Sale { id: 1, advertiser_id: 1, order: 1, minor: 1000, clicked: true };
 
@@ -53,6 +53,32 @@ fn earned(ledger: &Ledger) -> i64 {
     balance(ledger, event_id(1), Account::Publisher(PUBLISHER))
 }
 
+/// How many stand in each status, which is how many are listed there.
+fn counted(ledger: &Ledger) -> Vec<(Status, u64)> {
+    let page = Page { limit: 10, advertiser_id: None, after: None };
+    let mut sums = ledger.status_sums().unwrap();
+    for sum in &sums {
+        let listed = ledger.booked(&page, Some(sum.status)).unwrap();
+        assert_eq!(listed.len() as u64, sum.transactions, "{:?}", sum.status);
+    }
+    let all: u64 = sums.iter().map(|sum| sum.transactions).sum();
+    assert_eq!(ledger.booked(&page, None).unwrap().len() as u64, all);
+    sums.retain(|sum| sum.transactions > 0);
+    sums.into_iter().map(|sum| (sum.status, sum.transactions)).collect()
+}
+
+/// Whether the lines may be replaced, and what they earn whoever it is.
+fn amendable(ledger: &mut Ledger) -> (bool, i64) {
+    let mut transaction = ledger.transaction(NOW).unwrap();
+    let earned = transaction.earned(event_id(1)).unwrap().unwrap();
+    let own = earned.iter().filter(|line| line.account == Account::Publisher(PUBLISHER));
+    let earned = own.map(|line| line.amount.minor).sum();
+    match transaction.may_amend(event_id(1), Cause::Operator) {
+        Err(LedgerError::Refused { .. }) => (false, earned),
+        other => (other.is_ok(), earned),
+    }
+}
+
 fn a_sale_is_approved_and_locks_by_its_date(place: &Place) {
     let mut ledger = place.open();
     take_in(&mut ledger, &[SALE]);
@@ -63,8 +89,12 @@ fn a_sale_is_approved_and_locks_by_its_date(place: &Place) {
 
     let before = lock_day().minus(Duration::from_millis(1));
     assert_eq!(lock(&mut ledger, before), 0, "not a moment early");
+    assert_eq!([before, lock_day()].map(|at| ledger.lock_is_due(at).unwrap()), [false, true]);
+    assert_eq!(counted(&ledger), [(Status::Approved, 1)]);
     assert_eq!(lock(&mut ledger, lock_day().plus(Duration::from_secs(90_000))), 1);
     assert_eq!(lock(&mut ledger, lock_day().plus(Duration::from_secs(90_000))), 0, "once");
+    assert!(!ledger.lock_is_due(lock_day()).unwrap());
+    assert_eq!(counted(&ledger), [(Status::Locked, 1)]);
     let changes = ledger.status_changes(event_id(1)).unwrap();
     assert_eq!(changes.len(), 2);
     let locked = changes.last().unwrap();
@@ -101,14 +131,18 @@ fn after_its_lock_date_only_a_clawback_takes_back(place: &Place) {
     let mut ledger = place.open();
     take_in(&mut ledger, &[SALE]);
     assert_eq!(judge(&mut ledger, Act::ClawBack, NOW), Judged::Refused(Refusal::NotLocked(Status::Pending)));
+    assert_eq!(amendable(&mut ledger), (true, 100));
     // Nobody has swept, and it is locked all the same.
     assert_eq!(
         judge(&mut ledger, Act::Decline, lock_day()),
         Judged::Refused(Refusal::Locked(Status::Locked))
     );
     assert_eq!(ledger.status(event_id(1)).unwrap(), Some(Status::Locked), "and that is written down");
+    assert_eq!(amendable(&mut ledger), (false, 100));
     assert_eq!(judge(&mut ledger, Act::ClawBack, lock_day()), Judged::Done(Status::ClawedBack));
     assert_eq!(earned(&ledger), 0);
+    let shown = ledger.show(event_id(1)).unwrap().unwrap();
+    assert_eq!(shown.postings.last().unwrap().kind, "clawback");
     assert_eq!(ledger.owed((0, ""), 10).unwrap(), [], "it was not paid, so nobody owes anything");
     assert_balanced(&ledger);
 }

@@ -13,6 +13,7 @@ use super::*;
 use crate::envelope::tests::sale;
 use crate::policy::{BreakerPolicy, ConsentPolicy, DeliveryPolicy, Phase, Policy, Wave};
 
+mod bounds;
 mod evidence;
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_462_261_000);
@@ -35,9 +36,14 @@ fn advertiser(legacy_id: u64, primary_id: Option<u64>, wave: &str) -> Advertiser
 
 fn directory() -> Directory {
     let publisher = |legacy_id, primary_id| Publisher { legacy_id, primary_id, name: "site".into() };
-    let advertisers =
-        vec![advertiser(789, Some(1789), "one"), advertiser(5, Some(6), "two"), advertiser(8, None, "one")];
-    Directory::new(advertisers, vec![publisher(456, Some(1456)), publisher(457, None)], Vec::new())
+    let advertisers = vec![
+        advertiser(789, Some(1789), "one"),
+        advertiser(5, Some(6), "two"),
+        advertiser(8, None, "one"),
+        advertiser(9, None, "two"),
+    ];
+    let publishers = vec![publisher(456, Some(1456)), publisher(457, None), publisher(458, Some(1458))];
+    Directory::new(advertisers, publishers, Vec::new())
 }
 
 fn policy() -> Policy {

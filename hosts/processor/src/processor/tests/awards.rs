@@ -203,6 +203,8 @@ fn two_references_of_one_click_and_amount_are_suspected_and_never_collapsed() {
         (2, "1795462260", 1000, minute, true),
         (3, "A-3", 1001, minute, false),
         (4, "A-4", 1000, 12 * minute, false),
+        (5, "A-5", 0, minute, false),
+        (6, "A-6", 0, minute, false),
     ] {
         world.take(&[clicked(raw(id, reference, minor, after), click(456, HOUR))]);
         assert_eq!(world.state(id), "queued", "{reference}");
