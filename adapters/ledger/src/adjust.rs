@@ -27,9 +27,10 @@ const FOUND_MAX: usize = 2;
 /// Most transactions that follow one and are changed with it.
 const FOLLOWERS_MAX: usize = 1000;
 
-/// Where a transaction stands, and the amount after its last change.
+/// Where a transaction stands, and the amount after its last change; none where nobody could ever read one.
 const TARGET: &str = "SELECT c.event_id, c.state, c.ambiguous, c.received_at, c.owner,
-    coalesce(a.minor, c.minor), coalesce(a.currency, c.currency), c.publisher_id, a.operation, a.content,
+    CASE WHEN c.minor IS NULL THEN NULL ELSE coalesce(a.minor, c.minor) END,
+    CASE WHEN c.minor IS NULL THEN NULL ELSE coalesce(a.currency, c.currency) END, c.publisher_id, a.operation, a.content,
     c.status
     FROM conversions c LEFT JOIN adjustments a ON a.conversion = c.event_id
         AND a.number = (SELECT max(number) FROM adjustments WHERE conversion = c.event_id)";
@@ -50,24 +51,33 @@ pub struct NewAdjustment<'a> {
 }
 
 impl Transaction<'_> {
-    /// The transactions of an order that were received from `first` on and before `end`, as they stand: two of them
-    /// where there are more, for then no one is meant. Spellings of the reference that mean the same are the same.
+    /// The transactions that `change` can mean, as they stand: two of them where there are more, for then no one is
+    /// meant. A reference is found in the call's own spelling, and in the usual ones that mean the same. An arrival
+    /// without a readable amount stands for its order only where no other does.
     ///
     /// # Errors
     /// If the store fails, or holds what cannot be.
-    pub fn transactions_of(
-        &self,
-        advertiser_id: u64,
-        reference: &str,
-        (first, end): (Timestamp, Timestamp),
-    ) -> Result<Vec<Target>, LedgerError> {
+    pub fn transactions_of(&self, advertiser_id: u64, change: &Change) -> Result<Vec<Target>, LedgerError> {
         let query = format!(
-            "{TARGET} WHERE c.advertiser_id = ?1 AND c.reference IN (?2, '#' || ?2)
-             AND c.received_at >= ?3 AND c.received_at < ?4
-             AND c.state NOT IN ('merged', 'conflict') ORDER BY c.event_id LIMIT {FOUND_MAX}"
+            "{TARGET} WHERE c.advertiser_id = ?1 AND c.reference IN (?2, '#' || ?2, ?3)
+             AND c.received_at >= ?4 AND c.received_at < ?5
+             AND c.state NOT IN ('merged', 'conflict')
+             ORDER BY CASE WHEN c.minor IS NULL THEN 1 ELSE 0 END, c.event_id LIMIT {FOUND_MAX}"
         );
-        let params = (sql::int(advertiser_id), reference, first.as_millis(), end.as_millis());
-        self.targets(&query, params)
+        let Change { reference, spelled, .. } = change;
+        let (first, end) = change.window();
+        let params = (
+            sql::int(advertiser_id),
+            reference.as_str(),
+            spelled.as_str(),
+            first.as_millis(),
+            end.as_millis(),
+        );
+        let mut found = self.targets(&query, params)?;
+        if found.iter().any(|target| target.amount.is_some()) {
+            found.retain(|target| target.amount.is_some());
+        }
+        Ok(found)
     }
 
     /// The transactions that follow this one, as they stand.
@@ -210,7 +220,20 @@ impl Transaction<'_> {
         )?;
         self.tally.left(advertiser_id, sql::state(&from)?);
         self.tally.entered(advertiser_id, State::Dropped);
+        self.stand_for_key(event_id)?;
         self.erase(event_id)
+    }
+
+    /// What was held for want of an amount stands for no key, so that a better arrival of its order is booked. Once the
+    /// order is taken back, none is.
+    fn stand_for_key(&mut self, event_id: EventId) -> Result<(), LedgerError> {
+        let query = "SELECT e.open FROM conversions c JOIN envelopes e ON e.event_id = c.source
+            WHERE c.event_id = ?1 AND c.key IS NULL AND c.minor IS NULL";
+        let open = sql::one(&self.inner, query, (sql::id(event_id),), |row| row.get::<Vec<u8>>(0))?;
+        let Some(key) = open.and_then(|open| Envelope::decode(&open).ok()?.key) else { return Ok(()) };
+        let update = "UPDATE conversions SET key = ?2 WHERE event_id = ?1
+            AND NOT EXISTS (SELECT 1 FROM conversions WHERE key = ?2)";
+        sql::run(&self.inner, update, (sql::id(event_id), key), "stand for a key").map(drop)
     }
 
     /// A delivery ended so that the platform certainly does not have the transaction: what its merchant asked for

@@ -72,13 +72,15 @@ pub struct AdjustmentFinished<'a> {
     pub excerpt: &'a str,
 }
 
-/// Changes that may go: the transaction is where it can be changed, it was told long enough ago, and every change
-/// before is told. A delivery that lies ahead was told under a clock that has been set back since.
+/// Changes that may go in their turn: the transaction is where it can be changed, and it was told long enough ago. A
+/// delivery that lies ahead was told under a clock that has been set back since.
 const READY: &str = "a.active = 1 AND a.state = 'queued' AND a.operation = :operation AND a.due_at <= :now
     AND (c.state IN ('taken', 'confirmed') OR (c.state = 'dropped' AND c.ambiguous = 1))
-    AND (c.changed_at <= :told_before OR c.changed_at > :ahead)
-    AND NOT EXISTS (SELECT 1 FROM adjustments b WHERE b.conversion = a.conversion AND b.number < a.number
-        AND b.state NOT IN ('taken', 'confirmed', 'merged', 'dropped'))";
+    AND (c.changed_at <= :told_before OR c.changed_at > :ahead)";
+
+/// No change before it is still to be told, or waits for a person.
+const IN_TURN: &str = "NOT EXISTS (SELECT 1 FROM adjustments b WHERE b.conversion = a.conversion
+    AND b.number < a.number AND b.state NOT IN ('taken', 'confirmed', 'merged', 'dropped'))";
 
 // CROSS JOIN keeps the store from starting at the conversions, of which there are millions.
 const COLUMNS: &str = "SELECT a.adjustment_id, a.conversion, a.operation, a.advertiser_id,
@@ -104,8 +106,9 @@ impl Ledger {
             [] => String::new(),
             ids => format!(" AND a.advertiser_id NOT IN ({})", ids.join(", ")),
         };
-        let query =
-            format!("{COLUMNS} WHERE {READY}{others} ORDER BY a.due_at, a.adjustment_id LIMIT :limit");
+        let query = format!(
+            "{COLUMNS} WHERE {READY} AND {IN_TURN}{others} ORDER BY a.due_at, a.adjustment_id LIMIT :limit"
+        );
         let params = named_params! {
             ":operation": operation.name(), ":now": now.as_millis(), ":told_before": told_before.as_millis(),
             ":ahead": now.plus(SCHEDULED_AHEAD_MAX).as_millis(), ":limit": sql::limit(limit),
@@ -133,11 +136,13 @@ impl Ledger {
     /// # Errors
     /// If the store fails.
     pub fn next_adjustment(&self) -> Result<Option<Timestamp>, LedgerError> {
-        let query = "SELECT CASE WHEN a.due_at > c.changed_at THEN a.due_at ELSE c.changed_at END FROM adjustments a CROSS JOIN conversions c
+        let query = format!(
+            "SELECT CASE WHEN a.due_at > c.changed_at THEN a.due_at ELSE c.changed_at END FROM adjustments a CROSS JOIN conversions c
             ON c.event_id = a.conversion WHERE a.active = 1 AND a.state = 'queued'
             AND (c.state IN ('taken', 'confirmed') OR (c.state = 'dropped' AND c.ambiguous = 1))
-            ORDER BY a.due_at LIMIT 1";
-        sql::one(&self.connection, query, (), |row| row.get::<i64>(0).map(sql::time))
+            AND {IN_TURN} ORDER BY a.due_at LIMIT 1"
+        );
+        sql::one(&self.connection, &query, (), |row| row.get::<i64>(0).map(sql::time))
     }
 
     /// Puts changes back that were being told when the last process ended. How many there were.

@@ -11,7 +11,7 @@ use tracking::dialect::interface::{CallOutcome, Operation};
 use tracking::directory::Commission;
 use tracking::event::Click;
 use tracking::{Field, Home};
-use units::Timestamp;
+use units::{EventId, Timestamp};
 
 use super::receive::take_in;
 use super::{Processor, ReceiveError, awards};
@@ -73,14 +73,21 @@ struct Asked<'a> {
 impl Asked<'_> {
     fn decide(&mut self, transaction: &mut Transaction<'_>, envelope: Envelope) -> Result<Came, LedgerError> {
         match self.call.operation {
-            Operation::Book => self.book(transaction, envelope),
+            Operation::Book => {
+                let (outcome, id) = self.book(transaction, envelope)?;
+                Ok(Came::Said(outcome, id.to_string()))
+            }
             Operation::Refer => self.refer(transaction, envelope),
             Operation::Edit | Operation::Void => self.change(transaction, &envelope),
         }
     }
 
-    /// A new transaction, by the same intake as every other conversion.
-    fn book(&mut self, transaction: &mut Transaction<'_>, envelope: Envelope) -> Result<Came, LedgerError> {
+    /// A new transaction, by the same intake as every other conversion, and the one that stands for its order.
+    fn book(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        envelope: Envelope,
+    ) -> Result<(CallOutcome, EventId), LedgerError> {
         let (event_id, key) = (envelope.event_id, envelope.key.clone());
         let (_, fact) = take_in(transaction, self.snapshot, envelope, self.lane, self.now)?;
         // The first stands, and a person is asked: that is no success, whoever sent the first.
@@ -89,7 +96,7 @@ impl Asked<'_> {
         self.facts.extend(fact);
         let standing = key.map(|key| transaction.under_key(&key)).transpose()?.flatten();
         let outcome = if conflicts { CallOutcome::Conflict } else { CallOutcome::Done };
-        Ok(Came::Said(outcome, standing.unwrap_or(event_id).to_string()))
+        Ok((outcome, standing.unwrap_or(event_id)))
     }
 
     /// A new transaction for the publisher of an earlier one, which it follows.
@@ -121,10 +128,12 @@ impl Asked<'_> {
             at: envelope.received_at,
             click_id: String::new(),
         });
-        let event_id = envelope.event_id;
-        let came = self.book(transaction, envelope)?;
-        transaction.follow(event_id, parent.event_id)?;
-        Ok(came)
+        // A pixel may have told of the order before: then that transaction is the one that follows.
+        let (outcome, event_id) = self.book(transaction, envelope)?;
+        if outcome == CallOutcome::Done {
+            transaction.follow(event_id, parent.event_id)?;
+        }
+        Ok(Came::Said(outcome, event_id.to_string()))
     }
 
     /// A change of a booked transaction, and of those that follow it if they are meant.
@@ -161,8 +170,7 @@ impl Asked<'_> {
         transaction: &Transaction<'_>,
         change: &Change,
     ) -> Result<Result<Target, Came>, LedgerError> {
-        let (advertiser_id, reference) = (self.call.advertiser_id, &change.reference);
-        let mut found = transaction.transactions_of(advertiser_id, reference, change.window())?;
+        let mut found = transaction.transactions_of(self.call.advertiser_id, change)?;
         Ok(match (found.pop(), found.is_empty()) {
             (Some(only), true) => Ok(only),
             (Some(_), false) => Err(said(CallOutcome::Ambiguous)),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use ledger::{AdjustmentFinished, Begun, DueAdjustment, WantedChanges};
 use relay::delivery::{Admission, Destination, Outcome, Rank, Settled, State, Tried, Went, settle};
 use relay::intake::EvidenceKind;
+use relay::policy::Snapshot;
 use relay::{Envelope, Fact};
 use tracking::consent::Consent;
 use tracking::dialect::interface::Operation;
@@ -105,7 +106,7 @@ impl Processor {
         let (mut good, mut spoilt) = (Vec::with_capacity(rows.len()), Vec::new());
         for row in rows {
             let id = row.adjustment_id;
-            match calmly(|| event(row)) {
+            match calmly(|| event(row, &snapshot)) {
                 Ok(Some(pair)) => good.push(pair),
                 Ok(None) | Err(_) => spoilt.push(id),
             }
@@ -150,13 +151,18 @@ impl Processor {
         Ok(Vec::new())
     }
 
-    /// True if a change could be told now, should one be due.
-    pub(super) fn changes_have_room(&self, now: Timestamp) -> bool {
-        let mut sends = self.snapshot.migration.sends.iter().filter(|send| send.change.is_some());
-        sends.any(|send| {
-            let gate = self.gates.get(&Destination::new(Home::Primary, &send.endpoint));
-            gate.is_none_or(|gate| gate.room(now) > 0)
-        })
+    /// When a change could be told, should one be due; none if nothing but an outcome makes that possible.
+    pub(super) fn changes_open_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let sends = self.snapshot.migration.sends.iter().filter(|send| send.change.is_some());
+        let opens = sends.filter_map(|send| {
+            let destination = Destination::new(Home::Primary, &send.endpoint);
+            let Some(gate) = self.gates.get(&destination) else { return Some(now) };
+            let opens = gate.opens_at(now);
+            // Every place is taken, or it is asked first whether anybody is there: that outcome wakes.
+            let shut = self.asks_first(&destination) || opens.is_none() && gate.room(now) == 0;
+            (!shut).then(|| opens.unwrap_or(now).max(now))
+        });
+        opens.min()
     }
 
     fn begin_changes(
@@ -288,7 +294,7 @@ const fn id(row: &DueAdjustment) -> DeliveryId {
 }
 
 /// The change as an event, with the order reference that the platform knows the transaction by.
-fn event(row: DueAdjustment) -> Option<(DueAdjustment, Event)> {
+fn event(row: DueAdjustment, snapshot: &Snapshot) -> Option<(DueAdjustment, Event)> {
     let known = Envelope::decode(&row.open).ok()?;
     let mut event = Event::new(Class::Adjustment);
     event.set(Field::AdvertiserId, Value::Id(row.advertiser_id));
@@ -300,6 +306,9 @@ fn event(row: DueAdjustment) -> Option<(DueAdjustment, Event)> {
         if let Some(value) = known.event.get(field) {
             event.set(field, value.clone());
         }
+    }
+    if !request::identifies(&event, snapshot) {
+        event.set(Field::OrderReference, Value::Text(row.conversion.to_string().into()));
     }
     Some((row, event))
 }

@@ -279,8 +279,10 @@ impl Processor {
                 });
             }
         }
-        let changes = self.ledger.next_adjustment()?.filter(|_| self.changes_have_room(now));
-        changes.into_iter().for_each(|due| at(due.plus(self.shortest_settling()).max(self.change_at)));
+        let changes = self.ledger.next_adjustment()?.zip(self.changes_open_at(now));
+        changes.into_iter().for_each(|(due, opens)| {
+            at(due.plus(self.shortest_settling()).max(self.change_at).max(opens));
+        });
         self.next_postback()?.into_iter().for_each(&mut at);
         self.has_more_to_lock().then_some(now).into_iter().for_each(&mut at);
         self.next_order().into_iter().for_each(&mut at);

@@ -66,7 +66,7 @@ fn written(due: &Due, snapshot: &Snapshot) -> Result<Written, Obstacle> {
 }
 
 /// True if the event's order reference identifies an order.
-fn identifies(event: &Event, snapshot: &Snapshot) -> bool {
+pub(super) fn identifies(event: &Event, snapshot: &Snapshot) -> bool {
     let reference = event.get(Field::OrderReference).map(Value::text);
     reference.is_some_and(|text| !snapshot.migration.legacy.is_placeholder(&text))
 }

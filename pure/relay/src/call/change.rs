@@ -15,8 +15,10 @@ const DAYS_AWAY_MAX: i64 = 2;
 pub struct Change {
     /// Edit or void.
     pub operation: Operation,
-    /// The order reference of the transaction.
+    /// The order reference of the transaction, without what means nothing.
     pub reference: String,
+    /// The order reference as it is spelled in the call.
+    pub spelled: String,
     /// The day of the transaction, as the merchant has it.
     pub day: Day,
     /// True if the transaction itself is meant.
@@ -60,6 +62,7 @@ impl Change {
         Ok(Self {
             operation,
             reference: key::canonical(reference),
+            spelled: reference.to_owned(),
             day,
             itself: children != "2",
             children: children != "0",

@@ -37,6 +37,10 @@ pub(super) fn merge(arrival: &Arrival<'_>, standing: &Standing) -> Decision {
             Decision::Merge { into, correction: better(&told, standing) }
         }
         Duplicates::Latest if !same_money => Decision::Merge { into, correction: latest(arrival, standing) },
+        // Its merchant took the order back before anybody could read what it is worth.
+        _ if standing.state == State::Dropped && standing.amount.is_none() => {
+            Decision::Merge { into, correction: None }
+        }
         _ if !same_money => {
             Decision::Conflict { with: into, reason: conflict(standing.amount, claims.amount) }
         }

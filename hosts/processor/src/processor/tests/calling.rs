@@ -27,7 +27,13 @@ on_a_server_too! {
     a_refused_request_for_several_is_taken_apart,
     a_call_is_refused_or_passed_on_where_it_is_not_ours,
     a_reference_copies_the_publisher_and_is_voided_with_its_parent,
+    a_reference_to_a_sale_that_a_pixel_told_of_is_linked_all_the_same,
+    what_is_taken_back_before_its_amount_is_read_is_not_booked_by_its_next_pixel,
+    an_unreadable_copy_keeps_nobody_from_the_sale_that_is_meant,
+    a_transaction_is_found_in_the_spelling_that_its_pixel_had,
+    a_change_names_a_sale_without_a_reference_as_the_platform_knows_it,
     a_new_transaction_is_booked_like_every_other,
+    a_change_is_woken_for_when_its_destination_opens_again,
     a_change_that_was_refused_is_work_like_every_dead_letter,
     a_change_that_is_given_up_lets_those_behind_it_go,
 }
@@ -280,6 +286,27 @@ fn a_change_survives_the_process_at_every_step() {
     world.assert_balanced();
 }
 
+/// A destination that asks for time is no reason to forget when that time is over.
+#[test]
+fn a_change_is_woken_for_when_its_destination_opens_again() {
+    let mut world = world();
+    world.receive(&[sale(1, MOVED)]);
+    sent(&mut world);
+    ask(&mut world, 100, Operation::Void, &[THE_ORDER]);
+    world.pass(Duration::from_secs(181));
+    assert_eq!(world.deliver(|_| Reply::Says(Verdict::Paused)), 1);
+    let wake = world.processor.next_wake(world.now).unwrap().unwrap();
+    assert!(wake > world.now, "it is refused for now");
+    world.now = wake;
+    for _ in 0..10 {
+        if world.deliver(|_| Reply::Says(Verdict::Confirmed)) > 0 {
+            return;
+        }
+        world.now = world.processor.next_wake(world.now).unwrap().unwrap();
+    }
+    panic!("it is never told");
+}
+
 #[test]
 fn a_refused_request_for_several_is_taken_apart() {
     let mut world = world();
@@ -343,6 +370,84 @@ fn a_reference_copies_the_publisher_and_is_voided_with_its_parent() {
     assert_said(&world, &served, CallOutcome::Done);
     assert_eq!((world.state(1), world.state(50)), ("dropped", "dropped"));
     world.assert_balanced();
+}
+
+#[test]
+fn a_reference_to_a_sale_that_a_pixel_told_of_is_linked_all_the_same() {
+    let mut world = world();
+    let child = Sale { reference: "B-1".to_owned(), minor: 2000, clicked: false, ..sale(2, MOVED) };
+    world.receive(&[sale(1, MOVED), child]);
+    let fields = [(Field::OrderReference, "B-1"), (Field::ParentReference, "A-1"), (Field::Amount, "20.00")];
+    let served = ask(&mut world, 50, Operation::Refer, &fields);
+    assert_said(&world, &served, CallOutcome::Done);
+    assert_eq!((world.state(2), world.state(50)), ("queued", "merged"));
+    let child = world.processor.ledger().show(event_id(2)).unwrap().unwrap();
+    assert_eq!((child.conversion.publisher_id, child.follows), (Some(456), Some(event_id(1))));
+    ask(&mut world, 100, Operation::Void, &[THE_ORDER, (Field::Children, "1")]);
+    assert_eq!((world.state(1), world.state(2)), ("dropped", "dropped"));
+    world.assert_balanced();
+}
+
+/// A sale whose amount nobody can read.
+fn unreadable(id: u64, reference: &str) -> Envelope {
+    let mut envelope = Sale { reference: reference.to_owned(), ..sale(id, MOVED) }.envelope();
+    envelope.event.remove(Field::Amount);
+    envelope.problems.push("invalid_amount".to_owned());
+    envelope
+}
+
+#[test]
+fn what_is_taken_back_before_its_amount_is_read_is_not_booked_by_its_next_pixel() {
+    let mut world = world();
+    world.processor.receive(&batch(vec![unreadable(1, "A-1").encode()]), world.now).unwrap();
+    assert_eq!(world.state(1), "held");
+    let served = ask(&mut world, 100, Operation::Void, &[THE_ORDER]);
+    assert_said(&world, &served, CallOutcome::Done);
+    world.receive(&[Sale { reference: "A-1".to_owned(), ..sale(2, MOVED) }]);
+    assert_eq!((world.state(1), world.state(2)), ("dropped", "merged"));
+    assert_eq!(sent(&mut world), Vec::<String>::new());
+    world.assert_balanced();
+}
+
+#[test]
+fn an_unreadable_copy_keeps_nobody_from_the_sale_that_is_meant() {
+    let mut world = world();
+    world.processor.receive(&batch(vec![unreadable(1, "A-1").encode()]), world.now).unwrap();
+    world.receive(&[Sale { reference: "A-1".to_owned(), ..sale(2, MOVED) }]);
+    assert_eq!((world.state(1), world.state(2)), ("held", "queued"));
+    let served = ask(&mut world, 100, Operation::Void, &[THE_ORDER]);
+    assert_said(&world, &served, CallOutcome::Done);
+    assert_eq!((world.state(1), world.state(2)), ("held", "dropped"));
+    world.assert_balanced();
+}
+
+#[test]
+fn a_transaction_is_found_in_the_spelling_that_its_pixel_had() {
+    for (told, asked) in [("A  1", "A  1"), ("##1", "##1"), ("#1", "1"), ("1", "#1")] {
+        let mut world = world();
+        world.receive(&[Sale { reference: told.to_owned(), ..sale(1, MOVED) }]);
+        let served = ask(&mut world, 100, Operation::Void, &[(Field::OrderReference, asked)]);
+        assert_said(&world, &served, CallOutcome::Done);
+        assert_eq!(world.state(1), "dropped", "{told} and {asked}");
+    }
+}
+
+/// A template's placeholder is sent under our own identity of the sale, and so a change of it must be, too.
+#[test]
+fn a_change_names_a_sale_without_a_reference_as_the_platform_knows_it() {
+    let mut world = world();
+    let placeholder = "##ORDERID##";
+    assert!(world.processor.snapshot().migration.legacy.is_placeholder(placeholder));
+    let mut envelope = Sale { reference: placeholder.to_owned(), ..sale(1, MOVED) }.envelope();
+    envelope.key = None;
+    world.processor.receive(&batch(vec![envelope.encode()]), world.now).unwrap();
+    let first = sent(&mut world).remove(0);
+    let served = ask(&mut world, 100, Operation::Void, &[(Field::OrderReference, placeholder)]);
+    assert_said(&world, &served, CallOutcome::Done);
+    world.pass(Duration::from_secs(600));
+    let told = sent(&mut world).remove(0);
+    let own = event_id(1).to_string();
+    assert!(first.contains(&own) && told.contains(&own) && !told.contains(placeholder), "{first}, {told}");
 }
 
 #[test]
@@ -432,6 +537,11 @@ fn a_change_that_is_given_up_lets_those_behind_it_go() {
     ask(&mut world, 101, Operation::Edit, &[THE_ORDER, (Field::Amount, "7.00")]);
     world.pass(Duration::from_secs(600));
     assert_eq!(sent(&mut world), Vec::<String>::new(), "it waits for the one before it");
+    assert_eq!(
+        world.processor.next_wake(world.now).unwrap(),
+        None,
+        "nobody looks again until a person decides"
+    );
     order(&mut world, "drop", ledger::Action::Discard, change);
     world.pass(Duration::from_secs(600));
     let told = sent(&mut world);
