@@ -17,6 +17,7 @@ pub(crate) use end::{books, count, drained, unguessed};
 use crate::desk::Strays;
 use crate::edge::Edge;
 use crate::gap::{Gap, Gaps};
+use crate::merchants::Merchants;
 use crate::model::{Arrival, Model, Reply, Violation, violation};
 use crate::people::Said;
 use crate::platform::{Effect, Logged, Platform, Told};
@@ -32,6 +33,7 @@ pub(crate) struct Known<'a> {
     pub(crate) orders: &'a [Order],
     pub(crate) said: &'a Said,
     pub(crate) platforms: &'a [Platform; 2],
+    pub(crate) merchants: &'a Merchants,
 }
 
 /// I3 and I12: the product's own audit finds nothing, and each shop's sum is that of its rows.
@@ -129,7 +131,8 @@ fn other_arrival(number: u64, row: &ConversionRow, known: &Known<'_>, rows: &Row
     }
     let edited = known.said.amounts.contains_key(&arrival.order);
     let same_money = first.amount == row.amount;
-    if !edited && same_money != (row.state == State::Merged) {
+    let taken_back = first.amount.is_none() && known.merchants.is_void(first.event_id);
+    if !edited && !taken_back && same_money != (row.state == State::Merged) {
         let (own, other) = (row.amount, first.amount);
         return violation("I2", format!("sale {number} is {}: {own:?} and {other:?}", row.state));
     }
@@ -156,7 +159,7 @@ fn by_order<'a>(model: &'a Model, platform: &'a Platform) -> Result<Sales<'a>, V
 /// I2 and I4 as the platforms see them: the right platform, the right money, and nothing sent again unless
 /// it is certain that the one before did not arrive, or the receiver deduplicates and the bytes are the same.
 pub(crate) fn sends(known: &Known<'_>, gaps: &mut Gaps) -> Result<(), Violation> {
-    let &Known { model, orders, said, platforms } = known;
+    let &Known { model, orders, said, platforms, .. } = known;
     let mut elsewhere: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
     for platform in platforms {
         for (order, sales) in by_order(model, platform)? {
@@ -210,7 +213,9 @@ fn right_platform(
         return violation("I4", format!("a sale of shop {} went to the {home} platform", arrival.shop));
     }
     let sent = logged.amount.replace('.', "").parse().ok();
-    if !known.said.may_be(arrival.order, arrival.cents, sent) {
+    if !known.said.may_be(arrival.order, arrival.cents, sent)
+        && !known.merchants.may_be(known.orders, arrival.order, sent)
+    {
         let said = arrival.cents;
         return violation("I2", format!("{said:?} was said, and {} sent: {logged:?}", logged.amount));
     }
@@ -236,7 +241,7 @@ fn may_follow(home: Home, order: &Order, earlier: &Logged, later: &Logged) -> Re
 
 /// I2: what the ledger says has arrived is in its owner's books, and as this order.
 pub(crate) fn homes(known: &Known<'_>, rows: &Rows, gaps: &mut Gaps) -> Result<(), Violation> {
-    let &Known { model, orders, said, platforms: [legacy, primary] } = known;
+    let &Known { model, orders, said, platforms: [legacy, primary], .. } = known;
     let sales = [by_order(model, legacy)?, by_order(model, primary)?];
     for row in rows.values().filter(|row| matches!(row.state, State::Confirmed | State::Taken)) {
         let Some(arrival) = model.event(row.event_id) else { continue };

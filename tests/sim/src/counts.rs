@@ -65,6 +65,10 @@ counts! {
     called "calls of publishers",
     imported "clicks imported",
     corrected "conversions that an imported click made better",
+    calls "calls of merchants",
+    calls_answered "of these, answered by us",
+    changes_told "changes told to the new platform",
+    changes_mended "changes seen to by clerks",
     doubled_by_edge "gap: booked twice, once by an edge",
     doubled_at_one_edge "of these, all copies through one edge",
 }

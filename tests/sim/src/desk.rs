@@ -10,12 +10,15 @@ use ledger::{ConversionRow, Fault, Faults, Ledger, LedgerError, Page, StoreError
 use processor::{Called, Delivery, Processor, ProcessorError, ReceiveError, Told, Turn};
 use relay::Envelope;
 use relay::policy::Snapshot;
+use relay::step::Served;
 use units::{Chance, EventId, Seed, Timestamp};
 
 use crate::clocks::Clock;
 use crate::counts::Counts;
+use crate::merchants;
 use crate::model::{Violation, violation};
 use crate::platform::{Platform, Reaction};
+use crate::run::Sabotage;
 use flights::Flights;
 
 /// The processor with what is around it.
@@ -30,8 +33,8 @@ pub(crate) struct Desk {
     seeds: Chance,
     /// True if the ledger may have changed since [`Desk::changed`] was last asked.
     touched: bool,
-    /// On purpose wrong: what may have been processed is told as what was never sent.
-    forgets_doubt: bool,
+    /// What it does wrong on purpose.
+    sabotage: Sabotage,
     pub(crate) counts: Counts,
 }
 
@@ -78,7 +81,7 @@ impl Desk {
         snapshot: Arc<Snapshot>,
         seed: Seed,
         now: Timestamp,
-        forgets_doubt: bool,
+        sabotage: Sabotage,
     ) -> Result<Self, Violation> {
         let faults = Faults::default();
         let ledger = Ledger::simulated(&faults).map_err(|error| broken("make a ledger", &error))?;
@@ -91,7 +94,7 @@ impl Desk {
             called: Vec::new(),
             seeds: Chance::new(seed),
             touched: true,
-            forgets_doubt,
+            sabotage,
             counts: Counts::default(),
         };
         desk.start(ledger, now)?;
@@ -102,7 +105,9 @@ impl Desk {
         self.faults.restart();
         let seed = Seed(self.seeds.next_u128());
         let processor = Processor::new(ledger, Arc::clone(&self.snapshot), seed, self.clock.shows(now));
-        self.processor = Some(processor.map_err(|error| broken("start", &error))?);
+        let mut processor = processor.map_err(|error| broken("start", &error))?;
+        processor.replace_callers(merchants::callers());
+        self.processor = Some(processor);
         Ok(())
     }
 
@@ -176,6 +181,11 @@ impl Desk {
         Ok(received.map(|received| received.accepted))
     }
 
+    /// Has the processor answer a merchant's call; none if it could not.
+    pub(crate) fn call(&mut self, body: &[u8], now: Timestamp) -> Result<Option<Served>, Violation> {
+        self.ask("answer a call", now, |processor, now| processor.call(body, now))
+    }
+
     /// What is to be sent now; it is in flight from here on.
     pub(crate) fn next(&mut self, now: Timestamp) -> Result<Option<Turn>, Violation> {
         self.turn(Told::default(), now)
@@ -205,7 +215,12 @@ impl Desk {
         chance: &mut Chance,
         now: Timestamp,
     ) {
-        let reaction: Reaction = platform.call(&delivery.request, false, chance);
+        platform.now = now;
+        let lost = self.sabotage == Sabotage::ForgetsChanges && delivery.endpoint == "change";
+        let reaction: Reaction =
+            if lost { Platform::never_told() } else { platform.call(&delivery.request, false, chance) };
+        let told = platform.changes.get_mut(reaction.changes.clone()).into_iter().flatten();
+        told.zip(&delivery.ids).for_each(|(change, id)| change.id = Some(id.event_id));
         self.flights.depart(delivery, platform.home, reaction, now);
     }
 
@@ -225,7 +240,7 @@ impl Desk {
         platforms: &mut [Platform; 2],
         now: Timestamp,
     ) -> Result<(usize, Vec<Called>), Violation> {
-        let ended = self.flights.land(platforms, now, self.forgets_doubt);
+        let ended = self.flights.land(platforms, now, self.sabotage);
         let count = ended.len();
         let told = std::mem::take(&mut self.called);
         let called = told.iter().map(|(called, _)| called.clone()).collect();

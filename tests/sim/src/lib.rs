@@ -4,7 +4,8 @@
 //! ledger, and between and around them everything that goes wrong: crashes that lose what was not synced, disks that
 //! fill up or fail a sync, a ledger that fails at any statement or is killed in a transaction or leaves a commit in
 //! doubt, clocks that jump, batches that are lost or come twice, platforms that misbehave in every way, publishers whose
-//! servers fail, and people who redrive, discard, settle, edit and give away, two at once and not always rightly.
+//! servers fail, people who redrive, discard, settle, edit and give away, two at once and not always rightly, and
+//! merchants who void, edit, book and refer by signed calls, whatever became of the sale until then.
 //! Shoppers and platforms are models of their own. After every step a checker that knows only what was acknowledged,
 //! what people said and what the platforms logged holds the invariants I1 to I5 and I12 against the ledger; two runs of
 //! a seed are the same to the byte (I6).
@@ -13,7 +14,7 @@
 //!
 //! What is not simulated: sockets and threads, the files of a ledger (what SQLite and PostgreSQL make of a torn write is
 //! theirs, and is tested with the real binary), a ledger that fails while a processor starts, two processors at once,
-//! merchants' own calls, and terms by which more than the last click earns.
+//! and terms by which more than the last click earns.
 #![allow(clippy::indexing_slicing, reason = "a simulation may fail loudly")]
 
 mod check;
@@ -23,6 +24,7 @@ mod desk;
 mod disk;
 mod edge;
 mod gap;
+mod merchants;
 mod model;
 mod people;
 mod platform;

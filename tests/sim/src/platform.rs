@@ -3,11 +3,16 @@
 //! It reads the requests for itself and knows nothing of dialects, so that it shares no mistake with what is
 //! tested.
 
+mod changes;
+
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use tracking::{Answer, Home, Outbound, SendFailure};
-use units::Chance;
+use units::{Chance, Timestamp};
+
+pub(crate) use changes::{Change, Standing};
 
 use crate::words::{DEDUPLICATES, PRIMARY_IDS_FROM};
 
@@ -99,6 +104,8 @@ pub(crate) struct Reaction {
     pub(crate) after: Duration,
     /// The place in the log; none for a request that never came or that is no sale.
     pub(crate) place: Option<usize>,
+    /// The places of the changes that it told of.
+    pub(crate) changes: Range<usize>,
 }
 
 /// One platform.
@@ -107,12 +114,25 @@ pub(crate) struct Platform {
     pub(crate) home: Home,
     pub(crate) mood: Mood,
     pub(crate) log: Vec<Logged>,
+    /// What it was told to change.
+    pub(crate) changes: Vec<Change>,
+    /// The time.
+    pub(crate) now: Timestamp,
     booked: BTreeMap<(u64, String), u64>,
+    standing: BTreeMap<(u64, String), Standing>,
 }
 
 impl Platform {
     pub(crate) const fn new(home: Home) -> Self {
-        Self { home, mood: Mood::Well, log: Vec::new(), booked: BTreeMap::new() }
+        Self {
+            home,
+            mood: Mood::Well,
+            log: Vec::new(),
+            changes: Vec::new(),
+            now: Timestamp::from_millis(0),
+            booked: BTreeMap::new(),
+            standing: BTreeMap::new(),
+        }
     }
 
     /// A request on the wire.
@@ -123,19 +143,49 @@ impl Platform {
         };
         if mood == Mood::Unreachable {
             let failure = SendFailure::NothingSent("no connection".to_owned());
-            return Reaction { result: Err(failure), told: Told::Later, after: Duration::ZERO, place: None };
+            let (told, after) = (Told::Later, Duration::ZERO);
+            return Reaction { result: Err(failure), told, after, place: None, changes: 0..0 };
+        }
+        if request.target == b"/change" {
+            return self.change(request, mood, chance);
         }
         let place = self.log(request, by_edge);
         let effect = self.effect(mood, place, chance);
         let (answer, told) = self.answer(mood, place, effect);
         let after = if mood == Mood::Slow { 30_000 } else { 5 + chance.below(3000) };
-        Reaction { result: answer, told, after: Duration::from_millis(after), place }
+        Reaction { result: answer, told, after: Duration::from_millis(after), place, changes: 0..0 }
+    }
+
+    /// What a change comes to that is lost on its way and told as made.
+    pub(crate) fn never_told() -> Reaction {
+        let (result, told, after) = (Ok(text(200, "set")), Told::Unsure, Duration::ZERO);
+        Reaction { result, told, after, place: None, changes: 0..0 }
+    }
+
+    /// A request that tells of changes.
+    fn change(&mut self, request: &Outbound, mood: Mood, chance: &mut Chance) -> Reaction {
+        let changes = self.take_down(&request.body);
+        let processes = match mood {
+            Mood::Well | Mood::Slow | Mood::Silent => true,
+            Mood::Broken => chance.happens(1, 2),
+            _ => false,
+        };
+        let is_set = processes && self.set(changes.clone());
+        let (result, told) = match mood {
+            Mood::Well | Mood::Slow if is_set => (Ok(text(200, "set")), Told::Yes),
+            Mood::Well | Mood::Slow => (Ok(text(404, "no such sale")), Told::Later),
+            Mood::Refuses => (Ok(text(422, "no")), Told::Refused),
+            _ => self.answer(mood, None, Effect::Nothing),
+        };
+        let after = if mood == Mood::Slow { 30_000 } else { 5 + chance.below(3000) };
+        Reaction { result, told, after: Duration::from_millis(after), place: None, changes }
     }
 
     fn log(&mut self, request: &Outbound, by_edge: bool) -> Option<usize> {
         let target = String::from_utf8_lossy(&request.target).into_owned();
         let (path, query) = target.split_once('?')?;
-        let sale = matches!(path, "/buy" | "/sale" | "/order");
+        // What a merchant's server says to the old platform is its affair, unless we say it: then it books.
+        let sale = matches!(path, "/buy" | "/sale" | "/order") || (path == "/call" && !by_edge);
         let value = |name: &str| {
             let pair = |pair: &&str| pair.split_once('=').is_some_and(|(found, _)| found == name);
             query
@@ -178,6 +228,8 @@ impl Platform {
             _ => Effect::Booked,
         };
         self.booked.entry(key).or_insert(logged.arrival);
+        let logged = logged.clone();
+        self.stands(&logged);
         logged.effect
     }
 

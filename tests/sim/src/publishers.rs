@@ -9,6 +9,7 @@ use tracking::{Answer, Home, SendFailure};
 use units::{EventId, Timestamp};
 
 use crate::check::Rows;
+use crate::merchants::Merchants;
 use crate::model::{Violation, violation};
 use crate::platform::pick;
 use crate::shopper::Meaning;
@@ -67,6 +68,12 @@ pub(crate) fn call(world: &mut World, postback: &Postback) -> Result<Called, Vio
     if !right {
         return violation("I2", format!("publisher {publisher_id} is called for {row:?}"));
     }
+    if world.merchants.is_void(event_id) {
+        return violation(
+            "I2",
+            format!("publisher {publisher_id} is called for what was taken back: {row:?}"),
+        );
+    }
     if world.publishers.done.contains(&(event_id, publisher_id)) {
         return violation("I2", format!("publisher {publisher_id} is called for {event_id} once more"));
     }
@@ -97,14 +104,17 @@ impl Publishers {
     }
 
     /// I2 at the end: everybody was called for what is theirs.
-    pub(crate) fn all_called(&self, rows: &Rows) -> Result<(), Violation> {
+    pub(crate) fn all_called(&self, rows: &Rows, merchants: &Merchants) -> Result<(), Violation> {
         for row in rows.values() {
             let stands = matches!(row.state, State::Taken | State::Confirmed);
             let Some(publisher_id) = row.publisher_id.filter(|_| row.owner == Some(Home::Primary) && stands)
             else {
                 continue;
             };
-            if row.commission.is_some() && !self.calls.contains_key(&(row.event_id, publisher_id)) {
+            if row.commission.is_some()
+                && !merchants.is_void(row.event_id)
+                && !self.calls.contains_key(&(row.event_id, publisher_id))
+            {
                 return violation("I2", format!("publisher {publisher_id} was never called for {row:?}"));
             }
         }

@@ -4,11 +4,12 @@ mod further;
 
 use std::time::Duration;
 
-use units::Timestamp;
+use units::{EventId, Timestamp};
 
 use crate::check;
 use crate::clocks::Clock;
 use crate::counts::Counts;
+use crate::merchants;
 use crate::model::{Violation, violation};
 use crate::platform::{MOODS, Mood, pick};
 use crate::publishers;
@@ -41,6 +42,10 @@ pub enum Sabotage {
     ForgetsApproval,
     /// The ledger says that a transaction is durable, and it is gone (I1).
     ForgetsCommits,
+    /// A merchant is told that it is done, and the processor never got the call (I2).
+    ForgetsCalls,
+    /// The new platform never gets a change, and it counts as told (I2).
+    ForgetsChanges,
 }
 
 /// A run that held.
@@ -79,7 +84,7 @@ pub fn run(seed: u64, steps: usize, sabotage: Sabotage) -> Result<Held, Box<Brok
 /// The first violation.
 pub fn run_in(scope: Scope, seed: u64, steps: usize, sabotage: Sabotage) -> Result<Held, Box<Broken>> {
     let at_start = |violation| Box::new(Broken { seed, step: 0, violation, trace: Vec::new() });
-    let mut world = World::new(seed, words::snapshot(), scope, sabotage).map_err(at_start)?;
+    let mut world = World::new(seed, words::snapshot(scope), scope, sabotage).map_err(at_start)?;
     if scope >= Scope::Publishers {
         publishers::register(&mut world).map_err(at_start)?;
     }
@@ -102,18 +107,22 @@ fn live(world: &mut World, steps: usize, step: &mut usize) -> Result<(), Violati
     drain(world)?;
     world.check()?;
     let (rows, strays) = world.desk.rows()?;
+    let changed: Vec<EventId> = world.merchants.changes.keys().copied().collect();
+    merchants::look_at(world, &changed)?;
     let known = check::Known {
         model: &world.model,
         orders: &world.shoppers.orders,
         said: &world.said,
         platforms: &world.platforms,
+        merchants: &world.merchants,
     };
     check::drained(&known, (&rows, &strays), &mut world.gaps)?;
     check::unguessed(&known, &rows, &world.publishers)?;
     if world.scope >= Scope::Publishers {
-        world.publishers.all_called(&rows)?;
+        world.publishers.all_called(&rows, &world.merchants)?;
     }
-    world.desk.look(|ledger| Ok(check::books(&rows, ledger)))??;
+    merchants::settled(&world.merchants, &known, &rows)?;
+    world.desk.look(|ledger| Ok(check::books(&rows, &world.merchants, ledger)))??;
     world.counts += world.desk.counts;
     check::count(&mut world.counts, &rows, &known, &world.gaps);
     Ok(())

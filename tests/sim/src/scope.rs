@@ -16,14 +16,17 @@ pub enum Scope {
     People,
     /// And publishers: their servers are called, and their old clicks are imported.
     Publishers,
+    /// And merchants who call: they void, edit, book and refer.
+    Merchants,
 }
 
 impl Scope {
     /// Everything.
-    pub const WHOLE: Self = Self::Publishers;
+    pub const WHOLE: Self = Self::Merchants;
 
     /// Every scope, in the order in which they grow.
-    const ALL: [Self; 5] = [Self::Machines, Self::Ledger, Self::Clocks, Self::People, Self::Publishers];
+    const ALL: [Self; 6] =
+        [Self::Machines, Self::Ledger, Self::Clocks, Self::People, Self::Publishers, Self::Merchants];
 
     /// The scope of this name.
     pub fn parse(name: &str) -> Option<Self> {

@@ -41,6 +41,12 @@ impl Order {
     }
 }
 
+/// True if nobody can tell these apart by what a merchant says of them.
+pub(crate) fn are_alike(orders: &[Order], one: usize, other: usize) -> bool {
+    let (first, second) = (&orders[one], &orders[other]);
+    one == other || (first.shop == second.shop && first.reference == second.reference)
+}
+
 /// What a request is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Meaning {
@@ -54,6 +60,8 @@ pub(crate) enum Meaning {
     },
     /// A look at a sale's address, which books nothing.
     Look,
+    /// A merchant's call.
+    Call,
 }
 
 /// A request with what it means.
@@ -137,6 +145,14 @@ impl Shoppers {
         }
         let inbound = self.tell(order, cents);
         Request { inbound, meaning: Meaning::Sale { order, cents } }
+    }
+
+    /// An order of which the shop's own server tells first.
+    pub(crate) fn buys_at(&mut self, shop: u64) -> usize {
+        let place = self.orders.len();
+        let (reference, cents) = (Reference::Own(format!("S-{place}")), 100 + self.chance.below(20_000));
+        self.orders.push(Order { shop, reference, cents });
+        place
     }
 
     fn buy(&mut self) -> usize {

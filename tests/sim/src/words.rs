@@ -10,6 +10,8 @@ use tracking::directory::{Advertiser, Commission, Directory, Domains, Programme,
 use tracking::migration::Migration;
 use units::Currency;
 
+use crate::scope::Scope;
+
 /// Moved; its platform does not deduplicate.
 pub(crate) const MOVED: u64 = 1;
 /// Moved; its platform deduplicates by order reference.
@@ -96,20 +98,28 @@ fn policy() -> Policy {
     }
 }
 
-/// The snapshot that everybody decides by, in every run.
-pub(crate) fn snapshot() -> Arc<Snapshot> {
-    static SNAPSHOT: OnceLock<Arc<Snapshot>> = OnceLock::new();
-    Arc::clone(SNAPSHOT.get_or_init(compiled))
+/// The snapshot that everybody decides by, in every run of a scope.
+pub(crate) fn snapshot(scope: Scope) -> Arc<Snapshot> {
+    static QUIET: OnceLock<Arc<Snapshot>> = OnceLock::new();
+    static CALLED: OnceLock<Arc<Snapshot>> = OnceLock::new();
+    // What merchants call is asked for in every turn, so that a smaller scope must not even know of it.
+    let calls = scope >= Scope::Merchants;
+    let shelf = if calls { &CALLED } else { &QUIET };
+    Arc::clone(shelf.get_or_init(|| compiled(calls)))
 }
 
 #[expect(clippy::panic, reason = "a mistake in the simulation's own texts is a mistake of its author")]
-fn compiled() -> Arc<Snapshot> {
+fn compiled(calls: bool) -> Arc<Snapshot> {
+    let text = |own: &str, further: &str| format!("{own}{}", if calls { further } else { "" });
     let dialect = |name: &str| {
-        let text =
-            if name == "old" { include_str!("../data/old.toml") } else { include_str!("../data/new.toml") };
-        Some((format!("{name}.toml"), text.to_owned()))
+        let (own, further) = match name {
+            "old" => (include_str!("../data/old.toml"), include_str!("../data/old_calls.toml")),
+            _ => (include_str!("../data/new.toml"), include_str!("../data/new_changes.toml")),
+        };
+        Some((format!("{name}.toml"), text(own, further)))
     };
-    let migration = Migration::load("join.toml", include_str!("../data/join.toml"), dialect);
+    let join = text(include_str!("../data/join.toml"), include_str!("../data/join_changes.toml"));
+    let migration = Migration::load("join.toml", &join, dialect);
     let migration = migration.unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
     let shops = [MOVED, DEDUPLICATES, OBSERVED, UNMAPPED, SHADOW, OFFLINE].map(advertiser).to_vec();
     let site = |legacy_id: u64| Publisher {

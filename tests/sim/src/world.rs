@@ -20,6 +20,7 @@ use crate::desk::{Desk, Strays};
 use crate::disk::Disk;
 use crate::edge::{Committed, Edge, Waiting};
 use crate::gap::Gaps;
+use crate::merchants::{self, Answer, Merchants};
 use crate::model::{Arrival, Model, Reply, Violation, violation};
 use crate::people::Said;
 use crate::platform::{Effect, Platform, Told};
@@ -54,6 +55,9 @@ pub(crate) struct World {
     /// How often clicks are imported.
     pub(crate) publishing: Dial,
     pub(crate) publishers: Publishers,
+    /// How often merchants call.
+    pub(crate) calling: Dial,
+    pub(crate) merchants: Merchants,
     pub(crate) rows: check::Rows,
     strays: Strays,
     snapshot: Arc<Snapshot>,
@@ -81,7 +85,6 @@ impl World {
         let mut chance = Chance::new(seed.fork(1));
         let disk = |number| Disk::new(number, sabotage == Sabotage::ForgetsSync);
         let edges = (0..=chance.below(2)).map(|number| Edge::new(disk(number))).collect::<Result<_, _>>()?;
-        let forgets_doubt = sabotage == Sabotage::ForgetsDoubt;
         Ok(Self {
             now: START,
             chance,
@@ -90,7 +93,7 @@ impl World {
             shoppers: Shoppers::new(Chance::new(seed.fork(2))),
             model: Model::default(),
             edges,
-            desk: Desk::new(Arc::clone(&snapshot), seed.fork(3), START, forgets_doubt)?,
+            desk: Desk::new(Arc::clone(&snapshot), seed.fork(3), START, sabotage)?,
             platforms: Home::ALL.map(Platform::new),
             bodies: Vec::new(),
             gaps: Gaps::default(),
@@ -100,6 +103,8 @@ impl World {
             said: Said::default(),
             publishing: Dial::new(seed, Scope::Publishers, scope, &[0, 20, 60]),
             publishers: Publishers::default(),
+            calling: Dial::new(seed, Scope::Merchants, scope, &[0, 60, 160]),
+            merchants: Merchants::default(),
             rows: check::Rows::new(),
             strays: Strays::new(),
             snapshot,
@@ -181,7 +186,10 @@ impl World {
                     exchange.handle(happened, now);
                 }
                 Step::Reply(reply) => self.replied((number, meaning), stage, &reply)?,
-                // No shopper of the simulation is a merchant that calls.
+                Step::Ask { entry, .. } if meaning == Meaning::Call => {
+                    let happened = self.serve(edge, &entry)?;
+                    exchange.handle(happened, now);
+                }
                 Step::Ask { .. } => {
                     return violation("I6", format!("request {number} ({meaning:?}) asks the processor"));
                 }
@@ -199,10 +207,32 @@ impl World {
         Ok(())
     }
 
+    /// A merchant's call comes to an edge.
+    pub(crate) fn drive_call(
+        &mut self,
+        edge: usize,
+        exchange: Exchange,
+        number: u64,
+    ) -> Result<(), Violation> {
+        self.drive(edge, exchange, (number, Meaning::Call), Stage::Fresh)
+    }
+
+    /// The snapshot that everybody decides by.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot)
+    }
+
+    /// An observer reads every row of the ledger.
+    pub(crate) fn look_at_rows(&mut self) -> Result<(), Violation> {
+        (self.rows, self.strays) = self.desk.rows()?;
+        Ok(())
+    }
+
     /// An edge asks a platform by itself.
     fn ask(&mut self, request: &Outbound, within: Duration) -> Happened {
         let home = request.home;
         let platform = &mut self.platforms[usize::from(home == Home::Primary)];
+        platform.now = self.now;
         let reaction = platform.call(request, true, &mut self.chance);
         let late = reaction.after >= within;
         if let Some(logged) = reaction.place.and_then(|place| platform.log.get_mut(place)) {
@@ -224,6 +254,9 @@ impl World {
     ) -> Result<(), Violation> {
         if let Meaning::Click { shop } = meaning {
             self.shoppers.clicked(shop, &reply.headers);
+        }
+        if meaning == Meaning::Call {
+            self.merchants.answer = Some(Answer::read(reply));
         }
         if !matches!(meaning, Meaning::Sale { .. }) {
             return Ok(());
@@ -293,15 +326,22 @@ impl World {
         if !self.desk.changed() {
             return check::acknowledged(&self.model, &self.edges, &self.rows, &self.strays);
         }
-        (self.rows, self.strays) = self.desk.rows()?;
+        self.look_at_rows()?;
         let rows = &self.rows;
         rows.values().for_each(|row| self.trace.mix(row.state.name().as_bytes()));
         check::accounts(rows, &self.desk.look(ledger::Ledger::audit)?)?;
         check::acknowledged(&self.model, &self.edges, rows, &self.strays)?;
         let (orders, gaps) = (&self.shoppers.orders, &mut self.gaps);
-        let known = check::Known { model: &self.model, orders, said: &self.said, platforms: &self.platforms };
+        let known = check::Known {
+            model: &self.model,
+            orders,
+            said: &self.said,
+            platforms: &self.platforms,
+            merchants: &self.merchants,
+        };
         check::orders(&known, rows)?;
         check::sends(&known, gaps)?;
-        check::homes(&known, rows, gaps)
+        check::homes(&known, rows, gaps)?;
+        merchants::lawful(&self.merchants, orders, &self.model)
     }
 }

@@ -80,6 +80,16 @@ fn i4_the_checker_sees_a_doubt_that_is_taken_for_a_failure() {
     goes_red(Sabotage::ForgetsDoubt, &["I4"]);
 }
 
+#[test]
+fn i2_the_checker_sees_a_merchant_that_is_told_what_is_not_so() {
+    goes_red(Sabotage::ForgetsCalls, &["I2"]);
+}
+
+#[test]
+fn i2_the_checker_sees_a_change_that_the_platform_never_got() {
+    goes_red(Sabotage::ForgetsChanges, &["I2"]);
+}
+
 /// The first seed of each finding, in the scope in which it was found, so that it stays looked at.
 #[test]
 fn seeds_that_once_did_not_hold() {
@@ -99,6 +109,12 @@ fn seeds_that_once_did_not_hold() {
             "an edited sale given to the old platform, held with its booking in force",
         ),
         (Scope::Machines, 1009, "a lane that refused to open after a torn progress slot"),
+        (Scope::Merchants, 22, "a referred sale whose pixel had come first, linked to nothing"),
+        (
+            Scope::Merchants,
+            61,
+            "an order that was taken back before its amount could be read, booked by its next pixel",
+        ),
         (Scope::Publishers, 738, "a publisher called for a sale that a person had settled as not arrived"),
     ] {
         let outcome = run_in(scope, seed, STEPS, Sabotage::None);

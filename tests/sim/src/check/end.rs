@@ -9,6 +9,7 @@ use super::{Known, Rows};
 use crate::counts::Counts;
 use crate::desk::Strays;
 use crate::gap::{Gap, Gaps};
+use crate::merchants::Merchants;
 use crate::model::{Arrival, Model, Reply, Violation, violation};
 use crate::platform::{Effect, Logged, Platform, Told};
 use crate::publishers::Publishers;
@@ -59,6 +60,7 @@ fn final_home(
     let doubted = sent.iter().any(|logged| logged.told == Told::Unsure);
     let right = match row.state {
         State::Queued | State::InFlight => false,
+        State::Dropped if known.merchants.is_void(row.event_id) => !arrived || doubted || again,
         State::Dropped => said.dropped.contains(&arrival.order),
         State::Held => held,
         State::Dead | State::Rejected if again => true,
@@ -99,7 +101,7 @@ pub(crate) fn unguessed(known: &Known<'_>, rows: &Rows, publishers: &Publishers)
 }
 
 /// I12, recomputed from every line: each set is zero, and what is in force is a tenth of the sale, once.
-pub(crate) fn books(rows: &Rows, ledger: &Ledger) -> Result<(), Violation> {
+pub(crate) fn books(rows: &Rows, merchants: &Merchants, ledger: &Ledger) -> Result<(), Violation> {
     for row in rows.values() {
         let shown = ledger.show(row.event_id).or_else(|error| violation("I12", error.to_string()))?;
         let mut sets: BTreeMap<i64, i64> = BTreeMap::new();
@@ -113,9 +115,12 @@ pub(crate) fn books(rows: &Rows, ledger: &Ledger) -> Result<(), Violation> {
             return violation("I12", format!("posting set {set} is off by {sum}"));
         }
         let owed: i64 = accounts.values().filter(|sum| **sum > 0).sum();
-        awarded(row, ledger, &accounts)?;
-        let credited = row.publisher_id.is_some() && is_booked(row);
-        let tenth = row.amount.map_or(0, |money| money.minor) / 10;
+        let account = merchants.account(row.event_id);
+        if !account.is_changed {
+            awarded(row, ledger, &accounts)?;
+        }
+        let credited = row.publisher_id.is_some() && is_booked(row) && !account.is_void;
+        let tenth = account.cents.unwrap_or_else(|| row.amount.map_or(0, |money| money.minor)) / 10;
         let right = if credited { (owed - tenth).abs() <= 1 } else { owed == 0 };
         if !right {
             return violation("I12", format!("{owed} are owed for {row:?}"));

@@ -1,6 +1,7 @@
 //! The requests that are under way, and what the processor knows of those that have ended.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use processor::{Delivery, DeliveryId, Ended};
@@ -8,7 +9,8 @@ use relay::delivery::Destination;
 use tracking::{Answer, Home, SendFailure};
 use units::Timestamp;
 
-use crate::platform::{Logged, Platform, Reaction, Told};
+use crate::platform::{Change, Logged, Platform, Reaction, Told};
+use crate::run::Sabotage;
 
 /// A request that was sent and whose end is not known yet.
 struct Flight {
@@ -19,19 +21,23 @@ struct Flight {
 }
 
 /// What an answer tells about one request in a platform's log.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Heard {
     told: Told,
     home: Home,
     place: Option<usize>,
+    changes: Range<usize>,
     /// How often the processor had begun anew when it was sent.
     anew: u64,
 }
 
 impl Heard {
-    fn logged(self, platforms: &mut [Platform; 2]) -> Option<&mut Logged> {
-        let platform = platforms.iter_mut().find(|platform| platform.home == self.home);
-        platform.zip(self.place).and_then(|(platform, place)| platform.log.get_mut(place))
+    /// What it was about.
+    fn each(&self, platforms: &mut [Platform; 2], sale: impl Fn(&mut Logged), change: impl Fn(&mut Change)) {
+        let Some(platform) = platforms.iter_mut().find(|platform| platform.home == self.home) else { return };
+        let place = self.place;
+        place.and_then(|place| platform.log.get_mut(place)).into_iter().for_each(sale);
+        platform.changes.get_mut(self.changes.clone()).into_iter().flatten().for_each(change);
     }
 }
 
@@ -53,7 +59,8 @@ impl Flights {
             (reaction.after, reaction.result, reaction.told)
         };
         self.sent += 1;
-        let heard = Heard { told, home, place: reaction.place, anew: self.anew };
+        let (place, changes, anew) = (reaction.place, reaction.changes, self.anew);
+        let heard = Heard { told, home, place, changes, anew };
         let (ids, destination) = (delivery.ids.clone(), delivery.destination.clone());
         self.flying.insert((now.plus(after), self.sent), Flight { ids, result, destination, heard });
     }
@@ -63,18 +70,19 @@ impl Flights {
         &mut self,
         platforms: &mut [Platform; 2],
         now: Timestamp,
-        forgets_doubt: bool,
+        forgets: Sabotage,
     ) -> Vec<Ended> {
         let later = self.flying.split_off(&(now.plus(Duration::from_millis(1)), 0));
         let come = std::mem::replace(&mut self.flying, later);
         let mut ended = Vec::with_capacity(come.len());
         for flight in come.into_values() {
-            if let Some(logged) = flight.heard.logged(platforms) {
-                logged.answered = flight.heard.told;
-            }
+            let told = flight.heard.told;
+            flight.heard.each(platforms, |sale| sale.answered = told, |change| change.answered = told);
             self.heard.push(flight.heard);
             let result = match flight.result {
-                Err(SendFailure::Ambiguous(why)) if forgets_doubt => Err(SendFailure::NothingSent(why)),
+                Err(SendFailure::Ambiguous(why)) if forgets == Sabotage::ForgetsDoubt => {
+                    Err(SendFailure::NothingSent(why))
+                }
                 result => result,
             };
             ended.push(Ended { ids: flight.ids, destination: flight.destination, result });
@@ -85,8 +93,8 @@ impl Flights {
     /// The processor has written down what it was told, unless it has forgotten the request since it was sent.
     pub(super) fn persisted(&mut self, platforms: &mut [Platform; 2]) {
         for heard in std::mem::take(&mut self.heard) {
-            if let Some(logged) = heard.logged(platforms).filter(|_| heard.anew == self.anew) {
-                logged.told = heard.told;
+            if heard.anew == self.anew {
+                heard.each(platforms, |sale| sale.told = heard.told, |change| change.told = heard.told);
             }
         }
     }

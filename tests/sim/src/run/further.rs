@@ -4,6 +4,7 @@ use ledger::{Fault, When};
 use units::Chance;
 
 use super::Sabotage;
+use crate::merchants;
 use crate::model::Violation;
 use crate::people;
 use crate::publishers;
@@ -33,6 +34,12 @@ pub(super) fn act(world: &mut World) -> Result<(), Violation> {
     }
     if world.publishing.strikes() {
         publishers::import(world)?;
+    }
+    if world.calling.strikes() {
+        merchants::act(world)?;
+    }
+    if world.calling.is_on() && world.calling.chance.happens(1, 25) {
+        merchants::mend(world)?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use tracking::{Home, SendFailure};
 use units::{EventId, Seed};
 
 use super::World;
+use crate::merchants;
 use crate::model::Violation;
 use crate::publishers;
 use crate::run::Sabotage;
@@ -92,6 +93,31 @@ impl World {
         Ok(Happened::NotHandedOver(SendFailure::Ambiguous("no answer".to_owned())))
     }
 
+    /// An edge asks the processor to answer a merchant's call.
+    pub(crate) fn serve(&mut self, edge: usize, entry: &Entry) -> Result<Happened, Violation> {
+        let body = Batch { lane: format!("edge-{edge}"), entries: vec![entry.bytes.clone()] }.encode();
+        let passage = match self.calling.chance.below(14) {
+            0 => Passage::Lost,
+            1 => Passage::AnswerLost,
+            2 => Passage::CrashAfter,
+            _ => Passage::Arrives,
+        };
+        self.trace.note(format!("edge {edge} asks for an answer: {passage:?}"));
+        let believed = self.desk.clock.believes(self.edges[edge].clock);
+        if self.sabotage == Sabotage::ForgetsCalls && passage == Passage::Lost {
+            return Ok(Happened::Served(merchants::done(entry)));
+        }
+        if !believed || passage == Passage::Lost {
+            return Ok(Happened::NotServed);
+        }
+        let served = self.desk.call(&body, self.now)?;
+        if passage == Passage::CrashAfter {
+            self.crash_processor()?;
+        }
+        let heard = served.filter(|_| passage == Passage::Arrives);
+        Ok(heard.map_or(Happened::NotServed, Happened::Served))
+    }
+
     /// The entry as it travels: as it is, unless identities are to be forgotten on purpose.
     fn label(&mut self, entry: &[u8]) -> Vec<u8> {
         match Envelope::decode(entry) {
@@ -135,6 +161,8 @@ impl World {
         let (deliveries, postbacks) = due.map(|turn| (turn.deliveries, turn.postbacks)).unwrap_or_default();
         for delivery in deliveries.iter().take(sent_max.unwrap_or(usize::MAX)) {
             let home = delivery.request.home;
+            merchants::goes_out(self, delivery)?;
+            merchants::writes(self, delivery)?;
             self.trace.mix(&delivery.request.target);
             for id in &delivery.ids {
                 self.trace.note(format!("{}/{} goes to {home}", id.event_id, id.number));
