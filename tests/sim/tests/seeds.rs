@@ -109,6 +109,11 @@ fn seeds_that_once_did_not_hold() {
             "an edited sale given to the old platform, held with its booking in force",
         ),
         (Scope::Machines, 1009, "a lane that refused to open after a torn progress slot"),
+        (
+            Scope::Merchants,
+            442,
+            "a change under way of what was settled as not arrived, which stopped every turn after it",
+        ),
         (Scope::Merchants, 22, "a referred sale whose pixel had come first, linked to nothing"),
         (
             Scope::Merchants,

@@ -178,7 +178,8 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// An attempt to tell of a change ended.
+    /// An attempt to tell of a change ended. Where the change need not be told any more, because its transaction turned
+    /// out not to be there meanwhile, only the attempt is written down.
     ///
     /// # Errors
     /// If the change is not in flight, or the store fails.
@@ -196,7 +197,9 @@ impl Transaction<'_> {
         };
         if sql::run(&self.inner, update, row, "end a change")? != 1 {
             let event_id = finished.adjustment_id;
-            return Err(LedgerError::Moved { event_id, expected: State::InFlight });
+            let over = "SELECT 1 FROM adjustments WHERE adjustment_id = ?1 AND active = 0";
+            let over = sql::one(&self.inner, over, (sql::id(event_id),), |_| Ok(()))?;
+            over.ok_or(LedgerError::Moved { event_id, expected: State::InFlight })?;
         }
         let update =
             "UPDATE attempts SET finished_at = ?3, verdict = ?4, reason = ?5, status = ?6, excerpt = ?7

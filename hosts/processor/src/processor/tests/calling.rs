@@ -34,6 +34,7 @@ on_a_server_too! {
     a_change_names_a_sale_without_a_reference_as_the_platform_knows_it,
     a_new_transaction_is_booked_like_every_other,
     a_change_is_woken_for_when_its_destination_opens_again,
+    a_change_under_way_of_what_is_settled_as_not_arrived_stops_nothing,
     a_change_that_was_refused_is_work_like_every_dead_letter,
     a_change_that_is_given_up_lets_those_behind_it_go,
 }
@@ -305,6 +306,29 @@ fn a_change_is_woken_for_when_its_destination_opens_again() {
         world.now = world.processor.next_wake(world.now).unwrap().unwrap();
     }
     panic!("it is never told");
+}
+
+/// Its answer comes to nothing that stands under way, and every turn after it goes on.
+#[test]
+fn a_change_under_way_of_what_is_settled_as_not_arrived_stops_nothing() {
+    let mut world = world();
+    // Taken without being named, so that a person may say that it did not arrive.
+    world.receive(&[Sale { clicked: false, ..sale(1, MOVED) }]);
+    world.pass(Duration::from_secs(61));
+    assert_eq!(world.deliver(|_| Reply::Says(Verdict::Taken)), 1);
+    assert_eq!(world.state(1), "taken");
+    ask(&mut world, 100, Operation::Edit, &[THE_ORDER, (Field::Amount, "8.00")]);
+    world.pass(Duration::from_secs(181));
+    let under_way = world.deliveries();
+    assert_eq!(under_way.len(), 1);
+    let by = ledger::By { actor: "ada", why: "not in the report" };
+    world.processor.close(&[event_id(1)], false, by, world.now).unwrap();
+    assert_eq!(world.state(1), "dead");
+    let result = world.result(&under_way[0], Reply::Says(Verdict::Taken));
+    world.processor.settle(vec![super::world::ended(&under_way[0], result)], world.now).unwrap();
+    let changes = world.processor.ledger().adjustments_of(event_id(1)).unwrap();
+    assert_eq!(changes[0].state.name(), "merged");
+    world.assert_balanced();
 }
 
 #[test]
