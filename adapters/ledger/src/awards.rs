@@ -179,6 +179,21 @@ pub(crate) struct Earned {
     pub(crate) commission: i64,
 }
 
+impl Earned {
+    /// What a publisher and its programme had earned without this order.
+    const fn leaves(&self, publisher_id: u64, figures: &mut Figures, today: bool) {
+        let on_its_day = if today { self.commission } else { 0 };
+        figures.programme_month = figures.programme_month.saturating_sub(self.commission);
+        figures.programme_day = figures.programme_day.saturating_sub(on_its_day);
+        if self.publisher_id == publisher_id {
+            figures.orders = figures.orders.saturating_sub(1);
+            figures.value = figures.value.saturating_sub(self.amount.minor);
+            figures.publisher_month = figures.publisher_month.saturating_sub(self.commission);
+            figures.publisher_day = figures.publisher_day.saturating_sub(on_its_day);
+        }
+    }
+}
+
 const fn day_number(at: Timestamp) -> i64 {
     at.as_millis().div_euclid(86_400_000)
 }
@@ -213,7 +228,41 @@ pub(crate) fn figures(connection: &Connection, asked: &Asked) -> Result<Vec<(u64
         let row = (advertiser_id, first, today, currency, sql::int(publisher_id));
         figures.push((publisher_id, sql::one(connection, query, row, read)?.unwrap_or_default()));
     }
+    let own = asked.but.map(|event_id| counted(connection, event_id)).transpose()?.flatten();
+    if let Some(own) = own.filter(|own| own.amount.currency == asked.currency) {
+        let day = day_number(own.at);
+        if (first..=today).contains(&day) {
+            figures.iter_mut().for_each(|(id, figures)| own.leaves(*id, figures, day == today));
+        }
+    }
     Ok(figures)
+}
+
+/// What an order counts as among those that its publisher earned by.
+pub(crate) fn counted(connection: &Connection, event_id: EventId) -> Result<Option<Earned>, LedgerError> {
+    let query = "SELECT c.advertiser_id, coalesce(a.publisher_id, c.publisher_id),
+        coalesce(a.happened_at, c.received_at), c.minor, c.currency,
+        coalesce(a.commission_minor, c.commission_minor), coalesce(a.currency, c.commission_currency)
+        FROM conversions c
+        LEFT JOIN awards a ON a.event_id = c.event_id AND a.credited = 1
+            AND a.number = (SELECT max(number) FROM awards WHERE event_id = c.event_id)
+        WHERE c.event_id = ?1";
+    let read = |row: &Row<'_>| {
+        let publisher_id = row.get::<Option<i64>>(1)?.map(sql::uint);
+        let amount = (row.get::<Option<i64>>(3)?, row.get::<Option<String>>(4)?);
+        let commission = (row.get::<Option<i64>>(5)?, row.get::<Option<String>>(6)?);
+        Ok((row.get::<i64>(0)?, publisher_id, sql::time(row.get(2)?), amount, commission))
+    };
+    let found = sql::one(connection, query, (sql::id(event_id),), read)?;
+    let Some((advertiser_id, publisher_id, at, (minor, code), (paid, paid_code))) = found else {
+        return Ok(None);
+    };
+    let (amount, paid) = (sql::money(minor, code)?, sql::money(paid, paid_code)?);
+    let (Some(publisher_id), Some(amount), Some(paid)) = (publisher_id, amount, paid) else {
+        return Ok(None);
+    };
+    let commission = if paid.currency == amount.currency { paid.minor } else { 0 };
+    Ok(Some(Earned { advertiser_id, publisher_id, at, amount, commission }))
 }
 
 impl Ledger {

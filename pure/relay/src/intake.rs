@@ -389,7 +389,8 @@ pub fn asks_for_figures(ground: &Ground<'_>, envelope: &Envelope, known: &Known)
     let advertiser = ground.directory.advertiser(advertiser_id)?;
     let basis = attribute::Basis { advertiser: &advertiser, version, at, amount };
     let publishers = attribute::publishers(&arrival, &claims, &basis);
-    Some(Asked { advertiser_id, currency: amount.currency, at, publishers })
+    let but = known.standing.as_ref().map(|standing| standing.event_id);
+    Some(Asked { advertiser_id, currency: amount.currency, at, publishers, but })
 }
 
 /// What is asked about what was earned before an order.
@@ -403,6 +404,8 @@ pub struct Asked {
     pub at: Timestamp,
     /// Of these.
     pub publishers: Vec<u64>,
+    /// Without this one, which is the order itself: it is decided about again.
+    pub but: Option<EventId>,
 }
 
 /// Decides about an arrival.

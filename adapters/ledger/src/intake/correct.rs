@@ -6,7 +6,7 @@ use relay::intake::{Better, Booking, Considered, Correction, Decision};
 use units::{EventId, Timestamp};
 
 use super::{ProofRow, earned};
-use crate::awards::{Award, Earned};
+use crate::awards::{Award, counted};
 use crate::people::{By, Redriven};
 use crate::post::NewSet;
 use crate::postbacks::GIVEN_AWAY;
@@ -155,31 +155,12 @@ impl Transaction<'_> {
 
     /// Takes an order out of what its publisher earned by; whose programme it is of.
     pub(crate) fn earn_no_more(&mut self, event_id: EventId) -> Result<Option<i64>, LedgerError> {
-        let query = "SELECT c.advertiser_id, coalesce(a.publisher_id, c.publisher_id),
-            coalesce(a.happened_at, c.received_at), c.minor, c.currency,
-            coalesce(a.commission_minor, c.commission_minor), coalesce(a.currency, c.commission_currency)
-            FROM conversions c
-            LEFT JOIN awards a ON a.event_id = c.event_id AND a.credited = 1
-                AND a.number = (SELECT max(number) FROM awards WHERE event_id = c.event_id)
-            WHERE c.event_id = ?1";
-        let read = |row: &Row<'_>| {
-            let publisher_id = row.get::<Option<i64>>(1)?.map(sql::uint);
-            let amount = (row.get::<Option<i64>>(3)?, row.get::<Option<String>>(4)?);
-            let commission = (row.get::<Option<i64>>(5)?, row.get::<Option<String>>(6)?);
-            Ok((row.get::<i64>(0)?, publisher_id, sql::time(row.get(2)?), amount, commission))
-        };
-        let found = sql::one(&self.inner, query, (sql::id(event_id),), read)?;
-        let Some((advertiser_id, publisher_id, at, (minor, code), (paid, paid_code))) = found else {
-            return Ok(None);
-        };
-        let amount = sql::money(minor, code)?;
-        let paid = sql::money(paid, paid_code)?;
-        if let (Some(publisher_id), Some(amount), Some(paid)) = (publisher_id, amount, paid) {
-            let commission = if paid.currency == amount.currency { paid.minor } else { 0 };
-            let before = Earned { advertiser_id, publisher_id, at, amount, commission };
+        if let Some(before) = counted(&self.inner, event_id)? {
             self.count_earned(&before, -1)?;
+            return Ok(Some(before.advertiser_id));
         }
-        Ok(Some(advertiser_id))
+        let query = "SELECT advertiser_id FROM conversions WHERE event_id = ?1";
+        sql::one(&self.inner, query, (sql::id(event_id),), |row| row.get(0))
     }
 
     /// Better evidence may name another platform. It becomes the owner only while it is certain that nothing

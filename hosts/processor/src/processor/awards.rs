@@ -351,7 +351,7 @@ impl Running {
         let (advertiser_id, currency) = (row.advertiser_id, row.amount.currency);
         let before = Day::of(self.since).plus(-1);
         let mut figures: Vec<(u64, Figures)> = if before >= first {
-            let asked = Asked { advertiser_id, currency, at: before.start(), publishers };
+            let asked = Asked { advertiser_id, currency, at: before.start(), publishers, but: None };
             ledger.figures(&asked)?
         } else {
             publishers.into_iter().map(|publisher_id| (publisher_id, Figures::default())).collect()

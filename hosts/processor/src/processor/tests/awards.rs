@@ -30,6 +30,7 @@ on_a_server_too! {
     the_latest_money_and_the_evidence_of_every_arrival_stand,
     a_corrected_order_counts_for_who_earns_by_it_now,
     scales_and_caps_go_by_what_the_books_have,
+    an_order_that_comes_again_does_not_count_against_its_own_cap,
     other_terms_are_told_in_money_and_applied_as_corrections,
     an_order_of_another_value_earns_by_the_terms_of_its_time,
     what_is_locked_stays,
@@ -369,6 +370,24 @@ fn scales_and_caps_go_by_what_the_books_have() {
     let terms = Terms::load("terms.toml", SCALE).unwrap();
     let result = recalculate(world.processor.ledger(), &edited, &terms, &ALWAYS, world.now).unwrap();
     assert_eq!(result.digests[0], result.digests[1], "{result:#?}");
+}
+
+/// What it earned itself is nothing that was earned before it, and what others earned since takes nothing from it.
+#[test]
+fn an_order_that_comes_again_does_not_count_against_its_own_cap() {
+    for model in ["last_click", "linear"] {
+        let cap = "[[terms.cap]]\nper = \"month\"\nof = \"programme\"\namount = \"2.00\"\n";
+        let mut world = World::with(with_terms(&format!("[[terms]]\nmodel = \"{model}\"\n{cap}")));
+        let (old, new) = (click(456, 2 * HOUR), click(456, HOUR));
+        world.take(&[clicked(raw(1, "A", 1200, Duration::ZERO), new)]);
+        world.take(&[clicked(raw(2, "A", 1200, HOUR), old)]);
+        assert_eq!(world.shares(1), [(456, 120)], "{model}");
+        world.take(&[clicked(raw(3, "B", 1200, HOUR), click(457, HOUR))]);
+        assert_eq!(world.shares(3), [(457, 80)], "{model}: what is left of it");
+        world.take(&[clicked(raw(4, "A", 1200, HOUR), click(456, 3 * HOUR))]);
+        assert_eq!(world.shares(1), [(456, 120)], "{model}");
+        world.assert_balanced();
+    }
 }
 
 #[test]
