@@ -120,6 +120,7 @@ fn seeds_that_once_did_not_hold() {
             61,
             "an order that was taken back before its amount could be read, booked by its next pixel",
         ),
+        (Scope::Publishers, 445, "a publisher called again for what had turned out to be another's"),
         (Scope::Publishers, 738, "a publisher called for a sale that a person had settled as not arrived"),
     ] {
         let outcome = run_in(scope, seed, STEPS, Sabotage::None);
