@@ -319,4 +319,4 @@ fn redirect(mode: Mode, location: String, cookies: Vec<String>) -> Reply {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -90,7 +90,60 @@ pub fn judge(answer: &Answer) -> Judged {
 
 #[cfg(test)]
 mod tests {
+    use tracking::Value;
+    use tracking::consent::{Consent, ConsentReason};
+    use tracking::postback::Clock;
+    use units::Currency;
+
     use super::*;
+    use crate::envelope::tests::sale;
+
+    /// What a publisher is told of its own reference and of the order's, for this transaction.
+    fn references(envelope: &Envelope) -> [Option<String>; 2] {
+        let postbacks = Postbacks {
+            opening: "{".to_owned(),
+            closing: "}".to_owned(),
+            clock: Clock::Utc,
+            macros: Vec::new(),
+        };
+        let row = Row {
+            event_id: envelope.event_id,
+            publisher_id: 456,
+            method: "GET".to_owned(),
+            address: "https://t.example/".to_owned(),
+            advertiser_id: 789,
+            amount: Some(Money::from_minor(1000, Currency::USD)),
+            commission: None,
+            received_at: envelope.received_at,
+            reference: Some("news7".to_owned()),
+            open: Vec::new(),
+        };
+        let snapshot = crate::exchange::tests::fixture::snapshot();
+        let facts = facts(&snapshot, &postbacks, &row, envelope);
+        [facts.tracking_reference, facts.order_reference]
+    }
+
+    #[test]
+    fn i10_a_publisher_is_told_nothing_of_a_visitor_who_refused_and_nothing_personal_of_anybody() {
+        let refused = Consent::Refused(ConsentReason::Link);
+        let problem = |code: &str| Envelope { problems: vec![code.to_owned()], ..sale(1) };
+        let placed = |text: &str| {
+            let mut envelope = sale(1);
+            envelope.event.set(Field::OrderReference, Value::Text(text.into()));
+            envelope
+        };
+        for (envelope, expected) in [
+            (sale(1), [Some("news7"), Some("A-1")]),
+            (Envelope { consent: refused, ..sale(1) }, [None, Some("A-1")]),
+            (problem("email_in_order_reference"), [Some("news7"), None]),
+            (problem("email_in_tracking_reference"), [Some("news7"), Some("A-1")]),
+            (placed("  "), [Some("news7"), None]),
+        ] {
+            let told = references(&envelope);
+            let told = told.each_ref().map(Option::as_deref);
+            assert_eq!(told, expected, "{:?} {:?}", envelope.consent, envelope.problems);
+        }
+    }
 
     #[test]
     fn a_publishers_answer_is_its_status() {

@@ -221,12 +221,27 @@ mod tests {
         merchants.began(1);
         assert_eq!(merchants.told_to_wait(1, Duration::from_secs(30), at(0)), None);
         assert_eq!((merchants.room(1, at(29)), merchants.room(2, at(0))), (0, 4));
+        assert_eq!((merchants.waiting(at(29)), merchants.waiting(at(30))), (1, 0));
+        let mut late = merchants.clone();
+        assert_eq!(late.told_to_wait(2, Duration::from_secs(5), at(30)), None, "its time is just over");
         merchants.began(2);
         assert_eq!(merchants.told_to_wait(2, Duration::from_secs(5), at(1)), Some(at(30)));
+        assert_eq!((merchants.waiting(at(1)), merchants.waiting(at(6))), (2, 1));
         merchants.began(3);
         assert_eq!(merchants.told_to_wait(3, Duration::from_secs(5), at(40)), None, "their time is over");
         merchants.forgive();
         assert_eq!(merchants.room(3, at(41)), 0, "what the platform asked for is not forgiven");
+    }
+
+    #[test]
+    fn what_is_forgiven_keeps_its_places_in_flight() {
+        let mut merchants = Merchants::new(RULES);
+        (0..3).for_each(|_| merchants.began(1));
+        merchants.failed(1, at(0));
+        merchants.failed(2, at(0));
+        merchants.forgive();
+        assert_eq!((merchants.room(1, at(0)), merchants.room(2, at(0))), (2, 4), "two are under way");
+        assert_eq!(merchants.known.keys().collect::<Vec<_>>(), [&1], "nothing is known of the other");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-mod fixture;
+pub(crate) mod fixture;
 mod pages;
 mod privacy;
 mod serve;
@@ -424,4 +424,24 @@ fn i6_the_same_inputs_give_the_same_steps() {
         let first = run(get(target, BROWSER), World::OutboxFull, WELL);
         assert_eq!(first, run(get(target, BROWSER), World::OutboxFull, WELL));
     }
+}
+
+/// The rules in force tell whose a click id is by the dialect of the new platform, and by our own keys.
+#[test]
+fn whose_a_click_id_is() {
+    use crate::intake::{ClickIds, Token};
+    let (snapshot, at) = (snapshot(), Timestamp::from_seconds(1_795_000_000));
+    let own = tracking::event::Click {
+        advertiser_id: 1,
+        publisher_id: 7,
+        creative_id: 3,
+        at,
+        click_id: String::new(),
+    };
+    let token = snapshot.secrets.click_id_keys.mint(&own, 1);
+    let foreign = snapshot.primary("1001_1795000000_0a1b2c3d4e5f60718293a4b5c6d7e8f9");
+    assert_eq!(foreign.map(|id| (id.advertiser_id, id.at)), Some((Some(1001), Some(at))));
+    assert_eq!((snapshot.primary(&token), snapshot.primary("11k8_cr29d")), (None, None));
+    assert!(matches!(snapshot.token(&token), Token::Click(click) if click.publisher_id == 7));
+    assert_eq!(snapshot.token("11k8_cr29d"), Token::Other);
 }

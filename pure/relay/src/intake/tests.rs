@@ -11,10 +11,11 @@ use units::Currency;
 
 use super::*;
 use crate::envelope::tests::sale;
-use crate::policy::{BreakerPolicy, ConsentPolicy, DeliveryPolicy, Phase, Policy, Wave};
+use crate::policy::{BreakerPolicy, ConsentPolicy, DeliveryPolicy, Phase, Policy, Terms, Wave};
 
 mod bounds;
 mod evidence;
+mod merging;
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_462_261_000);
 
@@ -50,7 +51,7 @@ fn policy() -> Policy {
     Policy {
         lock: crate::policy::Lock::default(),
         orders: crate::policy::OrdersPolicy::default(),
-        terms: crate::policy::Terms::default(),
+        terms: Terms::default(),
         waves: vec![Wave::new("one", Phase::Moved), Wave::new("two", Phase::Shadow)],
         delivery: DeliveryPolicy {
             evidence_wait: Duration::from_secs(60),
@@ -100,6 +101,13 @@ fn decided(envelope: &Envelope, known: &Known) -> Decision {
     decide(&ground, envelope, known, NOW)
 }
 
+fn decided_by(terms: &str, envelope: &Envelope, known: &Known, now: Timestamp) -> Decision {
+    let directory = directory();
+    let policy = Policy { terms: Terms::load("terms.toml", terms).unwrap(), ..policy() };
+    let ground = Ground { directory: &directory, policy: &policy, click_ids: &Ids };
+    decide(&ground, envelope, known, now)
+}
+
 fn booked(envelope: &Envelope) -> Booking {
     match decided(envelope, &Known::default()) {
         Decision::Book(booking) => *booking,
@@ -116,6 +124,13 @@ fn held(envelope: &Envelope, known: &Known) -> Vec<String> {
 
 fn raw(event_id: u128) -> Envelope {
     Envelope { click: None, problems: Vec::new(), ..sale(event_id) }
+}
+
+/// The click of a publisher, so many minutes before the sale.
+fn click(publisher_id: u64, minutes: u64) -> Option<Click> {
+    let at = raw(1).received_at.minus(Duration::from_secs(60 * minutes));
+    let click_id = format!("t1_789_{publisher_id}_{}", at.as_seconds());
+    Some(Click { advertiser_id: 789, publisher_id, creative_id: 0, at, click_id })
 }
 
 fn with(change: impl FnOnce(&mut Event)) -> Envelope {

@@ -70,7 +70,9 @@ fn after_an_outage_a_probe_goes_then_one_conversion_then_all() {
     assert!(gate.needs_probe() && !gate.probe(at(14)));
     assert!(gate.probe(at(15)) && !gate.probe(at(15)));
     assert_eq!(gate.probed(true, at(16)), Some(BreakerState::Closed));
+    assert!(gate.in_doubt() && !gate.asks_first());
     assert_eq!(gate.admit(Rank::Fresh, 1, at(16)), TRY);
+    assert!(gate.in_doubt(), "until its outcome is known");
     assert_eq!(gate.admit(Rank::Fresh, 1, at(16)), Admission::Wait);
     gate.ended(Health::Well, PROBE, at(16));
     assert_eq!((gate.room(at(16)), gate.in_doubt()), (8, false));
@@ -129,18 +131,25 @@ fn refused_credentials_pause_and_the_breaker_stays_closed() {
 #[test]
 fn an_operator_ends_a_pause_at_once() {
     let mut gate = gate();
+    assert!(!gate.is_paused());
     call(&mut gate, 1, Health::Refuses, at(1));
+    assert!(gate.is_paused());
     assert_eq!((gate.resume(), gate.resume()), (Some(Why::Credentials), None));
+    assert!(!gate.is_paused());
     assert_eq!(gate.room(at(1)), 8);
 }
 
 #[test]
-fn a_call_from_before_a_pause_does_not_end_it() {
-    let mut gate = gate();
-    (0..2).for_each(|_| assert_eq!(gate.admit(Rank::Fresh, 1, at(1)), GO));
-    gate.ended(Health::Refuses, FRESH, at(1));
-    assert_eq!(gate.ended(Health::Well, FRESH, at(1)), Changes::default());
-    assert!(gate.in_doubt());
+fn a_call_from_before_a_pause_neither_ends_it_nor_puts_off_its_trial() {
+    for health in [Health::Well, Health::Refuses, Health::NotUnderstood] {
+        let mut gate = gate();
+        (0..2).for_each(|_| assert_eq!(gate.admit(Rank::Fresh, 1, at(1)), GO));
+        gate.ended(Health::Refuses, FRESH, at(1));
+        let before = gate.status(at(1)).pause.unwrap();
+        assert_eq!(gate.ended(health, FRESH, at(20)), Changes::default());
+        assert_eq!(gate.status(at(20)).pause, Some(before), "{health:?}");
+        assert_eq!((gate.room(at(30)), gate.room(at(31))), (0, 1), "{health:?}");
+    }
 }
 
 #[test]
@@ -166,6 +175,61 @@ fn rejecting_everything_of_everybody_pauses_and_one_merchants_mistakes_do_not() 
     assert!((0..200).all(|_| call(&mut gate, 1, Health::Rejects, at(1)) == Changes::default()));
     let paused = (0..200).find(|id| call(&mut gate, id % 2, Health::Rejects, at(2)).paused.is_some());
     assert!(paused.is_some_and(|calls| calls < 25), "{paused:?}");
+    // The trial is rejected as well, whoever's it is: nothing is mended.
+    let last = paused.unwrap() % 2;
+    for (seconds, merchant) in [(302, last), (902, 1 - last)] {
+        assert_eq!(call(&mut gate, merchant, Health::Rejects, at(seconds)), Changes::default());
+        assert!(gate.is_paused(), "{merchant}");
+    }
+    assert_eq!(call(&mut gate, last, Health::Well, at(9_000)).resumed, Some(Why::Rejections));
+}
+
+#[test]
+fn a_rejection_shows_that_the_credentials_are_taken() {
+    let mut gate = gate();
+    call(&mut gate, 1, Health::Refuses, at(1));
+    assert_eq!(call(&mut gate, 1, Health::Rejects, at(31)).resumed, Some(Why::Credentials));
+}
+
+#[test]
+fn retries_spend_a_budget_and_one_that_tries_for_all_does_not() {
+    let mut gate = gate();
+    let retry = |gate: &mut Gate, now| {
+        let admitted = gate.admit(Rank::Retry, 1, now);
+        if let Admission::Go { probe } = admitted {
+            gate.ended(Health::Refuses, Went { merchant: 1, retry: true, probe }, now);
+            gate.resume();
+        }
+        admitted
+    };
+    let most = usize::try_from(RETRIES_SAVED_MAX).unwrap();
+    assert_eq!(gate.retry_room(at(1)), most);
+    assert!((0..most).all(|_| retry(&mut gate, at(1)) == GO));
+    assert_eq!((gate.retry_room(at(1)), retry(&mut gate, at(1))), (0, Admission::Wait));
+    assert_eq!(gate.admit(Rank::Fresh, 1, at(1)), GO, "a first attempt needs none");
+    assert_eq!(gate.ended(Health::Refuses, FRESH, at(1)).paused, Some(Why::Credentials));
+    gate.clock_went_back(at(1));
+    assert_eq!((gate.retry_room(at(1)), retry(&mut gate, at(1))), (0, TRY));
+    assert_eq!(gate.retry_room(at(2)), 10, "time earns some");
+}
+
+#[test]
+fn the_calls_that_go_together_take_turns_too() {
+    let mut gate = gate();
+    let mut first = [Rank::Fresh; 8];
+    for turn in &mut first {
+        *turn = gate.turn()[0];
+        gate.took_turn();
+    }
+    assert_eq!([3, 7].map(|place: usize| first[place]), [Rank::Backlog, Rank::Retry]);
+    assert_eq!(first.iter().filter(|rank| **rank == Rank::Fresh).count(), 6);
+}
+
+#[test]
+fn how_long_a_backlog_takes_is_told_at_its_pace() {
+    let gate = gate();
+    // Long after it began it goes at its full pace, two hundred in a second.
+    assert_eq!([0, 2_000].map(|count| gate.drains_in(count, at(3_600)).as_secs()), [0, 10]);
 }
 
 #[test]

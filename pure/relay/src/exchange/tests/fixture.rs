@@ -345,7 +345,7 @@ fn directory() -> Directory {
 
 /// Shop 1 has moved, 2 has moved and is offline, 3 is observed; site 7 is mapped, 9 is known. A short link leads
 /// from `moved` to the first shop, from `observed` to the third.
-pub(super) fn snapshot() -> Arc<Snapshot> {
+pub(crate) fn snapshot() -> Arc<Snapshot> {
     let second = Duration::from_secs(1);
     Arc::new(Snapshot {
         version: "test".to_owned(),

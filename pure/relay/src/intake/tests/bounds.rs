@@ -1,16 +1,8 @@
 //! Where a decision turns: amounts, times, kinds of evidence and what stands, each on either side.
 
 use super::*;
-use crate::policy::Terms;
 
 const SECOND: i64 = 1_795_462_261;
-
-fn decided_by(terms: &str, envelope: &Envelope, known: &Known, now: Timestamp) -> Decision {
-    let directory = directory();
-    let policy = Policy { terms: Terms::load("terms.toml", terms).unwrap(), ..policy() };
-    let ground = Ground { directory: &directory, policy: &policy, click_ids: &Ids };
-    decide(&ground, envelope, known, now)
-}
 
 #[test]
 fn an_amount_is_looked_at_by_a_person_only_outside_its_bounds() {
@@ -121,6 +113,20 @@ fn a_publishers_reference_is_kept_short_and_never_personal() {
     }
 }
 
+/// Of an e-mail address its hash was kept, which looks like any other reference (I9).
+#[test]
+fn a_reference_that_came_as_an_e_mail_address_is_not_kept_with_the_click() {
+    let problems = ["", "email_in_order_reference", "email_in_tracking_reference"];
+    for (problem, kept) in problems.into_iter().zip([Some("news7"), Some("news7"), None]) {
+        let mut envelope = with(|event| event.class = Class::Click);
+        envelope.event.set(Field::TrackingReference, Value::Text("news7".into()));
+        envelope.problems = vec![problem.to_owned()];
+        let Decision::Record { clicks } = decided(&envelope, &Known::default()) else { panic!("{problem}") };
+        let [click] = clicks.as_slice() else { panic!("{problem}: {clicks:?}") };
+        assert_eq!(click.reference.as_deref(), kept, "{problem}");
+    }
+}
+
 #[test]
 fn a_hops_id_is_kept_as_a_second_name_only_if_it_can_be_one() {
     let [long, most] = [65, 64].map(|count| "x".repeat(count));
@@ -129,5 +135,65 @@ fn a_hops_id_is_kept_as_a_second_name_only_if_it_can_be_one() {
         envelope.event.set(Field::HopClickId, Value::Text(id.into()));
         let Decision::Record { clicks } = decided(&envelope, &Known::default()) else { panic!("{id}") };
         assert_eq!(clicks.len(), kept, "{id}");
+    }
+}
+
+#[test]
+fn the_origin_of_a_click_is_read_as_it_was_written() {
+    let names = [Origin::Edge, Origin::Hop, Origin::Imported].map(|origin| {
+        assert_eq!(Origin::parse(origin.name()), Some(origin));
+        origin.name()
+    });
+    assert_eq!((names, Origin::parse("")), (["edge", "hop", "imported"], None));
+}
+
+#[test]
+fn what_was_earned_before_is_asked_for_only_where_the_terms_look_back() {
+    let directory = directory();
+    let cap =
+        |per| format!("[[terms]]\n[[terms.cap]]\nper = \"{per}\"\nof = \"publisher\"\namount = \"5 USD\"\n");
+    let first = Envelope { click: click(458, 60), ..sale(1) };
+    let known = standing(&first, false);
+    for (terms, known, publishers) in [
+        (String::new(), &known, None),
+        (cap("order"), &known, None),
+        (cap("month"), &Known::default(), Some(vec![456])),
+        (cap("month"), &known, Some(vec![456, 458])),
+    ] {
+        let policy = Policy { terms: Terms::load("terms.toml", &terms).unwrap(), ..policy() };
+        let ground = Ground { directory: &directory, policy: &policy, click_ids: &Ids };
+        let asked = asks_for_figures(&ground, &sale(2), known);
+        let at = first.received_at;
+        let expected = publishers.map(|publishers| Asked {
+            advertiser_id: 789,
+            currency: Currency::USD,
+            at,
+            publishers,
+            but: known.standing.as_ref().map(|itself| itself.event_id),
+        });
+        assert_eq!(asked, expected, "{terms}");
+    }
+}
+
+#[test]
+fn what_the_merchant_gave_to_another_channel_earns_nobody_anything_when_it_is_decided_again() {
+    let (directory, policy) = (directory(), policy());
+    let voided = with(|event| event.set(Field::AutoVoid, Value::Flag(true)));
+    let plain = sale(1);
+    let considered = booked(&plain).considered;
+    for (envelope, auto_voided, publisher_id) in
+        [(&plain, false, Some(456)), (&plain, true, None), (&voided, false, None), (&voided, true, None)]
+    {
+        let kept = Kept {
+            event: &envelope.event,
+            advertiser_id: 789,
+            amount: Money::from_minor(1000, Currency::USD),
+            at: envelope.received_at,
+            considered: &considered,
+            auto_voided,
+            figures: &[],
+        };
+        let awarded = kept.award(&directory, &policy.terms, None).unwrap();
+        assert_eq!(awarded.map(|awarded| awarded.credited.publisher_id), publisher_id, "{auto_voided}");
     }
 }

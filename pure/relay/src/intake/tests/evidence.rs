@@ -19,7 +19,7 @@ pub(super) fn held(id: &str, publisher_id: u64, home: Option<Home>) -> KeptClick
     }
 }
 
-fn naming(id: &str) -> Envelope {
+pub(super) fn naming(id: &str) -> Envelope {
     let mut envelope = raw(1);
     envelope.event.set(Field::ClickId, Value::Text(id.into()));
     envelope
@@ -221,6 +221,32 @@ fn the_owner_follows_the_click_while_legacy_lives() {
     let decision = decide(&ground, &naming("11k8_cr29d"), &known(Some(Home::Legacy)), NOW);
     let Decision::Book(booking) = decision else { panic!("{decision:?}") };
     assert_eq!((booking.owner, booking.evidence_kind), (Home::Primary, EvidenceKind::ClickId));
+}
+
+#[test]
+fn the_owner_is_the_new_platform_where_its_own_click_id_holds() {
+    // Advertiser 5 has not moved; its id on the new platform is 6.
+    for (advertiser, owner) in [(6, Home::Primary), (1789, Home::Legacy)] {
+        let mut envelope = naming(&format!("new_{advertiser}_{}", SECOND - DAY));
+        envelope.event.set(Field::AdvertiserId, Value::Id(5));
+        assert_eq!(booked(&envelope).owner, owner, "{advertiser}");
+    }
+}
+
+#[test]
+fn the_one_that_is_credited_is_told_as_used_whichever_is_the_stronger() {
+    let [later, earlier] = [(456, DAY), (458, 2 * DAY)]
+        .map(|(publisher_id, before)| format!("t1_789_{publisher_id}_{}", SECOND - before));
+    let envelope = naming(&format!("{later},{earlier}"));
+    for (model, publisher_id, told) in
+        [("last_click", 456, ["used", "weaker"]), ("first_click", 458, ["weaker", "used"])]
+    {
+        let terms = format!("[[terms]]\nmodel = \"{model}\"\n");
+        let decision = decided_by(&terms, &envelope, &Known::default(), NOW);
+        let Decision::Book(booking) = decision else { panic!("{decision:?}") };
+        assert_eq!(publisher_of(&booking), Some(publisher_id), "{model}");
+        assert_eq!(outcomes(&booking, EvidenceKind::Token), told, "{model}");
+    }
 }
 
 #[test]
