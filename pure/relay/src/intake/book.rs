@@ -42,17 +42,21 @@ pub(super) struct Obstacles {
 }
 
 pub(super) fn book(arrival: &Arrival<'_>) -> Decision {
-    // Where it is decided about again, what was known of its journey stays known.
-    let known = |considered| match &arrival.known.standing {
-        Some(itself) => together(considered, false, itself),
+    // Where it is decided about again, what was known of its journey stays known; and whoever was credited by it is still,
+    // unless another click is found now.
+    let known = |considered, stands| match &arrival.known.standing {
+        Some(itself) => together(considered, stands, itself),
         None => considered,
     };
     match booking(arrival) {
         Ok(booking) => {
-            let considered = known(booking.considered);
+            let stands = matches!(booking.credit, Credit::None(_));
+            let considered = known(booking.considered, stands);
             Decision::Book(Box::new(Booking { considered, ..booking }))
         }
-        Err(Obstacles { reasons, considered }) => Decision::Hold { reasons, considered: known(considered) },
+        Err(Obstacles { reasons, considered }) => {
+            Decision::Hold { reasons, considered: known(considered, false) }
+        }
     }
 }
 

@@ -273,5 +273,6 @@ fn what_is_decided_about_again_is_no_second_arrival_and_keeps_its_journey() {
     // Should its own click prove less than it did, the order is still whose it was.
     let weaker = Envelope { click: click(456, 50), ..first };
     let Decision::Book(booking) = decided(&weaker, &again) else { panic!("not booked") };
+    assert!(found(&booking.considered).contains(&(EvidenceKind::Token, "used", 457)), "{booking:?}");
     assert_eq!(booking.awarded.map(|awarded| awarded.credited.publisher_id), Some(457));
 }
