@@ -109,7 +109,7 @@ const DUE: &str =
 const NOT_THERE: &str = "the platform does not have the transaction after all";
 
 /// Why nobody is called for what its merchant says another channel won.
-pub(crate) const GIVEN_AWAY: &str = "the merchant gave the transaction to another channel";
+const GIVEN_AWAY: &str = "the merchant gave the transaction to another channel";
 
 /// Why a publisher is called no more for what another one earns.
 const CREDITED_TO_ANOTHER: &str = "the transaction is credited to another publisher";
@@ -244,15 +244,6 @@ impl Transaction<'_> {
         let row = (sql::id(event_id), self.now.as_millis(), CREDITED_TO_ANOTHER);
         sql::run(&self.inner, update, row, "drop a postback")?;
         self.owe_postback(event_id)
-    }
-
-    /// Nobody is to be called for the transaction any more, for this reason: whoever waits to be called is not. A call
-    /// that is under way is not made again.
-    pub(crate) fn owe_no_postback(&mut self, event_id: EventId, why: &str) -> Result<(), LedgerError> {
-        let update = "UPDATE postbacks SET state = 'dropped', active = 0, due_at = NULL, changed_at = ?2,
-            detail = ?3 WHERE event_id = ?1 AND state = 'queued'";
-        sql::run(&self.inner, update, (sql::id(event_id), self.now.as_millis(), why), "drop a postback")?;
-        Ok(())
     }
 
     /// A call begins.

@@ -116,17 +116,13 @@ impl Ledger {
         let rows = sql::all(&self.connection, &query, params, |row| Ok(due(row)))?;
         let mut rows: Vec<DueAdjustment> = rows.into_iter().collect::<Result<_, _>>()?;
         let Some(first) = rows.first() else { return Ok(rows) };
-        let (advertiser_id, address, alone) = (first.advertiser_id, first.advertiser_primary_id, first.alone);
-        let mut seen = Vec::new();
-        rows.retain(|row| {
-            // Two changes of one transaction go one after the other.
-            let again = seen.contains(&row.conversion);
-            seen.push(row.conversion);
-            row.advertiser_id == advertiser_id && row.advertiser_primary_id == address && !row.alone && !again
-                || (alone && seen.len() == 1)
-        });
-        if alone {
+        if first.alone {
             rows.truncate(1);
+        } else {
+            let (advertiser_id, address) = (first.advertiser_id, first.advertiser_primary_id);
+            rows.retain(|row| {
+                row.advertiser_id == advertiser_id && row.advertiser_primary_id == address && !row.alone
+            });
         }
         Ok(rows)
     }

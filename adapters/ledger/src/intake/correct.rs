@@ -9,7 +9,6 @@ use super::{ProofRow, earned};
 use crate::awards::{Award, counted};
 use crate::people::{By, Redriven};
 use crate::post::NewSet;
-use crate::postbacks::GIVEN_AWAY;
 use crate::store::{Row, named_params};
 use crate::{LedgerError, Transaction, sql};
 
@@ -82,7 +81,6 @@ impl Transaction<'_> {
             (Better::Evidence, true) => self.change_owner(into, better),
             // What was sent already is not sent again, so that this is when its publisher is known.
             (Better::Evidence, false) => self.owe_postback_to_another(into),
-            (Better::Void, _) => self.owe_no_postback(into, GIVEN_AWAY),
             _ => Ok(()),
         }
     }

@@ -42,7 +42,8 @@ impl Part {
         let Self::Order { id, order, click: from, voucher, long } = *self else { return None };
         let sale = Sale { id, advertiser_id: 1, order, minor: 1000, clicked: false };
         let mut event = Event::new(Class::Conversion);
-        let reference = if long { format!("{}{order}", "long ".repeat(12)) } else { format!("{order}") };
+        let word = if order % 2 == 0 { "long " } else { "tall " };
+        let reference = if long { format!("{}{order}", word.repeat(12)) } else { format!("{order}") };
         event.set(Field::AdvertiserId, Value::Id(1));
         event.set(Field::OrderReference, Value::Text(reference.into()));
         event.set(Field::Amount, Value::Money(Money::from_minor(1000, Currency::USD)));

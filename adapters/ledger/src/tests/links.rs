@@ -7,7 +7,7 @@ use super::place::{Place, on_each_store};
 use super::statuses::{SALE, judge_at, lock_day};
 use super::world::{NOW, Sale, assert_balanced, take_in};
 use crate::store::Connection;
-use crate::{Ledger, Root};
+use crate::{Hash, Ledger, Root, canonical, hex, linked, root_message};
 
 /// Three sales, one of them declined, and a journal entry.
 fn ledger(place: &Place) -> Ledger {
@@ -117,25 +117,90 @@ fn every_way_of_touching_it_is_found(place: &Place) {
     }
 }
 
+fn root(sequence: u64, hash: Hash) -> Root {
+    Root { sequence, hash, signed_at: NOW, public_key: vec![1; 32], signature: vec![2; 64] }
+}
+
+fn keep(ledger: &mut Ledger, root: &Root) {
+    let mut transaction = ledger.transaction(NOW).unwrap();
+    transaction.keep_root(root).unwrap();
+    transaction.commit().unwrap();
+}
+
 /// Truncated at its end a chain fits; a root that somebody keeps does not.
 fn a_root_finds_what_was_cut_off(place: &Place) {
     let mut ledger = ledger(place);
+    let beginning = root(0, ledger.export_links(None).unwrap()[0].hash);
+    keep(&mut ledger, &beginning);
     let head = ledger.chain_head().unwrap();
-    let root = Root {
-        sequence: head.sequence,
-        hash: head.hash,
-        signed_at: NOW,
-        public_key: vec![1; 32],
-        signature: vec![2; 64],
-    };
-    let mut transaction = ledger.transaction(NOW).unwrap();
-    transaction.keep_root(&root).unwrap();
-    transaction.commit().unwrap();
-    assert_eq!(ledger.last_root().unwrap(), Some(root));
+    let root = root(head.sequence, head.hash);
+    keep(&mut ledger, &root);
+    assert_eq!(ledger.last_root().unwrap().as_ref(), Some(&root));
+    assert_eq!(ledger.roots(None, 9).unwrap(), [beginning.clone(), root.clone()], "from the first link on");
+    assert_eq!(ledger.roots(None, 1).unwrap(), [beginning]);
+    assert_eq!(ledger.roots(Some(0), 9).unwrap(), [root], "and behind it");
     assert_balanced(&ledger);
     let cut = "DELETE FROM journal WHERE entry_id = 2; DELETE FROM links WHERE sequence = 7";
     let found = after(&ledger, cut);
     assert_eq!(found, ["a root was signed for link 7, and the chain ends before it"]);
+}
+
+/// Written anew from some link on, a chain fits too.
+fn a_root_finds_what_was_written_anew(place: &Place) {
+    let mut ledger = ledger(place);
+    keep(&mut ledger, &root(2, [9; 32]));
+    assert_eq!(after(&ledger, ""), ["the root that was signed for link 2 does not fit the chain"]);
+}
+
+/// With the form that `docs/ledger-proof.md` describes, from what everybody can have.
+fn a_third_party_comes_to_the_same_hashes(place: &Place) {
+    let ledger = ledger(place);
+    let exported = ledger.export_links(None).unwrap();
+    let mut hash = [0; 32];
+    for link in &exported {
+        let fields: Vec<&str> = link.fields.iter().map(String::as_str).collect();
+        hash = linked(&hash, &canonical(&fields));
+        assert_eq!(hash, link.hash, "link {}", link.sequence);
+    }
+    assert_eq!((exported.len(), hash), (8, ledger.chain_head().unwrap().hash));
+    assert_eq!(exported[0].fields[3], ledger.ledger_id().unwrap(), "who it is stands in its first link");
+}
+
+#[test]
+fn the_form_of_what_is_linked_and_signed_is_the_documented_one() {
+    assert_eq!(canonical(&["ab", ""]), b"\0\0\0\x02ab\0\0\0\0");
+    let (hash, at) = ([0xab; 32], NOW.as_millis().to_string());
+    let message = root_message("a ledger", 7, &hash, NOW);
+    assert_eq!(message, canonical(&["turnout.root.1", "a ledger", "7", &hex(&hash), &at]));
+}
+
+/// Rows are read in steps: one that nothing links, in the first step, hides none of the next.
+fn what_was_added_among_many_is_accused_alone(place: &Place) {
+    let mut ledger = place.open();
+    let write = |ledger: &mut Ledger, entries: usize| {
+        let mut transaction = ledger.transaction(NOW).unwrap();
+        for _ in 0..entries {
+            transaction.journal("ada", "note", None, "one of many").unwrap();
+        }
+        transaction.commit().unwrap();
+    };
+    write(&mut ledger, 1);
+    let added = "INSERT INTO journal (at, actor, action, detail) VALUES (0, 'bob', 'note', '')";
+    ledger.connection.script(added).unwrap();
+    write(&mut ledger, 1001);
+    let found = after(&ledger, "");
+    assert_eq!(found, ["journal entry 2 was never linked: it was added behind our back"]);
+    let found = after(&ledger, "DELETE FROM journal WHERE entry_id = 700");
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert_eq!(found[1], "link 699: journal entry 700 is gone");
+}
+
+/// By how much a time was changed is told.
+fn both_times_of_a_changed_one_are_told(place: &Place) {
+    let ledger = ledger(place);
+    let found = after(&ledger, "UPDATE posting_sets SET posted_at = posted_at - 1 WHERE set_id = 1");
+    let before = NOW.minus(Duration::from_millis(1));
+    assert_eq!(found[0], format!("link 1: posting set 1 is of {before}, and its link of {NOW}"));
 }
 
 fn the_chain_of_an_older_ledger_begins_over_what_is_there(place: &Place) {
@@ -175,6 +240,10 @@ on_each_store!(file;
     an_untouched_chain_holds,
     every_way_of_touching_it_is_found,
     a_root_finds_what_was_cut_off,
+    a_root_finds_what_was_written_anew,
+    a_third_party_comes_to_the_same_hashes,
+    what_was_added_among_many_is_accused_alone,
+    both_times_of_a_changed_one_are_told,
     the_chain_of_an_older_ledger_begins_over_what_is_there,
     recorded_times_do_not_go_back_with_the_clock
 );

@@ -131,6 +131,9 @@ fn who_is_credited_after_the_sale_was_sent_is_called_then(place: &Place) {
     end(&mut ledger, id(1, 1), State::Confirmed, None);
     take_in(&mut ledger, &[Sale { id: 3, advertiser_id: 1, order: 1, minor: 1000, clicked: true }]);
     assert_eq!(due(&ledger, NOW), [0_u128; 0], "and once");
+    let shown = ledger.show(event_id(1)).unwrap().unwrap().postbacks;
+    let told: Vec<_> = shown.iter().map(|call| (call.publisher_id, call.state, call.tries)).collect();
+    assert_eq!(told, [(PUBLISHER, State::Confirmed, 1)]);
     assert_balanced(&ledger);
 }
 

@@ -127,6 +127,18 @@ fn a_decline_takes_back_and_a_reinstatement_gives_again(place: &Place) {
     assert_balanced(&ledger);
 }
 
+/// What anybody else declined may be given again.
+fn what_its_merchant_took_back_nobody_gives_again(place: &Place) {
+    let mut ledger = place.open();
+    take_in(&mut ledger, &[SALE]);
+    assert_eq!(judge(&mut ledger, Act::Decline, NOW), Judged::Done(Status::Declined));
+    assert_eq!(judge(&mut ledger, Act::Approve, NOW), Judged::Done(Status::Approved));
+    assert_eq!(judge_at(&mut ledger, 1, Act::Decline, Cause::Merchant, NOW), Judged::Done(Status::Declined));
+    assert_eq!(judge(&mut ledger, Act::Approve, NOW), Judged::Refused(Refusal::Final(Status::Declined)));
+    assert_eq!(earned(&ledger), 0);
+    assert_balanced(&ledger);
+}
+
 fn after_its_lock_date_only_a_clawback_takes_back(place: &Place) {
     let mut ledger = place.open();
     take_in(&mut ledger, &[SALE]);
@@ -176,6 +188,7 @@ fn what_a_person_discards_is_declined(place: &Place) {
 on_each_store!(memory;
     a_sale_is_approved_and_locks_by_its_date,
     a_decline_takes_back_and_a_reinstatement_gives_again,
+    what_its_merchant_took_back_nobody_gives_again,
     after_its_lock_date_only_a_clawback_takes_back,
     better_evidence_changes_nothing_that_is_locked,
     what_a_person_discards_is_declined

@@ -33,6 +33,7 @@ on_a_server_too! {
     an_order_that_comes_again_does_not_count_against_its_own_cap,
     other_terms_are_told_in_money_and_applied_as_corrections,
     an_order_of_another_value_earns_by_the_terms_of_its_time,
+    a_recalculation_of_a_part_of_a_month_knows_what_was_before_it,
     what_is_locked_stays,
     models_stand_side_by_side,
     the_terms_of_the_orders_own_time_decide_for_ever,
@@ -41,7 +42,7 @@ on_a_server_too! {
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
-const ALWAYS: Span =
+pub(super) const ALWAYS: Span =
     Span { since: Timestamp::from_millis(0), until: Timestamp::from_millis(i64::MAX), advertiser_id: None };
 
 pub(super) fn with_terms(text: &str) -> Snapshot {
@@ -435,6 +436,16 @@ fn an_order_of_another_value_earns_by_the_terms_of_its_time() {
         clicked(voided, click(456, 2 * HOUR)),
     ]);
     let rows = world.processor.ledger().decided(&ALWAYS, None, 10).unwrap().rows;
+    let (mut paged, mut after) = (Vec::new(), None);
+    for _ in 0..3 {
+        let page = world.processor.ledger().decided(&ALWAYS, after, 1).unwrap();
+        paged.extend(page.rows);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!((paged.len(), &paged), (2, &rows), "page by page, to the end");
     let usd = |minor| units::Money::from_minor(minor, units::Currency::USD);
     let earns = |place: usize, minor| of_value(world.processor.snapshot(), &rows[place], usd(minor));
     assert_eq!(earns(0, 2000), Some(Commission::Flat(usd(100))));
@@ -462,6 +473,24 @@ fn a_corrected_order_counts_for_who_earns_by_it_now() {
         assert_eq!(world.shares(id), [(publisher, earned)], "order {id}");
     }
     world.assert_identical();
+}
+
+/// What was earned in the month before the span counts in its scale: the third order earns by the second step.
+#[test]
+fn a_recalculation_of_a_part_of_a_month_knows_what_was_before_it() {
+    let scale = SCALE.replace("2.00", "9.00");
+    let mut world = World::with(with_terms(&scale));
+    for (id, after) in [(1, HOUR), (2, 2 * HOUR), (3, 48 * HOUR)] {
+        let order = raw(id, &format!("B-{id}"), 1000, after);
+        world.take(&[clicked(order, click(456, HOUR * u32::try_from(id).unwrap()))]);
+    }
+    assert_eq!(world.shares(3), [(456, 80)]);
+    let terms = Terms::load("terms.toml", &scale.replace("\"8\"", "\"10\"")).unwrap();
+    let span = Span { since: START.plus(24 * HOUR), ..ALWAYS };
+    let snapshot = world.processor.snapshot();
+    let again = recalculate(world.processor.ledger(), snapshot, &terms, &span, world.now).unwrap();
+    let money: Vec<_> = again.money.iter().map(|((id, _), sums)| (*id, *sums)).collect();
+    assert_eq!((again.orders, money), (1, vec![(456, [80, 100])]));
 }
 
 #[test]

@@ -14,8 +14,11 @@ use tracking::dialect::interface::{AnswerFormat, CallOutcome, Operation};
 use tracking::{Event, Field, Inbound, Method, Value, Verdict};
 use units::{Currency, Money, Seed};
 
-use super::world::{MOVED, Reply, Sale, World, batch, event_id, sale};
+use super::awards::ALWAYS;
+use super::place::Place;
+use super::world::{DEDUPLICATES, MOVED, Reply, Sale, World, batch, event_id, sale};
 use crate::Delivery;
+use crate::processor::awards::recalculate;
 
 on_a_server_too! {
     a_void_before_the_delivery_cancels_it,
@@ -25,6 +28,10 @@ on_a_server_too! {
     a_void_of_what_did_not_arrive_ends_it,
     a_change_survives_the_process_at_every_step,
     a_refused_request_for_several_is_taken_apart,
+    changes_go_together_of_one_merchant_and_none_that_must_go_alone,
+    a_change_of_which_no_request_can_be_written_is_held_and_lets_others_go,
+    what_cannot_be_of_a_change_is_found,
+    an_edit_earns_by_the_terms_of_its_orders_time_and_is_not_decided_again,
     a_call_is_refused_or_passed_on_where_it_is_not_ours,
     a_reference_copies_the_publisher_and_is_voided_with_its_parent,
     a_reference_to_a_sale_that_a_pixel_told_of_is_linked_all_the_same,
@@ -43,14 +50,18 @@ const SECRET: &str = "hush";
 
 fn world() -> World {
     let mut world = World::new();
+    world.processor.replace_callers(callers());
+    world
+}
+
+fn callers() -> Callers {
     let caller = Caller {
         advertiser_id: MOVED,
         token: "token".to_owned(),
         secrets: vec!["new".to_owned(), SECRET.to_owned()],
         addresses: Vec::new(),
     };
-    world.processor.replace_callers(Callers::new(vec![caller]));
-    world
+    Callers::new(vec![caller])
 }
 
 fn endpoint(world: &World, operation: Operation) -> &Endpoint {
@@ -246,6 +257,8 @@ fn a_change_of_what_is_in_flight_waits_until_it_is_known_to_be_there() {
         states.iter().all(|row| row.state.name() == "confirmed" || row.state.name() == "taken"),
         "{states:?}"
     );
+    let counted = |state| states.iter().filter(|row| row.state == state).count() as u64;
+    assert_eq!(world.processor.status().unwrap().changes, State::ALL.map(counted));
     world.assert_balanced();
 }
 
@@ -352,6 +365,113 @@ fn a_refused_request_for_several_is_taken_apart() {
     assert_eq!(companies, [2, 1, 1]);
     let at_risk = world.processor.ledger().adjustments_at_risk(10).unwrap();
     assert_eq!(at_risk.len(), 2, "each was refused by itself: {at_risk:?}");
+}
+
+fn edit_of(world: &mut World, id: u64, advertiser_id: u64, reference: &str) {
+    let fields = [(Field::OrderReference, reference), (Field::Amount, "7.77")];
+    let mut envelope = envelope(world, id, Operation::Edit, &fields, SECRET);
+    envelope.event.set(Field::AdvertiserId, Value::Id(advertiser_id));
+    let served = world.processor.call(&batch(vec![envelope.encode()]), world.now).unwrap();
+    assert_said(world, &served, CallOutcome::Done);
+}
+
+#[test]
+fn changes_go_together_of_one_merchant_and_none_that_must_go_alone() {
+    let mut world = world();
+    let caller = |advertiser_id, token: &str| Caller {
+        advertiser_id,
+        token: token.to_owned(),
+        secrets: vec![SECRET.to_owned()],
+        addresses: Vec::new(),
+    };
+    world
+        .processor
+        .replace_callers(Callers::new(vec![caller(MOVED, "token"), caller(DEDUPLICATES, "token")]));
+    world.receive(&[sale(1, MOVED), sale(2, MOVED), sale(3, DEDUPLICATES)]);
+    sent(&mut world);
+    world.pass(Duration::from_secs(600));
+    // The platform cannot see this one yet.
+    world.receive(&[sale(4, MOVED)]);
+    sent(&mut world);
+    for (id, advertiser_id, reference) in
+        [(100, MOVED, "A-1"), (101, DEDUPLICATES, "A-3"), (102, MOVED, "A-2"), (103, MOVED, "A-4")]
+    {
+        edit_of(&mut world, id, advertiser_id, reference);
+    }
+    world.pass(Duration::from_secs(60));
+    let named = |told: &str| ["A-1", "A-2", "A-3", "A-4"].map(|reference| told.contains(reference));
+    let mut told = Vec::new();
+    world.deliver(|delivery| {
+        told.push(named(&text(delivery)));
+        Reply::Says(Verdict::Rejected)
+    });
+    assert_eq!(told, [[true, true, false, false]], "the merchant whose change waits the longest");
+    // Each of those that were refused together goes by itself, and what can be seen by now goes without them.
+    world.pass(Duration::from_secs(600));
+    let mut told: Vec<_> = sent(&mut world).iter().map(|told| named(told)).collect();
+    told.sort_unstable();
+    let alone = |place: usize| core::array::from_fn(|each| each == place);
+    assert_eq!(told, [alone(3), alone(2), alone(1), alone(0)]);
+    world.assert_balanced();
+}
+
+/// The order of sale 1, edited after it was told, in a place that can be damaged.
+fn edited(place: Place) -> World {
+    let mut world = World::at(place, super::world::snapshot());
+    world.processor.replace_callers(callers());
+    world.receive(&[sale(1, MOVED), sale(2, MOVED)]);
+    sent(&mut world);
+    ask(&mut world, 100, Operation::Edit, &[THE_ORDER, (Field::Amount, "8.00")]);
+    world
+}
+
+#[test]
+fn a_change_of_which_no_request_can_be_written_is_held_and_lets_others_go() {
+    let mut world = edited(Place::lasting());
+    world.place.damage("UPDATE conversions SET advertiser_primary_id = NULL WHERE reference = 'A-1'");
+    ask(&mut world, 101, Operation::Edit, &[(Field::OrderReference, "A-2"), (Field::Amount, "7.00")]);
+    world.pass(Duration::from_secs(600));
+    for _ in 0..4 {
+        sent(&mut world);
+        world.pass(Duration::from_secs(60));
+    }
+    let stands = |id| world.processor.ledger().adjustments_of(event_id(id)).unwrap().remove(0).state.name();
+    assert_eq!((stands(1), stands(2)), ("held", "confirmed"));
+    assert_eq!(world.processor.ledger().adjustments_at_risk(10).unwrap().len(), 1, "a person is told");
+    world.assert_balanced();
+}
+
+#[test]
+fn what_cannot_be_of_a_change_is_found() {
+    for (damage, found) in [
+        ("UPDATE adjustments SET operation = 'void'", "was voided and still earns"),
+        ("UPDATE adjustments SET conversion = event_id", "is of no transaction"),
+        ("DELETE FROM adjustments", "was accepted and changed nothing"),
+    ] {
+        let world = edited(Place::lasting());
+        world.assert_balanced();
+        world.place.damage(damage);
+        let findings = world.processor.ledger().audit().unwrap().findings;
+        assert!(findings.iter().any(|finding| finding.message.contains(found)), "{found}: {findings:#?}");
+    }
+}
+
+/// A twentieth of 20.00 by its terms, and not a tenth by its programme. What its merchant has changed is the merchant's.
+#[test]
+fn an_edit_earns_by_the_terms_of_its_orders_time_and_is_not_decided_again() {
+    let terms =
+        |percent: &str| format!("[[terms]]\n[[terms.rule]]\nname = \"all\"\npercent = \"{percent}\"\n");
+    let mut world = World::with(super::awards::with_terms(&terms("5")));
+    world.processor.replace_callers(callers());
+    world.receive(&[sale(1, MOVED), sale(2, MOVED)]);
+    ask(&mut world, 100, Operation::Edit, &[THE_ORDER, (Field::Amount, "20.00")]);
+    assert_eq!((earned(&world, 1), earned(&world, 2)), (100, 50));
+    let new = relay::policy::Terms::load("terms.toml", &terms("9")).unwrap();
+    let (ledger, snapshot) = (world.processor.ledger(), world.processor.snapshot());
+    let again = recalculate(ledger, snapshot, &new, &ALWAYS, world.now).unwrap();
+    assert_eq!((again.orders, again.left_alone), (2, 1));
+    assert_eq!(again.changed.iter().map(|order| order.event_id).collect::<Vec<_>>(), [event_id(2)]);
+    world.assert_balanced();
 }
 
 #[test]

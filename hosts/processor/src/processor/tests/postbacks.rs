@@ -5,11 +5,11 @@ use std::time::Duration;
 use relay::call::{Caller, Callers};
 use tracking::dialect::interface::Operation;
 use tracking::postback::Fact;
-use tracking::{Answer, Field, SendFailure, Verdict};
+use tracking::{Answer, Field, SendFailure, Value, Verdict};
 use units::limits::POSTBACKS_OF_ONE_MAX;
 
 use super::calling::{THE_ORDER, ask};
-use super::world::{MOVED, OBSERVED, Reply, Sale, World, batch, sale};
+use super::world::{MOVED, OBSERVED, Reply, Sale, World, batch, event_id, sale};
 use crate::{Called, ImportedPostback, Postback};
 
 on_a_server_too! {
@@ -22,6 +22,7 @@ on_a_server_too! {
     an_address_that_is_not_public_is_not_called,
     who_was_given_up_is_called_again_by_a_persons_order_and_at_a_pace,
     whatever_is_settled_as_not_there_is_not_called_for_whenever_that_comes,
+    what_its_merchant_gave_to_another_channel_is_not_called_for,
     who_is_called_when_another_turns_out_to_earn_it_is_not_called_again,
 }
 
@@ -132,6 +133,27 @@ fn who_never_answers_is_given_up_and_a_refusal_is_final() {
     assert_eq!((calls(&mut world), row.given_up, row.waiting), (vec![], 2, 0));
 }
 
+/// Whether its call waits or is under way when that is told.
+#[test]
+fn what_its_merchant_gave_to_another_channel_is_not_called_for() {
+    for under_way in [false, true] {
+        let mut world = World::new();
+        register(&mut world, "t.example", &[Fact::TransactionId]);
+        taken(&mut world, &[sale(1, MOVED)]);
+        let made = if under_way { calls(&mut world) } else { Vec::new() };
+        assert_eq!((made.len(), listed(&world).waiting), (usize::from(under_way), 1));
+        let mut copy = Sale { id: 2, ..sale(1, MOVED) }.envelope();
+        copy.event.set(Field::AutoVoid, Value::Flag(true));
+        world.processor.receive(&batch(vec![copy.encode()]), world.now).unwrap();
+        end(&mut world, &made, None);
+        world.pass(Duration::from_secs(3600));
+        assert_eq!((calls(&mut world), listed(&world).waiting), (vec![], 0));
+        let owed = world.processor.ledger().postbacks_of(event_id(1)).unwrap();
+        assert!(owed[0].detail.contains("another channel"), "{owed:?}");
+        world.assert_balanced();
+    }
+}
+
 #[test]
 fn what_its_merchant_took_back_is_not_called_for_and_what_he_changed_is_told_as_it_is() {
     let mut world = World::new();
@@ -234,7 +256,7 @@ fn whatever_is_settled_as_not_there_is_not_called_for_whenever_that_comes() {
     assert_eq!(under_way.len(), 1);
     taken(&mut world, &[sale(2, MOVED)]);
     let by = ledger::By { actor: "ada", why: "the report" };
-    let both = [super::world::event_id(1), super::world::event_id(2)];
+    let both = [event_id(1), event_id(2)];
     world.processor.close(&both, false, by, world.now).unwrap();
     end(&mut world, &under_way, None);
     for _ in 0..5 {
