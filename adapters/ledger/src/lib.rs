@@ -147,6 +147,17 @@ impl LedgerError {
     }
 }
 
+/// An error with all of its causes, for people.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}
+
 pub(crate) fn store(doing: &'static str) -> impl FnOnce(StoreError) -> LedgerError {
     move |source| LedgerError::Store { doing, source }
 }

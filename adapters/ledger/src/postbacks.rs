@@ -184,10 +184,9 @@ impl Ledger {
     /// # Errors
     /// If the store fails.
     pub fn recover_postbacks(&mut self, now: Timestamp) -> Result<usize, LedgerError> {
-        let doing = "recover postbacks";
         let update = "UPDATE postbacks SET state = 'queued', due_at = ?1, changed_at = ?1,
             detail = 'this process ended while it was called' WHERE active = 1 AND state = 'in_flight'";
-        sql::run(&self.connection, update, (now.as_millis(),), doing)
+        sql::run(&self.connection, update, (now.as_millis(),), "recover postbacks")
     }
 }
 
@@ -281,10 +280,7 @@ impl Transaction<'_> {
             let count = "UPDATE postback_addresses SET called = called + 1 WHERE publisher_id = ?1";
             sql::run(&self.inner, count, (publisher,), doing)?;
         }
-        if settled.state != State::Queued {
-            return Ok(());
-        }
-        self.put_off(publisher)
+        if settled.state == State::Queued { self.put_off(publisher) } else { Ok(()) }
     }
 
     /// Everything that waits for a publisher waits as long as what has waited for it the longest.

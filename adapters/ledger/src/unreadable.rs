@@ -10,7 +10,7 @@ use relay::intake::EvidenceKind;
 use tracking::Home;
 use units::EventId;
 
-use crate::{Ledger, LedgerError, Transaction, sql};
+use crate::{Ledger, LedgerError, Transaction, sql, with_causes};
 
 /// The code of what is set aside.
 pub const UNREADABLE_ROW: &str = "unreadable_row";
@@ -49,15 +49,7 @@ impl fmt::Display for Waiting {
 
 /// Names the row that could not be read.
 pub(crate) fn of(row: Waiting) -> impl FnOnce(LedgerError) -> LedgerError {
-    move |error| {
-        let mut why = error.to_string();
-        let mut cause = std::error::Error::source(&error);
-        while let Some(error) = cause {
-            why.push_str(&format!(": {error}"));
-            cause = error.source();
-        }
-        LedgerError::Unreadable { row, why }
-    }
+    move |error| LedgerError::Unreadable { row, why: with_causes(&error) }
 }
 
 /// Conversions that are queued, and that no question for what is due can find. What is no number is larger than every

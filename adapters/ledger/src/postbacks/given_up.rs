@@ -3,7 +3,7 @@
 use relay::delivery::State;
 use units::{EventId, Timestamp};
 
-use super::NOT_THERE;
+use super::{CREDITED_TO_ANOTHER, NOT_THERE};
 use crate::store::{AsValue, Row};
 use crate::{By, Ledger, LedgerError, Transaction, sql};
 
@@ -177,7 +177,7 @@ impl Transaction<'_> {
         }
         match objection {
             1 => return Ok(Recalled::NotOwed("no address is registered for the publisher any more")),
-            2 => return Ok(Recalled::NotOwed("the transaction is credited to another publisher")),
+            2 => return Ok(Recalled::NotOwed(CREDITED_TO_ANOTHER)),
             3 => return Ok(Recalled::NotOwed(NOT_THERE)),
             _ => {}
         }

@@ -37,13 +37,7 @@ impl Refusal {
 
     /// The store failed. The message names every cause: the reader is an edge's log or an operator.
     pub(crate) fn unavailable(error: &dyn Error) -> Self {
-        let mut message = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            message.push_str(&format!(": {error}"));
-            cause = error.source();
-        }
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "ledger", message)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "ledger", ledger::with_causes(error))
     }
 }
 

@@ -9,7 +9,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::slice;
 
-use ledger::{LedgerError, Waiting};
+use ledger::{LedgerError, Waiting, with_causes};
 use relay::Fact;
 use relay::envelope::Batch;
 use relay::intake::Reason;
@@ -62,7 +62,7 @@ impl Processor {
             };
             // What the store does to everything is not the entry's fault.
             if !error.is_of_the_store() && self.failed_too_often(entry) {
-                self.set_aside(entry, &batch.lane, told(&error), now)?;
+                self.set_aside(entry, &batch.lane, with_causes(&error), now)?;
                 sum.accepted = sum.accepted.saturating_add(1);
                 continue;
             }
@@ -141,21 +141,11 @@ impl Processor {
     }
 }
 
-fn told(error: &ReceiveError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
-}
-
 /// Does a step of an order; a panic in it is told like a failure of the ledger.
 pub(super) fn step<T>(step: impl FnOnce() -> Result<T, ProcessorError>) -> Result<T, String> {
     match calmly(step) {
         Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(told(&match error {
+        Ok(Err(error)) => Err(with_causes(&match error {
             ProcessorError::Ledger(error) => ReceiveError::Ledger(error),
         })),
         Err(panic) => Err(panic),
