@@ -20,6 +20,14 @@ impl Reserve {
         Self { path: directory.join("reserve"), bytes, held: false }
     }
 
+    /// Gives back what an earlier setting has claimed, where none is to be kept any more.
+    pub(crate) fn clear<F: Filesystem>(&self, filesystem: &F) {
+        if self.bytes == 0 {
+            // There rarely is one. One that cannot be removed costs its space and nothing else; the next start tries again.
+            drop(filesystem.remove(&self.path));
+        }
+    }
+
     /// Claims the space, all or none of it.
     pub(crate) fn hold<F: Filesystem>(&mut self, filesystem: &F) -> io::Result<()> {
         if self.held || self.bytes == 0 {

@@ -48,6 +48,7 @@ enum Failure {
 impl<F: Filesystem> Writer<F> {
     pub(crate) fn new(shared: Arc<Shared<F>>, tail: Tail<F::Handle>) -> Self {
         let reserve = Reserve::new(&shared.directory, shared.gauges.settings.reserve_bytes);
+        reserve.clear(&shared.filesystem);
         let mut writer = Self { shared, tail, reserve, buffer: Vec::new(), laid: 0 };
         // A lane on a full disk must still open, so that its backlog can be drained.
         drop(writer.regain());

@@ -251,7 +251,10 @@ fn the_reserve_follows_its_setting() {
         drop(Log::open(&disk, lane(), settings).unwrap());
         assert_eq!(disk.get(&lane().join("reserve")).unwrap().len() as u64, reserve_bytes);
     }
-    let disk = Simulated::new(1);
-    drop(Log::open(&disk, lane(), Settings { reserve_bytes: 0, ..small() }).unwrap());
-    assert_eq!(disk.get(&lane().join("reserve")), None, "a reserve of nothing is no file");
+    for disk in [disk, Simulated::new(1)] {
+        let (mut log, _) = Log::open(&disk, lane(), Settings { reserve_bytes: 0, ..small() }).unwrap();
+        assert_eq!(disk.get(&lane().join("reserve")), None, "a reserve of nothing is no file");
+        log.append_batch(&[entry(1)]).unwrap();
+        assert_eq!(disk.get(&lane().join("reserve")), None, "and becomes none");
+    }
 }
