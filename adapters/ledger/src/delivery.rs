@@ -12,7 +12,7 @@ use tracking::migration::Evidence;
 use units::{EventId, Money, Timestamp};
 
 #[cfg(test)]
-pub(crate) use fair::queries as fair_queries;
+pub(crate) use fair::{BACKLOG, queries as fair_queries};
 pub use fair::{Backlog, Wanted};
 #[cfg(test)]
 pub(crate) use waiting::queries as waiting_queries;

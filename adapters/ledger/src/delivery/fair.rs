@@ -88,7 +88,8 @@ const fn of_merchant(which: Which) -> &'static [&'static str] {
 const NEXT_MERCHANT: &str = "SELECT advertiser_id FROM conversions WHERE active = 1 AND state = 'queued'
     AND owner = ?1 AND evidence = ?2 AND advertiser_id > ?3 ORDER BY advertiser_id LIMIT 1";
 
-const BACKLOG: &str = "SELECT owner, evidence, advertiser_id, fresh, count(*) FROM conversions
+/// It groups by the columns of an index in their order, so that the rows come as they are counted and none is kept.
+pub(crate) const BACKLOG: &str = "SELECT owner, evidence, advertiser_id, fresh, count(*) FROM conversions
     WHERE active = 1 AND state = 'queued' AND due_at <= ?1 GROUP BY owner, evidence, advertiser_id, fresh";
 
 const PULL_IN: &str = "UPDATE conversions SET due_at = :now WHERE event_id IN
@@ -165,22 +166,23 @@ impl Ledger {
     pub fn backlog(&self, before: Timestamp) -> Result<Vec<Backlog>, LedgerError> {
         let read = |row: &Row<'_>| {
             let (owner, evidence) = (row.get::<Option<String>>(0)?, row.get::<String>(1)?);
-            Ok((
-                owner.unwrap_or_default(),
-                evidence,
-                row.get::<i64>(2)?,
-                row.get::<bool>(3)?,
-                row.get::<i64>(4)?,
-            ))
+            let (advertiser_id, fresh, count) = (row.get(2)?, row.get(3)?, row.get(4)?);
+            Ok((owner.unwrap_or_default(), evidence, advertiser_id, fresh, count))
         };
-        let rows = sql::all(&self.connection, BACKLOG, (before.as_millis(),), read)?;
-        // What has no owner or evidence that there is goes nowhere, and is told of by itself ([`Ledger::lost`]).
+        let rows: Vec<(String, String, i64, i64, i64)> =
+            sql::all(&self.connection, BACKLOG, (before.as_millis(),), read)?;
+        // What stands where no lane looks goes nowhere, and is told of by itself ([`Ledger::lost`]).
         let backlog = rows.into_iter().filter_map(|(owner, evidence, advertiser_id, fresh, count)| {
+            let which = match fresh {
+                1 => Which::Fresh,
+                0 => Which::Retries,
+                _ => return None,
+            };
             Some(Backlog {
                 home: Home::parse(&owner)?,
                 evidence: EvidenceKind::parse(&evidence)?,
                 advertiser_id: sql::uint(advertiser_id),
-                which: if fresh { Which::Fresh } else { Which::Retries },
+                which,
                 count: sql::uint(count),
             })
         });

@@ -5,10 +5,10 @@ use relay::intake::EvidenceKind;
 use tracking::Home;
 use units::Timestamp;
 
-use crate::delivery::fair_queries;
+use crate::delivery::{BACKLOG, fair_queries};
 use crate::{By, Lane, Ledger, LedgerError, NewOwner, Wanted, Which};
 
-use super::place::{Place, on_each_store};
+use super::place::{Place, on_each_store, plan};
 use super::world::{NOW, Sale, assert_balanced, begin, event_id, finish, take_in};
 
 fn sale(id: u64) -> Sale {
@@ -115,8 +115,7 @@ fn an_owner_is_changed_only_while_nothing_can_have_arrived(place: &Place) {
 fn each_look_ends_by_what_it_looks_for() {
     let ledger = ledger_with(&Place::memory(), 1);
     for query in fair_queries(&ledger.connection) {
-        let plan = format!("EXPLAIN QUERY PLAN {query}");
-        let plan = crate::sql::all(&ledger.connection, &plan, (), |row| row.get::<String>(3)).unwrap();
+        let plan = plan(&ledger, &query);
         // The few rows that were found are sorted; what they were found among is not.
         let sorts = plan.iter().filter(|step| step.contains("USE TEMP B-TREE")).count();
         let scans = plan.iter().filter(|step| step.starts_with("SCAN conversions")).count();
@@ -126,6 +125,14 @@ fn each_look_ends_by_what_it_looks_for() {
             assert!(ends, "{query}\n{walk}");
         }
     }
+}
+
+/// It reads everything that waits, and keeps nothing of it but the counts: the rows come in the order that they are counted in.
+#[test]
+fn what_waits_is_counted_in_the_order_of_the_index() {
+    let ledger = ledger_with(&Place::memory(), 1);
+    let plan = plan(&ledger, BACKLOG);
+    assert_eq!(plan, ["SEARCH conversions USING COVERING INDEX conversions_merchant (state=?)"]);
 }
 
 on_each_store!(memory;

@@ -89,3 +89,9 @@ impl Place {
         }
     }
 }
+
+/// How SQLite answers a query, step by step.
+pub(super) fn plan(ledger: &Ledger, query: &str) -> Vec<String> {
+    let explain = format!("EXPLAIN QUERY PLAN {query}");
+    crate::sql::all(&ledger.connection, &explain, (), |row| row.get::<String>(3)).unwrap()
+}

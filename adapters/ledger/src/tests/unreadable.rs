@@ -4,7 +4,7 @@ use relay::delivery::State;
 use relay::intake::EvidenceKind;
 use tracking::Home;
 
-use super::place::{Place, on_each_store};
+use super::place::{Place, on_each_store, plan};
 use super::world::{NOW, Sale, assert_balanced, begin, event_id, take_in};
 use crate::{Lane, Ledger, LedgerError, Page, UNREADABLE_ROW, Waiting, Which};
 
@@ -21,11 +21,29 @@ const DAMAGES: [&str; 3] = [
 ];
 
 /// What can be wrong with a row so that no such question finds it.
-const LOSSES: [&str; 4] = [
+const LOSSES: [&str; 5] = [
     "UPDATE conversions SET owner = 'primarx'",
     "UPDATE conversions SET owner = NULL",
     "UPDATE conversions SET evidence = 'tokem'",
+    "UPDATE conversions SET fresh = 2",
     "UPDATE conversions SET due_at = NULL",
+];
+
+/// Each place beside what is looked for, with the name of what is damaged.
+const GAPS: [(&str, &str); 13] = [
+    ("owner = NULL", "its owner"),
+    ("owner = ''", "its owner"),
+    ("owner = 'legacz'", "its owner"),
+    ("owner = 'primary '", "its owner"),
+    ("evidence = ''", "its evidence"),
+    ("evidence = 'click_ie'", "its evidence"),
+    ("evidence = 'cookif'", "its evidence"),
+    ("evidence = 'token '", "its evidence"),
+    ("evidence = 'vouches'", "its evidence"),
+    ("fresh = -1", "whether it was sent"),
+    ("fresh = 2", "whether it was sent"),
+    ("due_at = NULL", "when it is due"),
+    ("due_at = NULL, fresh = 0", "when it is due"),
 ];
 
 fn three(place: &Place) -> Ledger {
@@ -94,6 +112,24 @@ fn what_no_lane_looks_for_is_found_all_the_same(place: &Place) {
     }
 }
 
+fn whatever_is_beside_what_is_looked_for_is_lost_and_named(place: &Place) {
+    let ledger = three(place);
+    for home in Home::ALL.map(Home::name) {
+        for evidence in EvidenceKind::ALL.map(EvidenceKind::name) {
+            let whole = format!("owner = '{home}', evidence = '{evidence}', fresh = 1, due_at = 1");
+            damage(&ledger, &format!("UPDATE conversions SET {whole}"));
+            assert_eq!(ledger.lost(10).unwrap(), [], "{whole}");
+            for (change, what) in GAPS {
+                damage(&ledger, &format!("UPDATE conversions SET {whole}"));
+                damage(&ledger, &format!("UPDATE conversions SET {change}"));
+                assert_eq!(ledger.lost(10).unwrap(), [(event_id(2), what.to_owned())], "{whole}, {change}");
+            }
+        }
+    }
+    damage(&ledger, "UPDATE conversions SET owner = NULL, active = 0");
+    assert_eq!(ledger.lost(10).unwrap(), [], "it does not wait");
+}
+
 fn what_was_under_way_may_have_arrived(place: &Place) {
     let mut ledger = three(place);
     begin(&mut ledger, 2, 1).unwrap();
@@ -140,9 +176,27 @@ fn what_is_no_number_is_named_too() {
     }
 }
 
+/// The watch looks for them beside a backlog of millions.
+#[test]
+fn what_is_lost_is_looked_up_and_not_looked_for() {
+    let ledger = three(&Place::memory());
+    let plan = plan(&ledger, &crate::unreadable::lost());
+    let walks: Vec<&String> = plan.iter().filter(|step| step.contains("conversions")).collect();
+    assert_eq!(walks.len(), 118, "one for each gap: {plan:#?}");
+    for walk in walks {
+        let (how, ends) = walk.trim_end_matches(')').split_once(" (state=? AND ").unwrap();
+        assert!(how.starts_with("SEARCH conversions USING COVERING INDEX conversions_"), "{walk}");
+        let last = ends.rsplit(" AND ").next().unwrap();
+        let to_nothing = last == "due_at=?" || last == "owner=?";
+        assert!(to_nothing || last.contains('<') || last.contains('>'), "{walk}");
+    }
+    assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:#?}");
+}
+
 on_each_store!(memory;
     what_cannot_be_read_is_named_and_what_waits_behind_it_goes_on,
     what_no_lane_looks_for_is_found_all_the_same,
+    whatever_is_beside_what_is_looked_for_is_lost_and_named,
     what_was_under_way_may_have_arrived,
     a_state_that_is_none_is_a_finding_and_stops_no_audit,
 );
