@@ -13,7 +13,7 @@ use tracking::postback::Call;
 use tracking::{Answer, Outbound, SendFailure};
 
 use crate::serve::{FactSink, now};
-use crate::{Called, Delivery, Desk, DeskError, Ended, Postback, ProcessorError, Told};
+use crate::{Called, Delivery, Desk, DeskError, Ended, Postback, Processor, ProcessorError, Told};
 
 /// One request under way.
 pub type Sending = Pin<Box<dyn Future<Output = Result<Answer, SendFailure>> + Send>>;
@@ -75,6 +75,7 @@ pub(crate) async fn drive(
             Err(DeskError::Closed) => return,
             // What it was told of is in flight until the next start, which recovers it.
             Err(DeskError::Failed) => {
+                tell(&desk, &sink).await;
                 sink(Fact::InvariantBroken { invariant: "I2" });
                 tokio::time::sleep(LEDGER_WAIT).await;
                 continue;
@@ -89,6 +90,7 @@ pub(crate) async fn drive(
                 turn.wake.map_or(SLEEP_MAX, |wake| wake.since(now()).min(SLEEP_MAX))
             }
             Err(error) => {
+                tell(&desk, &sink).await;
                 complain(&sink, &error);
                 LEDGER_WAIT
             }
@@ -105,6 +107,14 @@ pub(crate) async fn drive(
             _ = stop.changed(), if !stopping => {}
         }
     }
+}
+
+/// Tells what has happened although the turn has failed: batches are taken in all the same, and what there is to tell of
+/// them must not gather for as long as turns fail.
+async fn tell(desk: &Desk, sink: &FactSink) {
+    // A desk that is closed has nothing to tell any more.
+    let facts = desk.ask(Processor::take_facts).await.unwrap_or_default();
+    facts.into_iter().for_each(|fact| sink(fact));
 }
 
 fn told(over: Vec<Over>, stopping: bool) -> Told {
@@ -148,4 +158,41 @@ async fn outcome(sending: Sending, within: Duration) -> Result<Answer, SendFailu
 /// A ledger that fails is an invariant at risk: what a platform said is not durable yet.
 fn complain(sink: &FactSink, _error: &ProcessorError) {
     sink(Fact::InvariantBroken { invariant: "I2" });
+}
+
+#[cfg(test)]
+mod tests {
+    use ledger::{Fault, Faults, When};
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::processor::tests::world::{MOVED, World, sale};
+
+    const FAILURE: Fact = Fact::InvariantBroken { invariant: "I2" };
+
+    fn nobody() -> Senders {
+        let silent = |_: Outbound, _: Duration| -> Sending { Box::pin(std::future::pending()) };
+        let deaf = |_: Call, _: Duration| -> Sending { Box::pin(std::future::pending()) };
+        Senders { upstream: Arc::new(silent), elsewhere: Arc::new(deaf) }
+    }
+
+    /// Turns may fail for as long as a disk is ill or a row is, and batches come in all the while.
+    #[tokio::test]
+    async fn i8_what_has_happened_is_told_though_no_turn_succeeds() {
+        let faults = Faults::default();
+        let mut world = World::failing(&faults);
+        world.receive(&[sale(1, MOVED)]);
+        faults.plan(When::Statement(1), Fault::Killed { happened: false });
+        let (desk, _ended) = Desk::open(world.processor).unwrap();
+        let (told, mut facts) = mpsc::unbounded_channel();
+        let sink: FactSink = Arc::new(move |fact| drop(told.send(fact)));
+        let (_stop, stopped) = watch::channel(false);
+        let driving = tokio::spawn(drive(desk, nobody(), sink, Arc::new(Notify::new()), stopped));
+        let mut before = Vec::new();
+        while let Some(fact) = facts.recv().await.filter(|fact| *fact != FAILURE) {
+            before.push(fact);
+        }
+        assert!(before.iter().any(|fact| matches!(fact, Fact::Booked { .. })), "{before:?}");
+        driving.abort();
+    }
 }
