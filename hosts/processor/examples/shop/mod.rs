@@ -100,8 +100,13 @@ pub(crate) fn sale(id: u64, advertiser_id: u64, at: Timestamp, endpoint: &str) -
 
 /// The most memory of this process that was ever resident.
 pub(crate) fn peak_kib() -> Result<u64, Failed> {
+    told_kib("VmHWM:")
+}
+
+/// What the system tells of this process under a name.
+pub(crate) fn told_kib(name: &str) -> Result<u64, Failed> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line =
-        status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("the system tells no VmHWM")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let line = line.ok_or_else(|| format!("the system tells no {name}"))?;
     Ok(line.trim().trim_end_matches("kB").trim().parse()?)
 }

@@ -1,23 +1,29 @@
 //! What a backlog costs: the time of a turn of the processor, and of a fresh sale from its batch to its request.
 //!
 //! A ledger on disk; a platform in this process that answers after a fixed time. Fresh sales come at a steady rate, once
-//! with nothing else in the ledger and once with a backlog in it, of which one merchant's part is nine tenths; the fresh sales are of a thousand merchants. Prints one
-//! line of JSON; the ratios compare the second with the first.
+//! with nothing else in the ledger and once with a backlog in it, of which one merchant's part is nine tenths; the fresh sales are of a thousand merchants. Then the backlog is
+//! counted for people, and everything asked that the processor's watch asks. Prints one line of JSON; the ratios compare the second with the first, and the memory
+//! is the most of all that time: `own_kib` alone, with a tenth of the backlog, and with all of it.
 //!
 //! `cargo run --release -p processor --example drain_bench -- [directory] [backlog] [seconds]`
 
+mod memory;
+#[path = "../shop/mod.rs"]
 mod shop;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ledger::Ledger;
+use memory::Watcher;
 use processor::{Delivery, Ended, Processor, Told};
 use shop::{Failed, MERCHANTS, START, batch, event_id, peak_kib, sale, snapshot, taking};
 use tracking::Answer;
+use units::limits::{REPEATS_WITHIN, UNREADABLE_AT_ONCE};
 use units::{EventId, Seed, Timestamp};
 
 const FRESH_PER_SECOND: u64 = 100;
@@ -35,7 +41,7 @@ fn main() -> Result<(), Failed> {
     writeln!(
         std::io::stdout(),
         "{{\"backlog\":{backlog},\"filled_per_s\":{},\"drained_per_s\":{},\"fresh_p50_us\":[{},{}],\"fresh_p99_us\":[{},{}],\
-         \"fresh_p50_ratio\":{:.2},\"fresh_p99_ratio\":{:.2},\"turn_us\":[{},{}],\"turn_ratio\":{:.2},\"count_ms\":{},\"peak_kib\":[{},{}]}}",
+         \"fresh_p50_ratio\":{:.2},\"fresh_p99_ratio\":{:.2},\"turn_us\":[{},{}],\"turn_ratio\":{:.2},\"count_ms\":{},\"own_kib\":[{},{},{}],\"peak_kib\":[{},{}]}}",
         beside.filled_per_s,
         beside.drained / seconds.max(1),
         alone.p50.as_micros(),
@@ -48,6 +54,9 @@ fn main() -> Result<(), Failed> {
         beside.turn.as_micros(),
         ratio(beside.turn, alone.turn),
         beside.count.as_millis(),
+        alone.own_kib[1],
+        beside.own_kib[0],
+        beside.own_kib[1],
         alone.peak_kib,
         beside.peak_kib,
     )?;
@@ -62,6 +71,8 @@ struct Came {
     p99: Duration,
     turn: Duration,
     count: Duration,
+    /// The most memory of its own, with a tenth of the backlog and in the whole run.
+    own_kib: [u64; 2],
     peak_kib: u64,
 }
 
@@ -75,20 +86,18 @@ struct World {
     under_way: VecDeque<(Instant, Delivery)>,
 }
 
-fn run(parent: &std::path::Path, backlog: u64, seconds: u64) -> Result<Came, Failed> {
+fn run(parent: &Path, backlog: u64, seconds: u64) -> Result<Came, Failed> {
+    let memory = Watcher::start();
     let directory = tempfile::tempdir_in(parent)?;
     let snapshot = Arc::new(snapshot()?);
     let ledger = Ledger::open(&directory.path().join("ledger.sqlite"))?;
     let endpoint = taking(&snapshot)?;
     let mut processor = Processor::new(ledger, snapshot, Seed(1), START)?;
     let begun = Instant::now();
-    for first in (1..=backlog).step_by(usize::try_from(BATCH)?) {
-        let ids = first..=(first + BATCH - 1).min(backlog);
-        // Nine of ten sales are of one merchant.
-        let sales =
-            ids.map(|id| sale(id, if id % 10 == 0 { 1 + id % MERCHANTS } else { 1 }, START, &endpoint));
-        processor.receive(&batch(sales.collect()), START)?;
-    }
+    let tenth = backlog / 10;
+    fill(&mut processor, 1..=tenth, &endpoint)?;
+    let few_kib = memory.most_kib()?;
+    fill(&mut processor, tenth + 1..=backlog, &endpoint)?;
     let filled_per_s = backlog * 1000 / u64::try_from(begun.elapsed().as_millis())?.max(1);
     // The backlog is an hour old when the fresh sales come.
     let at = START.plus(Duration::from_secs(3600));
@@ -99,24 +108,52 @@ fn run(parent: &std::path::Path, backlog: u64, seconds: u64) -> Result<Came, Fai
     let (mut waits, drained, turn) = world.serve(backlog, Duration::from_secs(seconds))?;
     waits.sort();
     let quantile = |percent: usize| waits.get(waits.len() * percent / 100).copied().unwrap_or_default();
-    let begun = Instant::now();
-    let before = world.processor.backlog_before(world.now());
-    world.processor.ledger().backlog(before)?;
-    let count = begun.elapsed();
-    Ok(Came {
-        filled_per_s,
-        drained,
-        p50: quantile(50),
-        p99: quantile(99),
-        turn,
-        count,
-        peak_kib: peak_kib()?,
-    })
+    let (p50, p99) = (quantile(50), quantile(99));
+    let count = world.counted()?;
+    world.watched()?;
+    let (own_kib, peak_kib) = ([few_kib, memory.most_kib()?], peak_kib()?);
+    Ok(Came { filled_per_s, drained, p50, p99, turn, count, own_kib, peak_kib })
+}
+
+/// Takes in sales that are all due at once; nine of ten are of one merchant.
+fn fill(processor: &mut Processor, ids: RangeInclusive<u64>, endpoint: &str) -> Result<(), Failed> {
+    let last = *ids.end();
+    for first in ids.step_by(usize::try_from(BATCH)?) {
+        let ids = first..=(first + BATCH - 1).min(last);
+        let sales =
+            ids.map(|id| sale(id, if id % 10 == 0 { 1 + id % MERCHANTS } else { 1 }, START, endpoint));
+        processor.receive(&batch(sales.collect()), START)?;
+        // What there is to tell of them waits for a turn, and none is taken here.
+        drop(processor.take_facts());
+    }
+    Ok(())
 }
 
 impl World {
     fn now(&self) -> Timestamp {
         self.at.plus(self.began.elapsed())
+    }
+
+    /// The ledger beside its writer, as everybody asks it who is in no hurry.
+    fn reader(&self) -> Result<Ledger, Failed> {
+        Ok(self.processor.ledger().reader()?.ok_or("a ledger in a file has a reader")?)
+    }
+
+    /// How long the backlog takes to be counted for people.
+    fn counted(&self) -> Result<Duration, Failed> {
+        let (reader, before) = (self.reader()?, self.processor.backlog_before(self.now()));
+        let begun = Instant::now();
+        reader.backlog(before)?;
+        Ok(begun.elapsed())
+    }
+
+    /// What the processor's watch asks, the count of every row included.
+    fn watched(&self) -> Result<(), Failed> {
+        self.reader()?.vitals()?;
+        self.reader()?.repeats(self.now(), REPEATS_WITHIN)?;
+        self.reader()?.lost(UNREADABLE_AT_ONCE)?;
+        let findings = self.reader()?.audit()?.findings;
+        if findings.is_empty() { Ok(()) } else { Err(format!("{findings:?}").into()) }
     }
 
     /// Serves for a while. How long each fresh sale took until its request was handed out, how much of the backlog
