@@ -85,6 +85,20 @@ impl Files {
         }
     }
 
+    /// What is wrong with the folder itself: then nothing is to be said of each of its files.
+    pub(crate) fn amiss(&self) -> Option<Mistake> {
+        let Place::Folder(folder) = &self.place else { return None };
+        let why = match folder.is_dir() {
+            true if self.has("migration.toml") || self.has("policy.toml") => return None,
+            true => "there is no migration in this folder",
+            false if folder.exists() => "this is no folder",
+            false => "there is no such folder",
+        };
+        let message =
+            format!("{why}: a migration is a folder with `migration.toml`, `policy.toml` and its tables");
+        Some(Mistake { file: folder.display().to_string(), line: 1, message })
+    }
+
     /// True if there is a file called `name`, whether it can be read or not.
     pub(crate) fn has(&self, name: &str) -> bool {
         match &self.place {

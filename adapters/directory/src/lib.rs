@@ -95,6 +95,9 @@ fn load_parts(
     imported: Option<(u64, &Maps, Directory)>,
     secrets: Secrets,
 ) -> Result<Snapshot, LoadError> {
+    if let Some(mistake) = files.amiss() {
+        return Err(LoadError { mistakes: vec![mistake] });
+    }
     let mut mistakes = Vec::new();
     let mut text = |name: &str| {
         files.text(name).unwrap_or_else(|mistake| {

@@ -71,9 +71,18 @@ fn an_id_that_stands_twice_is_a_mistake() {
 }
 
 #[test]
-fn a_folder_without_files_is_named() {
-    let error = load(Some(Path::new("no-such-folder")), secrets()).unwrap_err().to_string();
-    assert!(error.contains("no-such-folder/migration.toml") && error.contains("cannot be read"), "{error}");
+fn a_folder_that_is_none_or_holds_no_migration_is_one_mistake() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (folder, why) in [
+        (root.join("no-such-folder"), "there is no such folder"),
+        (root.join("Cargo.toml"), "this is no folder"),
+        (root.join("src"), "there is no migration in this folder"),
+    ] {
+        let error = load(Some(&folder), secrets()).unwrap_err();
+        let [mistake] = error.mistakes.as_slice() else { panic!("{error}") };
+        assert_eq!(mistake.file, folder.display().to_string());
+        assert!(mistake.message.starts_with(why), "{mistake}");
+    }
 }
 
 fn embedded_text(name: &str) -> String {

@@ -182,7 +182,7 @@ pub enum Refusal {
     #[error("it is {}, and not locked: before its lock date it is declined instead", .0.name())]
     NotLocked(Status),
     /// It was ended.
-    #[error("it is {}, which is for good", .0.name())]
+    #[error("it is {}, which this does not change", .0.name())]
     Final(Status),
     /// Not the asker's to ask.
     #[error("to {} is not for the {}", .0.name(), .1.name())]
