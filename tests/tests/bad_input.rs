@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use system_tests::{Data, System, binary, turnout};
+use system_tests::{Data, System, binary, turnout, wait_for};
 
 #[test]
 fn check_reports_every_mistake_of_a_migration_with_file_and_line() {
@@ -129,9 +129,18 @@ fn a_role_with_a_broken_configuration_ends_and_binds_nothing() {
 fn two_processes_never_share_a_data_directory() {
     let system = System::up(Data::prepared());
     let path = system.data.text();
-    let second = turnout(&["up", "--data", &path, "--edge", "127.0.0.1:0", "--traffic", "0", "--json"], b"");
-    assert!(second.code.is_some_and(|code| code != 0), "{second:?}");
-    assert!(!second.err.contains("panicked") && !second.err.is_empty(), "{second:?}");
+    let files =
+        ["callers.toml", "migration/seed", "migration/advertisers.csv"].map(|name| system.data.file(name));
+    let before = files.clone().map(|file| fs::read_to_string(file).unwrap());
+    let other_world = ["up", "--data", &path, "--edge", "127.0.0.1:0", "--seed", "77", "--json"];
+    let second = turnout(&other_world, b"");
+    assert_eq!(second.code, Some(2), "{second:?}");
+    assert!(second.err.contains(&format!("runs on {path}: stop it")), "{}", second.err);
+    assert_eq!(
+        files.map(|file| fs::read_to_string(file).unwrap()),
+        before,
+        "nothing of the first one's changes"
+    );
     let pixel = system.edge().get("shareasale.com", SALE, &[]).unwrap();
     assert!(pixel.is_pixel(), "the first one works on: {pixel:?}");
 }
@@ -244,12 +253,24 @@ fn hosts_that_are_not_ours_are_told_so() {
 fn commands_refuse_in_words_and_say_what_to_do() {
     let system = System::up(Data::prepared());
     let folder = system.data.text();
+    let stray = system.data.file("stray-token").display().to_string();
+    fs::write(&stray, "nobody's").unwrap();
+    let unknown = |live| {
+        let days = ["reconcile", "--from", "2026-11-01", "--to", "2026-11-30"];
+        [&days[..], &["--advertiser", "99999999", "--live", live]].concat()
+    };
     for (words, says) in [
         (&["pay", "--until", "never", "--reference", "x"][..], "`never` is no time: write 2027-02-20"),
         (&["dead", "list", "--state", "nope"], "`nope` is no state that waits for a person"),
         (&["dead", "redrive"], "name the events, or what they have in common"),
         (&["dead", "orders", "nope"], "there is no such order"),
         (&["map", "import", "/not/there"], "No such file"),
+        (&["clicks", "import", "/"], "/: Is a directory"),
+        (&unknown("primary"), "no map has the id of advertiser 99999999 on the primary platform"),
+        (&unknown("legacy"), "callers.toml has no token and secret of advertiser 99999999: add them"),
+        (&["dead", "settle", "01m8pcbbpjn4wjrad5z328fjxp", "--evidence", "x"], "<--arrived|--not-arrived>"),
+        (&["transactions", "list", "--token-file", &stray], "nobody has the token in it"),
+        (&["clicks", "show", "x", "--token-file", &stray], "nobody has the token in it"),
         (&["report", "--by", "day", "--happened-until", "2026-13-40"], "`2026-13-40`, which is no time"),
         (&["fault", "primary", "sideways"], "unknown variant `sideways`"),
     ] {
@@ -259,6 +280,90 @@ fn commands_refuse_in_words_and_say_what_to_do() {
     }
     let told = turnout(&["pay", "--until", "2020-01-01", "--reference", "x", "--data", &folder], b"");
     assert!(told.code == Some(1) && told.out.contains("nothing was recorded"), "{told:?}");
+}
+
+#[test]
+fn commands_without_a_process_say_what_was_wrong_with_which_file_or_parameter() {
+    let data = Data::prepared();
+    let (folder, config) = (data.text(), data.file("turnout.toml").display().to_string());
+    fs::write(&config, "").unwrap();
+    let gone = data.file("gone").display().to_string();
+    let migration = data.file("migration").join("migration.toml").display().to_string();
+    let period = ["reconcile", "--from", "2026-11-01", "--to", "2026-11-30", "--live", "primary"];
+    let with = |more: &[&'static str]| [&period[..], more].concat();
+    for (words, says) in [
+        (vec!["translate", "--migration", &gone], format!("{gone}:1: there is no such folder")),
+        (vec!["translate", "--migration", &config], format!("{config}:1: this is no folder")),
+        (vec!["translate", "--now", "noon"], "`noon` is no time: write 2026-11-23T19:31:00Z".to_owned()),
+        (vec!["diff", "default", "default", "--requests", &folder], format!("{folder}: Is a directory")),
+        (
+            vec!["diff", "default", "default", "--requests", &config],
+            format!("{config}: there is no request in it"),
+        ),
+        (vec!["census", &config], "no request was found".to_owned()),
+        (vec!["dialect", "doc", &migration], "is a file of a migration: name its folder".to_owned()),
+        (
+            vec!["dialect", "conform", &config],
+            format!("1 to mend:\n  {config}:1: the table `[dialect]` is missing"),
+        ),
+        (vec!["transactions", "list", "--data", &gone], format!("there is no data directory {gone}")),
+        (vec!["load", "--rate", "99999999999"], "`99999999999` is no rate".to_owned()),
+        (vec!["load", "--conversions", "2"], "`2` is no share".to_owned()),
+        (
+            vec!["load", "--target", "https://127.0.0.1:1"],
+            "is no address of this machine in plain HTTP".to_owned(),
+        ),
+        (vec!["compare", "--for", "0s"], "`0s` is no time to measure anything in".to_owned()),
+        (with(&["--orders-zone", "Nowhere"]), "`Nowhere` is no time zone".to_owned()),
+        (with(&["--csv", "/dev/null/x"]), "--csv /dev/null/x: the folder cannot be made".to_owned()),
+    ] {
+        let told = turnout(&words, b"");
+        assert_eq!(told.code, Some(2), "{words:?}: {}{}", told.out, told.err);
+        assert!(told.err.contains(&says) && !told.err.contains("panicked"), "{words:?}: {}", told.err);
+    }
+}
+
+#[test]
+fn lines_that_are_no_requests_are_told_with_the_first_of_them() {
+    let told = turnout(&["translate"], b"https://shareasale.com/r.cfm?b=1&u=2&m=3\nnonsense\n{\n");
+    assert_eq!((told.code, told.out.lines().count()), (Some(1), 3), "{told:?}");
+    assert!(
+        told.err.contains("2 of 3 lines are no requests, the first is line 2: `nonsense`"),
+        "{}",
+        told.err
+    );
+    let told = turnout(&["translate"], b"");
+    assert!(told.code == Some(1) && told.err.contains("nothing came in on standard input"), "{told:?}");
+}
+
+/// A shopper, a shop or an access log may hold what steers a terminal.
+#[test]
+fn nothing_that_a_stranger_wrote_steers_a_terminal() {
+    let system = System::up(Data::prepared());
+    let sale = "/sale.cfm?tracking=E%1b%5B2J%1b%5D0%3Bx%07F&amount=ten&merchantID=789&transtype=sale";
+    assert!(system.edge().get("shareasale.com", sale, &[]).unwrap().is_pixel());
+    let data = ["--data", &system.data.text()];
+    let tells =
+        |command: &[&str], what: &str| turnout(&[command, &data[..]].concat(), b"").out.contains(what);
+    wait_for("the sale to be held and remembered", Duration::from_secs(20), || {
+        (tells(&["dead", "list"], "1 shown") && tells(&["requests"], "sale pixel")).then_some(())
+    });
+    let log = system.data.file("strange.log").display().to_string();
+    fs::write(&log, "\u{1b}[2Jnonsense\n").unwrap();
+    let link = "https://shareasale.com/r.cfm?b=1&u=2&m=3&afftrack=a%1b[2Jb";
+    for words in [
+        [&["dead", "list"], &data[..]].concat(),
+        [&["requests"], &data[..]].concat(),
+        vec!["explain", link],
+        vec!["explain", "\u{1b}[2Jnonsense"],
+        vec!["census", "--show-values", &log],
+        vec!["diff", "default", "default", "--requests", &log],
+    ] {
+        let told = turnout(&words, b"");
+        let steers = |text: &str| text.contains(|letter: char| letter.is_control() && letter != '\n');
+        assert!(!steers(&told.out) && !steers(&told.err), "{words:?}: {:?} {:?}", told.out, told.err);
+        assert!(format!("{}{}", told.out, told.err).contains("\u{fffd}[2J"), "{words:?}: {told:?}");
+    }
 }
 
 /// As `turnout … | head` does.

@@ -61,7 +61,8 @@ fn a_mapping_compared_with_itself_is_the_same() {
             .contains("2 requests: 2 the same, 0 different; 2 lines are no requests, the first is line 3")
     );
     let empty = turnout(&["diff", "default", "default", "--requests", "-"], b"");
-    assert_eq!((empty.code, empty.out.starts_with("0 requests")), (Some(0), true), "{empty:?}");
+    assert_eq!((empty.code, empty.out.starts_with("0 requests")), (Some(2), true), "{empty:?}");
+    assert!(empty.err.contains("nothing was compared"), "{}", empty.err);
 }
 
 #[test]
@@ -294,7 +295,8 @@ fn logs_that_are_empty_strange_or_not_there() {
     let folder = tempfile::tempdir().unwrap();
     let empty = turnout(&["census", "-", "--json"], b"");
     let report: Value = serde_json::from_str(&empty.out).unwrap();
-    assert_eq!((empty.code, &report["requests"]), (Some(0), &Value::from(0)));
+    assert_eq!((empty.code, &report["requests"]), (Some(2), &Value::from(0)));
+    assert!(empty.err.contains("no request was found"), "{}", empty.err);
     let mut dirt = b"\xff\xfe\x00binary\n".to_vec();
     dirt.extend([CLICK.as_bytes(), b"\n", CLICK.as_bytes(), b"\xe9\n"].concat());
     dirt.extend(vec![b'x'; 1 << 20]);

@@ -98,6 +98,14 @@ fn versions_switch_under_traffic_without_a_pause_and_without_a_mix() {
 
     assert_eq!(map(&roles.data, &["rollback"])["version"], 1);
     assert_eq!(ids(&mut roles.client()).0, "1001");
+    let link = format!("https://shareasale.com{LINK}");
+    let walk = turnout(&["explain", &link, "--data", &roles.data.text()], b"");
+    assert!(
+        walk.out.contains("awinmid=1001&awinaffid=1001"),
+        "by the map in force: {}{}",
+        walk.out,
+        walk.err
+    );
     let listed = map(&roles.data, &["list"]);
     assert_eq!(
         (&listed["versions"][0]["state"], &listed["versions"][1]["state"]),

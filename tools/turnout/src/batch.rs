@@ -20,6 +20,32 @@ const READ_BYTES: usize = 1 << 18;
 /// Batches that wait before each worker and behind it.
 const WAITING: usize = 2;
 
+/// An input that names itself in its errors.
+pub(crate) struct Named<R> {
+    name: String,
+    input: R,
+}
+
+impl Named<io::Stdin> {
+    /// The process's own.
+    pub(crate) fn standard_input() -> Self {
+        Self::new("standard input", io::stdin())
+    }
+}
+
+impl<R> Named<R> {
+    pub(crate) fn new(name: impl Into<String>, input: R) -> Self {
+        Self { name: name.into(), input }
+    }
+}
+
+impl<R: Read> Read for Named<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", self.name));
+        self.input.read(bytes).map_err(named)
+    }
+}
+
 /// Whole lines of the input.
 #[derive(Debug)]
 pub(crate) struct Batch {

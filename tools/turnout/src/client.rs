@@ -27,6 +27,8 @@ pub(crate) enum AskError {
     /// A refusal.
     #[error("{text} ({path})")]
     Refused {
+        /// The status.
+        status: u16,
         /// What was asked for.
         path: String,
         /// The answer.
@@ -80,7 +82,7 @@ pub(crate) fn ask_text(address: &str, token: &str, question: Question<'_>) -> Re
 /// The text of an answer, if it is none that refuses.
 pub(crate) fn judged(path: &str, status: u16, text: String) -> Result<String, AskError> {
     if !(200..300).contains(&status) {
-        return Err(AskError::Refused { path: path.to_owned(), text: why(status, &text) });
+        return Err(AskError::Refused { status, path: path.to_owned(), text: why(status, &text) });
     }
     Ok(text)
 }

@@ -16,7 +16,11 @@ pub(crate) fn parse_time(text: &str) -> Result<Timestamp, String> {
         return Ok(Timestamp::from_millis(millis));
     }
     let parsed: Result<jiff::Timestamp, _> = text.parse();
-    parsed.map(|time| Timestamp::from_millis(time.as_millisecond())).map_err(|error| error.to_string())
+    parsed.map(|time| Timestamp::from_millis(time.as_millisecond())).map_err(|_| {
+        format!(
+            "`{text}` is no time: write 2026-11-23T19:31:00Z, or milliseconds since 1970 as 1795462260000"
+        )
+    })
 }
 
 /// Reads a duration from the command line: `250ms`, `30s`, `15m`, `2h`.
@@ -33,7 +37,10 @@ mod tests {
     fn times_of_both_kinds() {
         assert_eq!(parse_time("1500"), Ok(Timestamp::from_millis(1500)));
         assert_eq!(parse_time("1970-01-01T00:00:01Z"), Ok(Timestamp::from_millis(1000)));
-        assert!(parse_time("yesterday").is_err());
+        for text in ["yesterday", "2026-11-23", "99999999999999999999", ""] {
+            let told = parse_time(text).unwrap_err();
+            assert!(told.starts_with(&format!("`{text}` is no time: write 2026-11-23T19:31:00Z")), "{told}");
+        }
         assert!(parse_duration("30 parsecs").is_err());
     }
 }

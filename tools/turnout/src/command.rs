@@ -38,6 +38,7 @@ pub(crate) mod unrecognised;
 pub(crate) mod up;
 pub(crate) mod vouchers;
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::time::Duration;
 
@@ -101,8 +102,29 @@ pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
     text
 }
 
+/// A text as a terminal may get it. Strangers write orders' references and access logs, and what steers a terminal could hide or
+/// forge what a person reads there. Ends of lines stay.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    let steers = |letter: char| letter.is_control() && letter != '\n';
+    if text.contains(steers) { text.replace(steers, "\u{fffd}").into() } else { text.into() }
+}
+
 /// Every mistake in one error, a line each.
 fn mistakes(mistakes: Vec<Mistake>) -> Box<dyn Error + Send + Sync> {
     let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
-    format!("nothing was started:\n  {}", lines.join("\n  ")).into()
+    format!("{} to mend:\n  {}", lines.len(), lines.join("\n  ")).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_printed_steers_a_terminal() {
+        assert_eq!(
+            printable("a\u{1b}]0;b\u{7}\r\u{9b}c\td\ne"),
+            "a\u{fffd}]0;b\u{fffd}\u{fffd}\u{fffd}c\u{fffd}d\ne"
+        );
+        assert!(matches!(printable("Ω — A-1"), Cow::Borrowed(_)));
+    }
 }

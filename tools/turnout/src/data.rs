@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::net::TcpStream;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -88,6 +89,9 @@ pub(crate) enum DataError {
     /// The file of callers is wrong.
     #[error("{0}")]
     Callers(String),
+    /// No such directory.
+    #[error("there is no data directory {0}: name the one that the process was started on with --data")]
+    NoDirectory(PathBuf),
     /// No process runs there.
     #[error(
         "nothing is running on {0}: start it (`turnout up --data {0}`, or `turnout serve --role processor` with its \
@@ -203,14 +207,15 @@ impl DataDir {
         read_callers(&self.0)
     }
 
-    /// Writes who may call. What is there already stays, but for a simulated world of another seed.
-    pub(crate) fn write_callers(&self, text: &str) -> Result<(), DataError> {
+    /// Writes who may call in a simulated world, whose first line begins with `head`. What is there already stays, but for
+    /// those of another such world: an operator's own callers are nobody else's to replace.
+    pub(crate) fn write_callers(&self, head: &str, text: &str) -> Result<(), DataError> {
         let path = self.path(CALLERS);
-        let known = fs::read_to_string(&path).unwrap_or_default();
-        if known.lines().next() == text.lines().next() {
-            return Ok(());
-        }
-        write_private(&path, text)
+        let stays = match fs::read_to_string(&path) {
+            Ok(known) => !known.starts_with(head) || known.lines().next() == text.lines().next(),
+            Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+        };
+        if stays { Ok(()) } else { write_private(&path, text) }
     }
 
     fn make_secrets(&self, path: &Path) -> Result<SecretsFile, DataError> {
@@ -328,10 +333,19 @@ fn is_alive(pid: u32) -> bool {
 /// Where the processes of the directory `path` listen, taken together over their roles.
 pub(crate) fn running(path: &Path) -> Result<RunFile, DataError> {
     let all = notes(path).into_iter().map(|(_, run)| run).reduce(RunFile::or);
-    all.ok_or_else(|| DataError::NotRunning(path.to_path_buf()))
+    all.ok_or_else(|| match path.is_dir() {
+        true => DataError::NotRunning(path.to_path_buf()),
+        false => DataError::NoDirectory(path.to_path_buf()),
+    })
 }
 
 impl RunFile {
+    /// True if somebody listens where it says. Its process id may be another's by now.
+    pub(crate) fn answers(&self) -> bool {
+        let addresses = [&self.processor, &self.edge_operator, &self.edge, &self.control];
+        addresses.into_iter().flatten().any(|address| TcpStream::connect(address).is_ok())
+    }
+
     /// What this one tells, else what the other does.
     fn or(self, other: Self) -> Self {
         Self {
@@ -401,7 +415,6 @@ fn write_secrets(path: &Path, file: &SecretsFile) -> Result<(), DataError> {
     write_private(path, &format!("{head}{text}"))
 }
 
-/// Writes a file that only its owner can read, all or nothing.
 /// Writes a file that only its owner may read, whole or not at all.
 pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), DataError> {
     let wrong = |source| DataError::File { doing: "write", path: path.to_path_buf(), source };
@@ -431,6 +444,23 @@ mod tests {
         assert_eq!((data.root_seed().unwrap(), data.keys().unwrap().token), (seed, first));
         fs::write(data.path("secrets.toml"), "click_id_key = 3").unwrap();
         assert!(data.keys().unwrap_err().to_string().contains("damaged"));
+    }
+
+    #[test]
+    fn callers_that_an_operator_wrote_are_nobody_elses_to_replace() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::open(folder.path()).unwrap();
+        let written = |text: &str| {
+            data.write_callers("# Simulated", text).unwrap();
+            fs::read_to_string(data.path(CALLERS)).unwrap()
+        };
+        assert_eq!(written("# Simulated 1\n"), "# Simulated 1\n");
+        assert_eq!(written("# Simulated 1\nmore"), "# Simulated 1\n", "it is there, perhaps edited");
+        assert_eq!(written("# Simulated 2\n"), "# Simulated 2\n", "another world");
+        for own in ["[[caller]]\n", ""] {
+            fs::write(data.path(CALLERS), own).unwrap();
+            assert_eq!(written("# Simulated 3\n"), own);
+        }
     }
 
     #[test]

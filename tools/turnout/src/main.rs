@@ -53,7 +53,7 @@ fn main() -> ExitCode {
     match cli::Cli::parse().run() {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("turnout: {}", command::with_causes(error.as_ref()));
+            eprintln!("turnout: {}", command::printable(&command::with_causes(error.as_ref())));
             ExitCode::from(2)
         }
     }

@@ -8,6 +8,9 @@ use std::path::Path;
 use directory::Files;
 use lab::{CreativeKind, World};
 
+/// How the file of the callers of any generated world begins.
+pub(crate) const CALLERS_HEAD: &str = "# The callers of the simulated world";
+
 /// The tables of `world`, by file name.
 pub(crate) fn tables(world: &World) -> BTreeMap<String, String> {
     BTreeMap::from([
@@ -38,7 +41,7 @@ pub(crate) fn write(folder: &Path, world: &World, seed: u64) -> std::io::Result<
 
 /// Who may call the signed interface in `world`, as the file of callers has it.
 pub(crate) fn callers(world: &World, seed: u64) -> String {
-    let mut text = format!("# The callers of the simulated world of seed {seed}.\n");
+    let mut text = format!("{CALLERS_HEAD} of seed {seed}.\n");
     for row in world.advertisers.iter().filter(|row| row.moved) {
         // Writing into a string cannot fail.
         let _written = write!(

@@ -145,6 +145,10 @@ impl Where {
                 {
                     self.ask_at_rest(question)
                 }
+                Err(AskError::Refused { status: 401, .. }) if self.token_file.is_some() => {
+                    let path = self.token_file.clone().unwrap_or_default();
+                    Err(NoAnswer::Token(path, "nobody has the token in it, or not any more".to_owned()))
+                }
                 answer => Ok(answer?),
             },
             Err(NoAnswer::Data(_) | NoAnswer::Role(..)) if resting::are_there(&self.data) => {
@@ -187,19 +191,24 @@ fn text_of(body: Option<&Value>) -> String {
     body.map(Value::to_string).unwrap_or_default()
 }
 
-/// A value as a person reads it.
+/// A value as a person reads it on a terminal.
 pub(crate) fn shown(value: &Value) -> String {
+    super::printable(&written(value)).into_owned()
+}
+
+/// A value as a text, byte for byte as it came.
+pub(crate) fn written(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => text.clone(),
         Value::Object(map) if map.contains_key("amount") => {
             format!(
                 "{} {}",
-                shown(value.get("amount").unwrap_or(&Value::Null)),
-                shown(value.get("currency").unwrap_or(&Value::Null))
+                written(value.get("amount").unwrap_or(&Value::Null)),
+                written(value.get("currency").unwrap_or(&Value::Null))
             )
         }
-        Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join(" "),
+        Value::Array(items) => items.iter().map(written).collect::<Vec<_>>().join(" "),
         other => other.to_string(),
     }
 }

@@ -87,8 +87,9 @@ fn report(books: &Value, edge: Option<&Value>, sound: bool) {
     println!("{}", table(&rows, &columns));
     if let Some(edge) = edge {
         println!(
-            "edge: {} entries durable = {} handed over + {} in the outbox",
+            "edge: {} entries durable {} {} handed over + {} in the outbox",
             number(edge, "durable"),
+            if edge["balances"] == true { "=" } else { "WRONG:" },
             number(edge, "handed_over"),
             number(edge, "in_outbox")
         );

@@ -24,7 +24,7 @@ use crate::snapshot;
 ///
 /// Reads combined logs (also with the virtual host first), W3C and CloudFront logs with a `#Fields:` line, JSON
 /// lines (Cloudflare Logpush, CloudFront), and one URL a line; plain, gzip or zstd; in constant memory. Values are
-/// never shown, only what they look like. Exit code 0: read wholly; 2: some log could not be.
+/// never shown, only what they look like. Exit code 0: read wholly; 2: some log could not be, or no request was found.
 ///
 /// Example: turnout census access.log.gz --draft uncovered.toml
 #[derive(Debug, Args)]
@@ -81,7 +81,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         census::census_of(&arguments.logs, &options, &recognise, &progress)
     });
     let report = report::Report::new(&census, &coverage, arguments.logs.len());
-    let text = if arguments.json { format!("{}\n", report.json()) } else { report.text(arguments.all) };
+    let text = if arguments.json {
+        format!("{}\n", report.json())
+    } else {
+        super::printable(&report.text(arguments.all)).into_owned()
+    };
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
         _ => {}
@@ -94,6 +98,12 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     for one in &unread {
         eprintln!("turnout: {one}; what stands before it is counted");
+    }
+    if census.requests == 0 && unread.is_empty() {
+        eprintln!(
+            "turnout: no request was found: the logs are empty, or of another format than their first lines say (--format)"
+        );
+        return Ok(ExitCode::from(2));
     }
     Ok(if unread.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }

@@ -56,7 +56,7 @@ fn show(place: &Where, click_id: &str) -> Outcome {
     }
     let found = match place.processor("GET", &format!("/clicks/{click_id}"), None) {
         Ok(found) => Some(found),
-        Err(NoAnswer::Ask(crate::client::AskError::Refused { .. })) => None,
+        Err(NoAnswer::Ask(crate::client::AskError::Refused { status: 404, .. })) => None,
         Err(error) => return Err(error.into()),
     };
     match found {

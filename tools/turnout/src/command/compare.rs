@@ -12,8 +12,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use self::contestants::{Contestant, Kind};
+use super::load::{self, rate, some_time};
 use crate::cli::Outcome;
-use crate::clock::parse_duration;
 
 type Wrong = Box<dyn std::error::Error + Send + Sync>;
 
@@ -27,13 +27,13 @@ type Wrong = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Requests a second.
-    #[arg(long, default_value_t = 200.0)]
+    #[arg(long, default_value_t = 200.0, value_parser = rate, allow_negative_numbers = true)]
     rate: f64,
     /// How long each of the two is measured.
-    #[arg(long = "for", value_name = "TIME", default_value = "20s", value_parser = parse_duration)]
+    #[arg(long = "for", value_name = "TIME", default_value = "20s", value_parser = some_time)]
     run_for: Duration,
     /// The share of conversions, from 0 to 1.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.3)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.3, value_parser = load::share, allow_negative_numbers = true)]
     conversions: f64,
     /// The seed of world and traffic.
     #[arg(long, default_value_t = 1)]

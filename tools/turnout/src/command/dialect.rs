@@ -20,6 +20,8 @@ use self::cases::CaseFile;
 use crate::cli::Outcome;
 
 /// Read a dialect or a migration as tables, and run its conformance cases.
+///
+/// Example: turnout dialect conform migrations/mine
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -99,6 +101,13 @@ fn find(name: &str) -> Result<Subject, Failed> {
         return Ok(Subject::Migration { files: Files::folder(path), cases });
     }
     if path.is_file() {
+        if path.file_name().is_some_and(|file| file == "migration.toml" || file == "policy.toml") {
+            let folder =
+                path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            return Err(
+                format!("{name} is a file of a migration: name its folder, {}", folder.display()).into()
+            );
+        }
         let text = fs::read_to_string(path).map_err(|error| format!("{name}: it cannot be read: {error}"))?;
         let cases = Place::Folder(path.with_extension("").join("cases"));
         return Ok(Subject::Dialect { file: name.to_owned(), text, cases });

@@ -4,7 +4,7 @@ mod compare;
 mod tally;
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use relay::translation::translate;
 use units::{Seed, Timestamp};
 
 use self::tally::Tally;
-use crate::batch::{self, Batch};
+use crate::batch::{self, Batch, Named};
 use crate::cli::Outcome;
 use crate::clock::{parse_time, wall_clock};
 use crate::{input, snapshot};
@@ -25,7 +25,7 @@ use crate::{input, snapshot};
 /// Both are migration folders; `default` is the embedded one. Every request is translated with both, and what
 /// differs is counted by its kind: endpoint, delivery, destination, ids, money, consent, cookies, problems. The
 /// file is read as `turnout translate` reads it, in constant memory. Exit code 0: no difference; 1: some; 2: it
-/// could not be done.
+/// could not be done, or there was no request to compare.
 ///
 /// Example: turnout diff default migrations/mine --requests recorded.txt
 #[derive(Debug, Args)]
@@ -77,7 +77,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if arguments.json {
         println!("{}", total.json());
     } else {
-        print!("{}", total.text());
+        print!("{}", super::printable(&total.text()));
+    }
+    if total.is_empty() {
+        let requests = arguments.requests.display();
+        return Err(format!("{requests}: there is no request in it, so nothing was compared").into());
     }
     Ok(if total.is_same() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -88,10 +92,10 @@ fn load(folder: &Path) -> Result<Snapshot, directory::LoadError> {
 
 fn open(path: &Path) -> Result<Box<dyn Read + Send>, String> {
     if path == Path::new("-") {
-        return Ok(Box::new(io::stdin()));
+        return Ok(Box::new(Named::standard_input()));
     }
     match File::open(path) {
-        Ok(file) => Ok(Box::new(file)),
+        Ok(file) => Ok(Box::new(Named::new(path.display().to_string(), file))),
         Err(error) => Err(format!("{}: the requests cannot be read: {error}", path.display())),
     }
 }

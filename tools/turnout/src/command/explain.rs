@@ -1,10 +1,12 @@
 //! `turnout explain`: the walk of one request, for a person.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
+use relay::policy::Snapshot;
 use relay::translation::{Translation, translate};
 use serde_json::{Value, json};
 use units::{EventId, Seed};
@@ -28,20 +30,29 @@ pub(crate) struct Arguments {
     place: Where,
 }
 
+impl Arguments {
+    /// What a running process decides by, with the imported map in force there; another migration has its own tables.
+    fn snapshot(&self) -> Result<Snapshot, directory::LoadError> {
+        if let Some(folder) = &self.migration {
+            return snapshot::load(Some(folder));
+        }
+        let running = self.place.data.join("migration");
+        snapshot::load_served(running.exists().then_some(running.as_path()), &self.place.data)
+    }
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if let Ok(event_id) = arguments.what.parse::<EventId>() {
         return event(arguments, event_id);
     }
-    let running = arguments.place.data.join("migration");
-    let folder = arguments.migration.clone().or_else(|| running.exists().then_some(running));
-    let snapshot = Arc::new(snapshot::load(folder.as_deref())?);
+    let snapshot = Arc::new(arguments.snapshot()?);
     let inbound = input::read(arguments.what.as_bytes())?;
     let translation = translate(&inbound, &snapshot, Seed(1), wall_clock());
     if arguments.place.json {
         println!("{}", super::translate::to_json(&arguments.what, translation)?);
         return Ok(ExitCode::SUCCESS);
     }
-    tell(&translation);
+    print!("{}", super::printable(&walk(&translation)));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -83,44 +94,49 @@ fn event(arguments: &Arguments, event_id: EventId) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn tell(translation: &Translation) {
+/// The walk of a request, line by line.
+fn walk(translation: &Translation) -> String {
+    let mut out = String::new();
     match &translation.endpoint {
         Some((name, place)) => {
-            println!("1. recognised as a {}: endpoint `{name}` ({place})", translation.class)
+            writeln!(out, "1. recognised as a {}: endpoint `{name}` ({place})", translation.class)
         }
-        None => println!("1. not recognised as anything that a dialect names"),
+        None => writeln!(out, "1. not recognised as anything that a dialect names"),
     }
-    println!("2. its parameters:");
+    .ok();
+    writeln!(out, "2. its parameters:").ok();
     for account in &translation.parameters {
         let value = account.value.as_deref().map(|value| format!(" = {value}")).unwrap_or_default();
         let to = account.to.as_deref().map(|to| format!(" -> {to}")).unwrap_or_default();
-        println!("   {}{value}: {}{to}\n      {}", account.name, account.fate.name(), account.why);
+        writeln!(out, "   {}{value}: {}{to}\n      {}", account.name, account.fate.name(), account.why).ok();
     }
     if let Some(event) = &translation.event {
-        println!("3. it means:");
+        writeln!(out, "3. it means:").ok();
         for (field, value) in event.fields() {
-            println!("   {}: {}  ({})", field.name(), value.text(), field.meaning());
+            writeln!(out, "   {}: {}  ({})", field.name(), value.text(), field.meaning()).ok();
         }
     }
     let phase = translation.phase.map_or("no programme of the directory", |phase| phase.name());
-    println!("4. its programme stands at: {phase}");
+    writeln!(out, "4. its programme stands at: {phase}").ok();
     if let Some(evidence) = translation.evidence {
-        println!("   the evidence of its click: {}", evidence.name());
+        writeln!(out, "   the evidence of its click: {}", evidence.name()).ok();
     }
     match &translation.primary {
-        Some(request) => println!("5. the primary is asked: {} {}", request.method, request.url()),
-        None => println!("5. the primary is not asked"),
+        Some(request) => writeln!(out, "5. the primary is asked: {} {}", request.method, request.url()),
+        None => writeln!(out, "5. the primary is not asked"),
     }
+    .ok();
     let reply = &translation.reply;
     let asked = translation.mode != reply.mode;
     let unless = if asked { ", where the legacy platform does not answer" } else { "" };
-    println!("6. the reply: {} ({} mode{unless})", reply.status, translation.mode.name());
+    writeln!(out, "6. the reply: {} ({} mode{unless})", reply.status, translation.mode.name()).ok();
     for (name, value) in &reply.headers {
-        println!("   {name}: {value}");
+        writeln!(out, "   {name}: {value}").ok();
     }
     for (code, message) in &translation.problems {
-        println!("!  {code}: {message}");
+        writeln!(out, "!  {code}: {message}").ok();
     }
+    out
 }
 
 /// Prints the original request, as far as it is shown.

@@ -18,6 +18,7 @@ use serde::Serialize;
 use units::Timestamp;
 
 use super::ask::Where;
+use crate::batch::Named;
 use crate::cli::Outcome;
 use crate::clock::wall_clock;
 use crate::data::DataDir;
@@ -250,6 +251,7 @@ fn each<T: Table>(
     mut take: impl FnMut(u64, Result<T::Row, Vec<String>>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let opened = File::open(file).map_err(|error| format!("cannot open {}: {error}", file.display()))?;
+    let opened = Named::new(file.display().to_string(), opened);
     let mut reader =
         csv::ReaderBuilder::new().flexible(true).from_reader(BufReader::with_capacity(1 << 20, opened));
     let columns = columns::<T>(file, reader.byte_headers()?)?;

@@ -21,17 +21,17 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "URL", value_parser = target)]
     target: Option<SocketAddr>,
     /// Requests a second; 0 sends again as soon as an answer is there.
-    #[arg(long, default_value_t = 500.0)]
+    #[arg(long, default_value_t = 500.0, value_parser = rate, allow_negative_numbers = true)]
     rate: f64,
     /// How long.
-    #[arg(long = "for", value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
+    #[arg(long = "for", value_name = "TIME", default_value = "10s", value_parser = some_time)]
     run_for: Duration,
     /// The share of conversions, from 0 to 1; the rest are clicks.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1, value_parser = share, allow_negative_numbers = true)]
     conversions: f64,
-    /// Connections.
-    #[arg(long, default_value_t = 64)]
-    connections: usize,
+    /// Connections, 1 to 2048.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=2048))]
+    connections: u16,
     /// The seed of the world and of the mix.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -43,12 +43,38 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
+/// Most requests a second that anybody asks for: more than a machine sends, and few enough to be counted out one by one.
+const RATE_MAX: f64 = 1_000_000.0;
+
+/// Requests a second.
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate| (0.0..=RATE_MAX).contains(rate));
+    rate.ok_or_else(|| format!("`{text}` is no rate: write 0 to {RATE_MAX} requests a second"))
+}
+
+/// A part of a whole.
+pub(crate) fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| format!("`{text}` is no share: write 0 to 1, as 0.5"))
+}
+
+/// A duration in which something can be measured.
+pub(crate) fn some_time(text: &str) -> Result<Duration, String> {
+    let time = parse_duration(text)?;
+    if time.is_zero() {
+        Err(format!("`{text}` is no time to measure anything in: write 10s"))
+    } else {
+        Ok(time)
+    }
+}
+
 /// An address of this machine: a load test is never sent to anybody else.
 fn target(text: &str) -> Result<SocketAddr, String> {
     let bare =
         text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/').replace("localhost", "127.0.0.1");
-    let address: SocketAddr =
-        bare.parse().map_err(|_| format!("`{text}` is no address: write http://127.0.0.1:8080"))?;
+    let address: SocketAddr = bare.parse().map_err(|_| {
+        format!("`{text}` is no address of this machine in plain HTTP: write http://127.0.0.1:8080")
+    })?;
     if address.ip().is_loopback() {
         Ok(address)
     } else {
@@ -69,7 +95,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let mut settings =
         lab::load::LoadSettings::new(target, arguments.rate, arguments.run_for, arguments.seed);
     settings.conversion_share = arguments.conversions;
-    settings.connections = arguments.connections;
+    settings.connections = usize::from(arguments.connections);
     let bar = bar(arguments);
     let shown = bar.clone();
     let progress = move |now: lab::load::LoadProgress| {
@@ -118,5 +144,26 @@ fn tell(report: &lab::load::LoadReport) {
     }
     for (kind, count) in &report.errors {
         println!("  error {kind}: {count}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_measured_is_refused_with_what_can() {
+        for text in ["-1", "NaN", "inf", "1e99", "many"] {
+            assert_eq!(rate(text), Err(format!("`{text}` is no rate: write 0 to 1000000 requests a second")));
+        }
+        for text in ["-0.1", "1.1", "NaN", "half"] {
+            assert_eq!(share(text), Err(format!("`{text}` is no share: write 0 to 1, as 0.5")));
+        }
+        assert_eq!((rate("0"), rate("1e3"), share("1")), (Ok(0.0), Ok(1000.0), Ok(1.0)));
+        assert!(some_time("0s").is_err_and(|told| told.contains("write 10s")));
+        for text in ["", "https://127.0.0.1:1", "example.com", "127.0.0.1", "127.0.0.1:99999"] {
+            assert!(target(text).is_err_and(|told| told.contains("write http://127.0.0.1:8080")), "{text}");
+        }
+        assert!(target("192.0.2.1:80").is_err_and(|told| told.contains("loopback")));
     }
 }

@@ -232,6 +232,8 @@ fn verify(place: &Where, number: Option<u64>) -> Outcome {
     let sound = found.iter().all(|version| version["sound"] == true);
     if place.json {
         println!("{}", json!({ "sound": sound, "versions": found }));
+    } else if found.is_empty() {
+        println!("no map was imported: there is nothing to verify");
     } else {
         for version in &found {
             let why = if version["sound"] == true { "sound".to_owned() } else { shown(&version["mistake"]) };

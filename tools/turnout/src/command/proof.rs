@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use units::Timestamp;
 
 use super::ask::{Where, list, shown, table};
 use crate::cli::Outcome;
@@ -82,6 +83,10 @@ fn roots(place: &Where, sign: bool) -> Outcome {
     if place.json {
         println!("{}", json!({ "roots": rows }));
     } else {
+        for root in &mut rows {
+            let at = root["signed_at"].as_i64().map(Timestamp::from_millis);
+            root["signed_at"] = json!(at.map(|at| at.to_string()));
+        }
         println!("{}", table(&rows, &["sequence", "hash", "signed_at", "public_key"]));
     }
     Ok(ExitCode::SUCCESS)

@@ -121,6 +121,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let used = arguments.reports(&snapshot)?;
     let clocks = Clocks::of(arguments, &used)?;
     let period = clocks.period(arguments)?;
+    arguments.check_places()?;
     let books = Books::of(&arguments.place)?;
     let scratch = Scratch::new(arguments.scratch.as_deref())?;
     let mut gathered = Gathered::new(&snapshot, scratch, arguments.advertiser.iter().copied().collect());
@@ -203,6 +204,14 @@ impl Arguments {
         let own = self.place.data.join("migration");
         let folder = self.migration.clone().or_else(|| own.exists().then_some(own));
         Ok(snapshot::load_served(folder.as_deref(), &self.place.data)?)
+    }
+
+    /// What is needed last, and would be found out after the platforms were asked.
+    fn check_places(&self) -> Result<(), Failure> {
+        Clock::new(&self.orders_zone)?;
+        let Some(folder) = &self.csv else { return Ok(()) };
+        let wrong = |error| format!("--csv {}: the folder cannot be made: {error}", folder.display());
+        Ok(std::fs::create_dir_all(folder).map_err(wrong)?)
     }
 
     /// What was delivered until then, the reports ought to name.

@@ -158,7 +158,7 @@ fn ground(
     let is_public = |host: &str| snapshot.migration.is_public_host(host);
     let wrong = settings::check_origins(settings, is_public, !snapshot.policy.legacy_lives, &file);
     if !wrong.is_empty() {
-        return Err(super::mistakes(wrong));
+        return Err(format!("nothing was started, {}", super::mistakes(wrong)).into());
     }
     let lane = match arguments.role {
         Role::Edge => settings.edge.lane.as_deref().unwrap_or(roles::LANE),

@@ -114,7 +114,9 @@ fn listed(place: &Where, answer: &Value) -> Outcome {
         "order_reference",
         "received_at",
     ];
-    println!("{}", table(list(answer, "transactions"), &columns));
+    let rows = list(answer, "transactions");
+    println!("{}", table(rows, &columns));
+    println!("{} shown", rows.len());
     if let Some(next) = answer["next_after"].as_str() {
         println!("there are more: --after {next}");
     }

@@ -26,6 +26,8 @@ const SHOWN_BYTES_MAX: usize = LINE_BYTES_MAX;
 /// A line is a bare URL, or a JSON object {"method","url","headers":[[name,value],...],"body"}. A bad line gets
 /// a line with its problem, and reading goes on. Lines come out in the order they came in, from all cores.
 ///
+/// Exit code 0: every line is a request; 1: some are none, or nothing came in; 2: it could not be done.
+///
 /// Example: echo 'https://www.example.com/path?name=value' | turnout translate
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -106,42 +108,84 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let now = arguments.now.unwrap_or_else(wall_clock);
     let seed = Seed(arguments.seed);
     let mut out = io::stdout().lock();
-    let emit = |lines: io::Result<Vec<u8>>| {
-        out.write_all(&lines?)?;
+    let mut read = LinesRead::default();
+    let emit = |part: io::Result<(Vec<u8>, LinesRead)>| {
+        let (lines, more) = part?;
+        read.add(more);
+        out.write_all(&lines)?;
         out.flush()
     };
-    match batch::run(io::stdin(), |batch| write_batch(batch, &snapshot, seed, now), emit) {
+    let input = batch::Named::standard_input();
+    match batch::run(input, |batch| write_batch(batch, &snapshot, seed, now), emit) {
         // Whoever reads us has seen enough, as `head` does.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         Err(error) => Err(error.into()),
-        Ok(()) => Ok(ExitCode::SUCCESS),
+        Ok(()) => Ok(read.judged()),
     }
 }
 
-fn write_batch(batch: &Batch, snapshot: &Arc<Snapshot>, seed: Seed, now: Timestamp) -> io::Result<Vec<u8>> {
-    let mut out = Vec::new();
-    for (number, line) in batch.lines() {
-        write_line(&mut out, line, snapshot, seed.fork(number), now)?;
-    }
-    Ok(out)
+/// What kind of lines came in.
+#[derive(Default)]
+struct LinesRead {
+    lines: u64,
+    bad: u64,
+    /// The first bad line, counted from 1, with what is wrong with it.
+    first_bad: Option<(u64, String)>,
 }
 
-fn write_line(
-    out: &mut Vec<u8>,
-    line: &[u8],
+impl LinesRead {
+    fn note_bad(&mut self, number: u64, message: &str) {
+        self.bad += 1;
+        self.first_bad.get_or_insert_with(|| (number + 1, message.to_owned()));
+    }
+
+    /// Adds what came behind it.
+    fn add(&mut self, later: Self) {
+        self.lines += later.lines;
+        self.bad += later.bad;
+        self.first_bad = self.first_bad.take().or(later.first_bad);
+    }
+
+    /// Tells a person if the output does not answer what was asked.
+    fn judged(&self) -> ExitCode {
+        match &self.first_bad {
+            _ if self.lines == 0 => {
+                eprintln!("turnout: nothing came in on standard input: one request a line is expected");
+            }
+            Some((line, message)) => {
+                let (bad, lines, message) = (self.bad, self.lines, super::printable(message));
+                eprintln!(
+                    "turnout: {bad} of {lines} lines are no requests, the first is line {line}: {message}"
+                );
+            }
+            None => return ExitCode::SUCCESS,
+        }
+        ExitCode::FAILURE
+    }
+}
+
+fn write_batch(
+    batch: &Batch,
     snapshot: &Arc<Snapshot>,
     seed: Seed,
     now: Timestamp,
-) -> io::Result<()> {
-    let shown = String::from_utf8_lossy(line.get(..SHOWN_BYTES_MAX).unwrap_or(line));
-    let shown = shown.trim_end_matches(['\n', '\r']);
-    let described = match input::read(line) {
-        Ok(inbound) => describe(shown, translate(&inbound, snapshot, seed, now)),
-        Err(message) => bad(shown, message),
-    };
-    serde_json::to_writer(&mut *out, &described)?;
-    out.push(b'\n');
-    Ok(())
+) -> io::Result<(Vec<u8>, LinesRead)> {
+    let (mut out, mut read) = (Vec::new(), LinesRead::default());
+    for (number, line) in batch.lines() {
+        let shown = String::from_utf8_lossy(line.get(..SHOWN_BYTES_MAX).unwrap_or(line));
+        let shown = shown.trim_end_matches(['\n', '\r']);
+        let described = match input::read(line) {
+            Ok(inbound) => describe(shown, translate(&inbound, snapshot, seed.fork(number), now)),
+            Err(message) => {
+                read.note_bad(number, &message);
+                bad(shown, message)
+            }
+        };
+        read.lines += 1;
+        serde_json::to_writer(&mut out, &described)?;
+        out.push(b'\n');
+    }
+    Ok((out, read))
 }
 
 /// The line of one request, as JSON.

@@ -40,7 +40,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     edge_tls: SocketAddr,
     /// Requests a second of simulated traffic; 0 for none.
-    #[arg(long, value_name = "RATE", default_value_t = 20.0)]
+    #[arg(long, value_name = "RATE", default_value_t = 20.0, value_parser = super::load::rate, allow_negative_numbers = true)]
     traffic: f64,
     /// The seed of the world and of its traffic.
     #[arg(long, default_value_t = 1)]
@@ -85,6 +85,14 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 }
 
 async fn serve(arguments: &Arguments) -> Outcome {
+    // Before anything is written there: the tables of another seed are not what the other process serves by.
+    if let Some(run) = data::running(&arguments.data).ok().filter(RunFile::answers) {
+        let (pid, folder) = (run.pid, arguments.data.display());
+        return Err(format!(
+            "process {pid} runs on {folder}: stop it, or name another directory with --data"
+        )
+        .into());
+    }
     let data = DataDir::open(&arguments.data)?;
     if LedgerPlace::noted(data.folder())?.is_on_server() {
         let message = "the ledger of this data directory is on a server, and `up` keeps its own: name another directory";
@@ -132,7 +140,7 @@ async fn start(
     let settings = lab::WorldSettings::local(arguments.seed);
     let migration = data.path("migration");
     world::write(&migration, &settings.world, arguments.seed)?;
-    data.write_callers(&world::callers(&settings.world, arguments.seed))?;
+    data.write_callers(world::CALLERS_HEAD, &world::callers(&settings.world, arguments.seed))?;
     let snapshot =
         Arc::new(directory::load_with(Some(&migration), &data::maps(&arguments.data), keys.secrets.clone())?);
     crate::approvals::check(data.folder(), &snapshot.version)?;

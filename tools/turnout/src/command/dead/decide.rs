@@ -74,6 +74,8 @@ impl Edit {
 
 /// A doubt that is closed.
 #[derive(Debug, Args)]
+#[group(id = "close", multiple = true)]
+#[command(group = clap::ArgGroup::new("answer").required(true))]
 pub(super) struct Settle {
     #[command(flatten)]
     place: Where,
@@ -81,10 +83,10 @@ pub(super) struct Settle {
     #[arg(required = true)]
     event_ids: Vec<EventId>,
     /// It is on the platform.
-    #[arg(long, conflicts_with = "not_arrived", required_unless_present = "not_arrived")]
+    #[arg(long, group = "answer")]
     arrived: bool,
     /// It is not on the platform: it can be sent again.
-    #[arg(long)]
+    #[arg(long, group = "answer")]
     not_arrived: bool,
     /// What shows it, as a report and its date; the journal keeps it.
     #[arg(long)]

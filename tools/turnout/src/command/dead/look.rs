@@ -8,7 +8,7 @@ use units::EventId;
 
 use super::selection::{Filter, Selection};
 use crate::cli::Outcome;
-use crate::command::ask::{Where, list, number, shown, table};
+use crate::command::ask::{Where, list, number, shown, table, written};
 use crate::command::explain;
 
 const COLUMNS: [&str; 8] =
@@ -88,7 +88,7 @@ impl List {
 
 /// A value as a cell of a CSV file. What strangers have sent must not be a formula in anybody's spreadsheet.
 fn cell(value: &Value) -> String {
-    let text = if value.is_null() { String::new() } else { shown(value) };
+    let text = if value.is_null() { String::new() } else { written(value) };
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let text = if formula { format!("'{text}") } else { text };
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }

@@ -51,6 +51,11 @@ impl Tally {
         }
     }
 
+    /// True if there was nothing to compare.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.requests == 0
+    }
+
     pub(super) fn is_same(&self) -> bool {
         self.different == 0
     }

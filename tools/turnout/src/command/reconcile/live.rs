@@ -67,8 +67,16 @@ pub(super) fn fetch(
     for legacy_id in advertisers.unwrap_or_default() {
         let row = gathered.snapshot.directory.advertiser(legacy_id);
         let named = if report.primary_ids { row.and_then(|row| row.primary_id) } else { Some(legacy_id) };
-        // Without an id there it has no transaction there either.
-        let Some(named) = named else { continue };
+        let Some(named) = named else {
+            if gathered.only.is_empty() {
+                // Without an id there it has no transaction there either.
+                continue;
+            }
+            let why = format!(
+                "no map has the id of advertiser {legacy_id} on the {home} platform: its report cannot be asked for"
+            );
+            return Err(why.into());
+        };
         let advertiser = (legacy_id, named);
         let asking = Asking { home, report, live, access: &access, runtime: &runtime, advertiser, arguments };
         let mut spans = spans(period, live.span_days);
@@ -146,7 +154,11 @@ impl Asking<'_> {
             let callers = data::read_callers(&self.arguments.place.data)?;
             let found = callers.of(legacy_id).map(|(token, secret)| (token.to_owned(), secret.to_owned()));
             found.ok_or_else(|| {
-                format!("callers.toml has no token and secret of advertiser {legacy_id}").into()
+                format!(
+                    "callers.toml has no token and secret of advertiser {legacy_id}: add them, or name whom it has with \
+                     --advertiser"
+                )
+                .into()
             })
         });
         let caller: Option<(String, String)> = caller.transpose().map_err(|error: Failure| error)?;

@@ -39,9 +39,15 @@ pub(super) struct Scratch {
 impl Scratch {
     /// Begins in `folder`, else where the system keeps what is temporary.
     pub(super) fn new(folder: Option<&Path>) -> io::Result<Self> {
+        let place = folder.map_or_else(std::env::temp_dir, Path::to_path_buf);
         let mut builder = tempfile::Builder::new();
-        builder.prefix("turnout-reconcile-");
-        let folder = folder.map_or_else(|| builder.tempdir(), |folder| builder.tempdir_in(folder))?;
+        let folder = builder.prefix("turnout-reconcile-").tempdir_in(&place).map_err(|error| {
+            let (place, kind) = (place.display(), error.kind());
+            io::Error::new(
+                kind,
+                format!("no rows can be sorted in {place}: {kind}. Name a folder with --scratch"),
+            )
+        })?;
         Ok(Self { folder, held: Vec::new(), bytes: 0, runs: Vec::new(), rows: 0 })
     }
 

@@ -15,6 +15,7 @@ use units::{Currency, Timestamp};
 
 use super::Failure;
 use super::scratch::Scratch;
+use crate::command::printable;
 
 /// Mistakes that are shown one by one.
 const MISTAKES_SHOWN: usize = 20;
@@ -221,7 +222,7 @@ impl<'a> Gathered<'a> {
     /// Tells of rows that could not be read.
     pub(super) fn tell_unreadable(&self) {
         for row in self.unreadable.iter().take(MISTAKES_SHOWN) {
-            eprintln!("{}:{}: {}", row.report, row.line, row.why);
+            eprintln!("{}:{}: {}", row.report, row.line, printable(&row.why));
         }
         if self.unreadable.len() > MISTAKES_SHOWN {
             eprintln!("and {} more rows that could not be read", self.unreadable.len() - MISTAKES_SHOWN);
