@@ -128,34 +128,44 @@ impl Ledger {
 
     /// I12: every set balances, and every booked conversion has one booking.
     pub(crate) fn books(&self) -> Result<Vec<Finding>, LedgerError> {
+        use State::{Confirmed, Conflict, Dead, InFlight, Merged, Queued, Rejected, Taken, Unknown};
+        let booked = sql::states([Queued, InFlight, Unknown, Taken, Confirmed, Rejected, Dead]);
+        let (never, all) = (sql::states([Merged, Conflict]), sql::states(State::ALL));
         let checks = [
             (
                 "I12",
                 "SELECT 'posting set ' || set_id || ' is off by ' || sum(minor) || ' ' || currency FROM postings
-                 GROUP BY set_id, currency HAVING sum(minor) <> 0",
+                 GROUP BY set_id, currency HAVING sum(minor) <> 0"
+                    .to_owned(),
             ),
             (
                 "I12",
-                "SELECT 'conversion ' || hex(event_id) || ' is ' || state || ' and has no booking' FROM conversions c
-                 WHERE state IN ('queued', 'in_flight', 'unknown', 'taken', 'confirmed', 'rejected', 'dead')
-                 AND NOT EXISTS (SELECT 1 FROM posting_sets s WHERE s.event_id = c.event_id AND s.kind = 'booking')",
+                format!(
+                    "SELECT 'conversion ' || hex(event_id) || ' is ' || state || ' and has no booking' FROM conversions c
+                     WHERE state IN ({booked})
+                     AND NOT EXISTS (SELECT 1 FROM posting_sets s WHERE s.event_id = c.event_id AND s.kind = 'booking')"
+                ),
             ),
             (
                 "I12",
-                "SELECT 'posting set ' || set_id || ' belongs to no conversion that was booked' FROM posting_sets s
-                 WHERE NOT EXISTS (SELECT 1 FROM conversions c WHERE c.event_id = s.event_id
-                 AND state NOT IN ('merged', 'conflict'))",
+                format!(
+                    "SELECT 'posting set ' || set_id || ' belongs to no conversion that was booked' FROM posting_sets s
+                     WHERE NOT EXISTS (SELECT 1 FROM conversions c WHERE c.event_id = s.event_id
+                     AND state NOT IN ({never}))"
+                ),
             ),
             (
                 "I3",
-                "SELECT 'conversion ' || hex(event_id) || ' stands in `' || state || '`, which is no state'
-                 FROM conversions WHERE state NOT IN ('queued', 'in_flight', 'unknown', 'held', 'conflict', 'taken',
-                 'confirmed', 'rejected', 'dead', 'merged', 'dropped')",
+                format!(
+                    "SELECT 'conversion ' || hex(event_id) || ' stands in `' || state || '`, which is no state'
+                     FROM conversions WHERE state NOT IN ({all})"
+                ),
             ),
             (
                 "I2",
                 "SELECT 'event ' || hex(event_id) || ' was accepted and stands nowhere' FROM events e
-                 WHERE money = 1 AND NOT EXISTS (SELECT 1 FROM conversions c WHERE c.event_id = e.event_id)",
+                 WHERE money = 1 AND NOT EXISTS (SELECT 1 FROM conversions c WHERE c.event_id = e.event_id)"
+                    .to_owned(),
             ),
         ];
         self.found_by(&checks)
@@ -188,10 +198,10 @@ impl Ledger {
     }
 
     /// What these questions find; each tells of one breach a row.
-    fn found_by(&self, checks: &[(&'static str, &str)]) -> Result<Vec<Finding>, LedgerError> {
+    fn found_by(&self, checks: &[(&'static str, impl AsRef<str>)]) -> Result<Vec<Finding>, LedgerError> {
         let mut findings = Vec::new();
         for (invariant, query) in checks {
-            let query = format!("{query} LIMIT 100");
+            let query = format!("{} LIMIT 100", query.as_ref());
             let messages = sql::all(&self.connection, &query, (), |row| row.get::<String>(0))?;
             findings.extend(messages.into_iter().map(|message| Finding { invariant, message }));
         }

@@ -51,8 +51,8 @@ pub struct DuePostback {
     pub tries: u32,
     /// Attempts that count towards the limit.
     pub counted: u32,
-    /// Why nobody is to be called any more, if so. This is looked at here alone, when a call is picked: whatever
-    /// happens to the transaction until then needs no rule of its own.
+    /// Why nobody is to be called any more, if so. This is looked at when a call is picked: whatever happens to the
+    /// transaction until then needs no rule of its own.
     pub not_owed: Option<&'static str>,
 }
 
@@ -86,7 +86,8 @@ pub struct PostbackId {
 
 // CROSS JOIN keeps the store from starting at the conversions, of which there are millions. What the merchant has
 // changed since is told as it is now.
-const DUE: &str =
+fn due_query() -> String {
+    format!(
     "SELECT p.event_id, p.publisher_id, a.method, a.address, p.tries, p.counted, c.advertiser_id,
     c.minor, c.currency,
     coalesce((SELECT w.minor FROM awards w WHERE w.event_id = c.event_id AND w.publisher_id = c.publisher_id
@@ -94,16 +95,25 @@ const DUE: &str =
     c.commission_currency, c.received_at,
     (SELECT reference FROM clicks k WHERE k.click_id = c.click_id), e.open,
     d.minor, d.currency, d.commission_minor, d.commission_currency,
-    CASE WHEN d.operation = 'void' THEN 1 WHEN c.state NOT IN ('taken', 'confirmed') THEN 2
-        WHEN instr(c.flags, 'auto_void') > 0 THEN 3 WHEN coalesce(c.publisher_id, -1) <> p.publisher_id THEN 4
-        ELSE 0 END
-    FROM postbacks p CROSS JOIN postback_addresses a ON a.publisher_id = p.publisher_id
+    {OBJECTION} FROM postbacks p CROSS JOIN postback_addresses a ON a.publisher_id = p.publisher_id
     CROSS JOIN conversions c ON c.event_id = p.event_id CROSS JOIN envelopes e ON e.event_id = c.source
-    LEFT JOIN adjustments d ON d.conversion = p.event_id
-        AND d.number = (SELECT max(number) FROM adjustments WHERE conversion = p.event_id)
-    WHERE p.active = 1 AND p.state = 'queued' AND p.due_at <= ?1
+    {LAST_CHANGE} WHERE p.active = 1 AND p.state = 'queued' AND p.due_at <= ?1
         AND instr(?3, ',' || p.publisher_id || ',') = 0
-    ORDER BY p.due_at, p.event_id LIMIT ?2";
+    ORDER BY p.due_at, p.event_id LIMIT ?2"
+    )
+}
+
+/// Why nobody is to be called for `p`, a call of the conversion `c` that was changed by `d`, as [`objection`] reads it. Whoever
+/// picks a call asks this, and whoever orders one again: so a person is told at once what would end the call later.
+const OBJECTION: &str = "CASE WHEN d.operation = 'void' THEN 1 WHEN c.state NOT IN ('taken', 'confirmed') THEN 2
+    WHEN instr(c.flags, 'auto_void') > 0 THEN 3 WHEN coalesce(c.publisher_id, -1) <> p.publisher_id THEN 4 ELSE 0 END";
+
+/// What its merchant has asked of a transaction last.
+const LAST_CHANGE: &str = "LEFT JOIN adjustments d ON d.conversion = p.event_id
+    AND d.number = (SELECT max(number) FROM adjustments WHERE conversion = p.event_id)";
+
+/// Why nobody is called for what its merchant does not want any more.
+const TAKEN_BACK: &str = "its merchant has taken the transaction back";
 
 /// Why nobody is called for what a report says is not there.
 const NOT_THERE: &str = "the platform does not have the transaction after all";
@@ -127,7 +137,7 @@ impl Ledger {
     ) -> Result<Vec<DuePostback>, LedgerError> {
         let but: Vec<String> = but.iter().map(|id| sql::int(*id).to_string()).collect();
         let params = (now.as_millis(), sql::limit(limit), format!(",{},", but.join(",")));
-        sql::all(&self.connection, DUE, params, |row| Ok(due(row)))?.into_iter().collect()
+        sql::all(&self.connection, &due_query(), params, |row| Ok(due(row)))?.into_iter().collect()
     }
 
     /// When a call is due next; none if nothing waits.
@@ -331,12 +341,17 @@ fn call(event_id: EventId, publisher_id: u64, row: &Row<'_>) -> Result<DuePostba
         open: row.get(13).map_err(get)?,
     };
     let [tries, counted] = [row.get(4).map_err(get)?, row.get(5).map_err(get)?].map(sql::count);
-    let not_owed = match row.get::<i64>(18).map_err(get)? {
-        1 => Some("its merchant has taken the transaction back"),
+    let not_owed = objection(row.get(18).map_err(get)?);
+    Ok(DuePostback { told, tries, counted, not_owed })
+}
+
+/// What an [`OBJECTION`] says.
+const fn objection(number: i64) -> Option<&'static str> {
+    match number {
+        1 => Some(TAKEN_BACK),
         2 => Some(NOT_THERE),
         3 => Some(GIVEN_AWAY),
         4 => Some(CREDITED_TO_ANOTHER),
         _ => None,
-    };
-    Ok(DuePostback { told, tries, counted, not_owed })
+    }
 }

@@ -7,6 +7,16 @@ use units::{Currency, EventId, Money, Timestamp};
 use crate::store::{Connection, Enough, Params, Row, StoreError};
 use crate::{LedgerError, store};
 
+/// Names of our types as a statement has them.
+pub(crate) fn quoted<const N: usize>(names: [&str; N]) -> Vec<String> {
+    names.iter().map(|name| format!("'{name}'")).collect()
+}
+
+/// States as a statement lists them.
+pub(crate) fn states<const N: usize>(states: [State; N]) -> String {
+    quoted(states.map(State::name)).join(", ")
+}
+
 /// Runs a statement; how many rows it changed.
 pub(crate) fn run(
     connection: &Connection,

@@ -62,10 +62,11 @@ pub(crate) fn lost() -> String {
         )
     };
     let mut walks = vec![walk("owner IS NULL", "its owner")];
-    walks
-        .extend(beside("owner", &quoted(Home::ALL.map(Home::name))).iter().map(|gap| walk(gap, "its owner")));
-    let kinds = quoted(EvidenceKind::ALL.map(EvidenceKind::name));
-    for owner in quoted(Home::ALL.map(Home::name)) {
+    walks.extend(
+        beside("owner", &sql::quoted(Home::ALL.map(Home::name))).iter().map(|gap| walk(gap, "its owner")),
+    );
+    let kinds = sql::quoted(EvidenceKind::ALL.map(EvidenceKind::name));
+    for owner in sql::quoted(Home::ALL.map(Home::name)) {
         let of_owner = |gap: &String| walk(&format!("owner = {owner} AND {gap}"), "its evidence");
         walks.extend(beside("evidence", &kinds).iter().map(of_owner));
         for kind in &kinds {
@@ -83,10 +84,6 @@ pub(crate) fn lost() -> String {
 
 /// Before a first attempt or after it: the one or the other.
 const FRESH: [&str; 2] = ["0", "1"];
-
-fn quoted<const N: usize>(names: [&str; N]) -> Vec<String> {
-    names.iter().map(|name| format!("'{name}'")).collect()
-}
 
 /// The ranges of a column beside these values of it: below the first, between each two, and above the last.
 fn beside(column: &str, values: &[String]) -> Vec<String> {

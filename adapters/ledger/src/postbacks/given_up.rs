@@ -3,7 +3,7 @@
 use relay::delivery::State;
 use units::{EventId, Timestamp};
 
-use super::{CREDITED_TO_ANOTHER, NOT_THERE};
+use super::{LAST_CHANGE, OBJECTION, objection};
 use crate::store::{AsValue, Row};
 use crate::{By, Ledger, LedgerError, Transaction, sql};
 
@@ -62,6 +62,9 @@ pub enum Recalled {
     /// There is no such call.
     NotFound,
 }
+
+/// Why a publisher is not called whose address was taken away.
+const UNREGISTERED: &str = "no address is registered for the publisher any more";
 
 /// The cause, in the words of what an attempt leaves behind.
 const CAUSE: &str = "CASE WHEN p.detail LIKE 'answered %' THEN p.state || '/' || replace(p.detail, ' ', '_')
@@ -161,25 +164,23 @@ impl Transaction<'_> {
         due_at: Timestamp,
         by: By<'_>,
     ) -> Result<Recalled, LedgerError> {
-        let query = "SELECT p.state, CASE WHEN a.publisher_id IS NULL THEN 1
-                WHEN c.publisher_id IS NULL OR c.publisher_id <> p.publisher_id THEN 2
-                WHEN c.state NOT IN ('taken', 'confirmed') THEN 3 ELSE 0 END
-            FROM postbacks p LEFT JOIN postback_addresses a ON a.publisher_id = p.publisher_id
-            LEFT JOIN conversions c ON c.event_id = p.event_id WHERE p.event_id = ?1 AND p.publisher_id = ?2";
+        let query = format!(
+            "SELECT p.state, CASE WHEN a.publisher_id IS NULL THEN 1 ELSE 0 END, {OBJECTION} FROM postbacks p
+             LEFT JOIN postback_addresses a ON a.publisher_id = p.publisher_id
+             LEFT JOIN conversions c ON c.event_id = p.event_id {LAST_CHANGE}
+             WHERE p.event_id = ?1 AND p.publisher_id = ?2"
+        );
         let (id, publisher) = (sql::id(event_id), sql::int(publisher_id));
-        let read = |row: &Row<'_>| Ok((row.get::<String>(0)?, row.get::<i64>(1)?));
-        let Some((name, objection)) = sql::one(&self.inner, query, (id, publisher), read)? else {
+        let read = |row: &Row<'_>| Ok((row.get::<String>(0)?, row.get::<i64>(1)? == 1, row.get(2)?));
+        let Some((name, unregistered, number)) = sql::one(&self.inner, &query, (id, publisher), read)? else {
             return Ok(Recalled::NotFound);
         };
         let state = sql::state(&name)?;
         if !matches!(state, State::Rejected | State::Dead | State::Unknown) {
             return Ok(Recalled::Already(state));
         }
-        match objection {
-            1 => return Ok(Recalled::NotOwed("no address is registered for the publisher any more")),
-            2 => return Ok(Recalled::NotOwed(CREDITED_TO_ANOTHER)),
-            3 => return Ok(Recalled::NotOwed(NOT_THERE)),
-            _ => {}
+        if let Some(why) = Some(UNREGISTERED).filter(|_| unregistered).or_else(|| objection(number)) {
+            return Ok(Recalled::NotOwed(why));
         }
         // Written down first: what is done is never done by nobody.
         let detail = format!("publisher {publisher_id}, {name} -> queued: {}", by.why);

@@ -219,24 +219,60 @@ fn what_was_given_up_is_told_by_cause_and_called_again_once(place: &Place) {
     assert_balanced(&ledger);
 }
 
+/// One that a report says is not there, one that its merchant takes back, one that another channel wins, one that another
+/// publisher earns, one whose address is gone, and one that stands.
 fn nobody_is_called_again_who_is_owed_nothing(place: &Place) {
     let mut ledger = place.open();
     register(&mut ledger, &registered("https://a.example/?[[x]]"));
-    delivered(&mut ledger, 1..=2, true, State::Taken);
-    for event in 1..=2 {
+    delivered(&mut ledger, 1..=5, true, State::Taken);
+    for event in 1..=5 {
         start(&mut ledger, id(event, 1)).unwrap();
         end(&mut ledger, id(event, 1), State::Dead, None);
     }
     let mut transaction = ledger.transaction(NOW).unwrap();
     transaction.close(event_id(1), false, BY).unwrap();
     transaction.commit().unwrap();
-    assert!(matches!(recall(&mut ledger, 1, PUBLISHER), Recalled::NotOwed(_)), "it is not there");
+    let one = |number: u64| {
+        format!(
+            "event_id = (SELECT event_id FROM conversions ORDER BY event_id LIMIT 1 OFFSET {})",
+            number - 1
+        )
+    };
+    let (void, flag, credit) = (one(2), one(3), one(4));
+    let changes = format!(
+        "INSERT INTO adjustments (adjustment_id, event_id, conversion, number, operation, content, advertiser_id,
+            minor, currency, reason, state, detail, active, attention, received_at, changed_at)
+         SELECT event_id, event_id, event_id, 1, 'void', 'x', advertiser_id, 0, 'USD', '', 'dropped', '', 0, 0, 0, 0
+            FROM conversions WHERE {void};
+         UPDATE conversions SET flags = 'auto_void' WHERE {flag};
+         UPDATE conversions SET publisher_id = publisher_id + 1 WHERE {credit};"
+    );
+    ledger.connection.script(&changes).unwrap();
+    for (event, why) in [
+        (1, "the platform does not have the transaction after all"),
+        (2, "its merchant has taken the transaction back"),
+        (3, "the merchant gave the transaction to another channel"),
+        (4, "the transaction is credited to another publisher"),
+    ] {
+        assert_eq!(recall(&mut ledger, event, PUBLISHER), Recalled::NotOwed(why));
+        assert!(
+            ledger
+                .show(event_id(event))
+                .unwrap()
+                .unwrap()
+                .postbacks
+                .iter()
+                .all(|call| call.state == State::Dead)
+        );
+    }
     let mut transaction = ledger.transaction(NOW).unwrap();
     transaction.forget_postback(PUBLISHER).unwrap();
     transaction.commit().unwrap();
-    assert!(matches!(recall(&mut ledger, 2, PUBLISHER), Recalled::NotOwed(_)), "its address is gone");
+    assert!(matches!(recall(&mut ledger, 5, PUBLISHER), Recalled::NotOwed(_)), "its address is gone");
     assert_eq!((ledger.postbacks_given_up().unwrap(), ledger.given_up_groups(10).unwrap()), (0, vec![]));
-    assert!(ledger.show(event_id(2)).unwrap().unwrap().journal.is_empty(), "nothing was done");
+    assert!(ledger.show(event_id(5)).unwrap().unwrap().journal.is_empty(), "nothing was done");
+    register(&mut ledger, &registered("https://a.example/?[[x]]"));
+    assert_eq!(recall(&mut ledger, 5, PUBLISHER), Recalled::Queued, "it stands");
 }
 
 on_each_store!(memory;
