@@ -145,6 +145,9 @@ fn two_processes_never_share_a_data_directory() {
     assert!(pixel.is_pixel(), "the first one works on: {pixel:?}");
 }
 
+/// A public key that nobody has.
+const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
 const SALE: &str = "/sale.cfm?tracking=B-1&amount=1.00&merchantID=789&transtype=sale";
 
 #[test]
@@ -278,6 +281,14 @@ fn commands_refuse_in_words_and_say_what_to_do() {
         assert_eq!(told.code, Some(2), "{words:?}: {}{}", told.out, told.err);
         assert!(told.err.contains(says) && !told.err.contains("{\""), "{words:?}: {}", told.err);
     }
+    let told = turnout(
+        &["dead", "discard", "--group", "held/no_such", "--reason", "a slip of the pen", "--data", &folder],
+        b"",
+    );
+    assert!(
+        told.code == Some(0) && told.out.contains("nothing that waits for a person is meant"),
+        "{told:?}"
+    );
     let told = turnout(&["pay", "--until", "2020-01-01", "--reference", "x", "--data", &folder], b"");
     assert!(told.code == Some(1) && told.out.contains("nothing was recorded"), "{told:?}");
 }
@@ -307,6 +318,11 @@ fn commands_without_a_process_say_what_was_wrong_with_which_file_or_parameter() 
             format!("1 to mend:\n  {config}:1: the table `[dialect]` is missing"),
         ),
         (vec!["transactions", "list", "--data", &gone], format!("there is no data directory {gone}")),
+        (
+            vec!["proof", "verify", &config, "--key", "zz"],
+            "`zz` is no public key: 64 hexadecimal digits".to_owned(),
+        ),
+        (vec!["proof", "verify", &folder, "--key", KEY], format!("{folder}: Is a directory")),
         (vec!["load", "--rate", "99999999999"], "`99999999999` is no rate".to_owned()),
         (vec!["load", "--conversions", "2"], "`2` is no share".to_owned()),
         (

@@ -74,7 +74,8 @@ fn whose_token_it_is_stands_in_the_journal_whatever_the_client_says() {
 
     fs::write(system.data.file("nobody"), "0123").unwrap();
     fs::write(system.data.file("empty"), "").unwrap();
-    for (file, why) in [("nobody", "send your token"), ("empty", "it is empty"), ("missing", "No such file")]
+    for (file, why) in
+        [("nobody", "nobody has the token in it"), ("empty", "it is empty"), ("missing", "No such file")]
     {
         refused(&system.data, file, &["dead"], why);
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::acting::{Actor, Reason};
 use super::ask::{Where, list, shown, table};
 use crate::cli::Outcome;
 
@@ -31,22 +32,19 @@ enum Destinations {
         place: Where,
         /// Its name, as `list` shows it.
         destination: String,
-        /// Who decides; the journal keeps it.
-        #[arg(long, env = "USER", default_value = "operator")]
-        actor: String,
-        /// What was mended; the journal keeps it.
-        #[arg(long)]
-        reason: String,
+        #[command(flatten)]
+        by: Actor,
+        #[command(flatten)]
+        because: Reason,
     },
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     match &arguments.command {
         Destinations::List { place } => destinations(place),
-        Destinations::Resume { place, destination, actor, reason } => {
+        Destinations::Resume { place, destination, by, because } => {
             let (platform, endpoint) = destination.split_once('/').unwrap_or((destination, ""));
-            let order =
-                json!({ "platform": platform, "endpoint": endpoint, "actor": actor, "reason": reason });
+            let order = json!({ "platform": platform, "endpoint": endpoint, "actor": by.actor, "reason": because.reason });
             let answer = place.processor("POST", "/destinations/resume", Some(&order))?;
             if place.json {
                 println!("{answer}");

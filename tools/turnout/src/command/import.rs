@@ -17,6 +17,7 @@ use relay::policy::Snapshot;
 use serde::Serialize;
 use units::Timestamp;
 
+use super::acting::Actor;
 use super::ask::Where;
 use crate::batch::Named;
 use crate::cli::Outcome;
@@ -52,9 +53,8 @@ pub(crate) struct Arguments {
     /// Check the file and take nothing in.
     #[arg(long)]
     check: bool,
-    /// Who imports; the journal keeps it.
-    #[arg(long, env = "USER", default_value = "operator")]
-    actor: String,
+    #[command(flatten)]
+    by: Actor,
 }
 
 impl Arguments {
@@ -178,7 +178,7 @@ pub(crate) fn run<T: Table>(table: &T, arguments: &Arguments) -> Outcome {
     add(&mut sum, target.take::<T>(part)?);
     bar.finish_and_clear();
     let detail = format!("{} new, {} known before, of {}", sum.new, sum.known, arguments.file.display());
-    target.journal(T::WHAT, By { actor: &arguments.actor, why: &detail })?;
+    target.journal(T::WHAT, By { actor: &arguments.by.actor, why: &detail })?;
     report::<T>(arguments, &sum, rows, began.elapsed());
     Ok(if sum.differing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

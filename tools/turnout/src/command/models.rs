@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     span: Span,
     /// Only these models, joined by commas: last_click, first_click, linear, position, time_decay.
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     model: String,
 }
 

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use units::EventId;
 
+use super::acting::{Actor, Reason};
 use super::ask::{Where, list, table};
 use crate::cli::Outcome;
 
@@ -25,12 +26,10 @@ pub(crate) struct Arguments {
     /// The platform that they are to belong to.
     #[arg(long)]
     to: Platform,
-    /// Who decides; the journal keeps it.
-    #[arg(long, env = "USER", default_value = "operator")]
-    actor: String,
-    /// Why; the journal keeps it.
-    #[arg(long)]
-    reason: String,
+    #[command(flatten)]
+    by: Actor,
+    #[command(flatten)]
+    because: Reason,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -40,14 +39,14 @@ enum Platform {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
-    if arguments.reason.trim().is_empty() {
+    if arguments.because.reason.trim().is_empty() {
         return Err("--reason is empty: the journal keeps why the owner of money was changed".into());
     }
     let to = match arguments.to {
         Platform::Legacy => "legacy",
         Platform::Primary => "primary",
     };
-    let (events, actor, reason) = (&arguments.event_ids, &arguments.actor, &arguments.reason);
+    let (events, actor, reason) = (&arguments.event_ids, &arguments.by.actor, &arguments.because.reason);
     let order = json!({ "events": events, "to": to, "actor": actor, "reason": reason });
     let answer = arguments.place.processor("POST", "/owner", Some(&order))?;
     let rows = list(&answer, "events");

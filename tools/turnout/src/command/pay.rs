@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use units::calendar::{Day, parse_time};
 
+use super::acting::Actor;
 use super::ask::{Where, list, shown, table};
 use crate::cli::Outcome;
 
@@ -34,9 +35,8 @@ pub(crate) struct Arguments {
     /// When it was paid; now if nothing is said.
     #[arg(long, value_name = "TIME", value_parser = a_time)]
     paid_at: Option<String>,
-    /// Who records it; the books keep it.
-    #[arg(long, env = "USER", default_value = "operator")]
-    actor: String,
+    #[command(flatten)]
+    by: Actor,
     /// Show what is owed, and record nothing.
     #[arg(long)]
     dry_run: bool,
@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
             "publisher_id": publisher,
             "until": arguments.until,
             "paid_at": arguments.paid_at,
-            "actor": arguments.actor,
+            "actor": arguments.by.actor,
         });
         let answer = arguments.place.processor("POST", "/payments", Some(&order))?;
         payments.extend(list(&answer, "payments").iter().cloned());

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::acting::{Actor, PerhapsReason};
 use super::ask::{Where, list, number, shown, table};
 use super::span::Span;
 use crate::cli::Outcome;
@@ -29,12 +30,10 @@ pub(crate) struct Arguments {
     /// Post the difference as corrections.
     #[arg(long, requires = "reason")]
     apply: bool,
-    /// Who decides; the journal keeps it.
-    #[arg(long, env = "USER", default_value = "operator")]
-    actor: String,
-    /// Why; the journal keeps it.
-    #[arg(long, default_value = "")]
-    reason: String,
+    #[command(flatten)]
+    by: Actor,
+    #[command(flatten)]
+    because: PerhapsReason,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
@@ -53,8 +52,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         "advertiser_id": arguments.span.advertiser,
         "terms": terms,
         "apply": arguments.apply,
-        "actor": arguments.actor,
-        "reason": arguments.reason,
+        "actor": arguments.by.actor,
+        "reason": arguments.because.text(),
     });
     let answer = arguments.place.processor_patiently("POST", "/recalculate", Some(&asked))?;
     if arguments.place.json {

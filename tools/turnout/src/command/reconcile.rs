@@ -25,6 +25,7 @@ use tracking::Home;
 use tracking::dialect::report::Report;
 use units::Timestamp;
 
+use super::acting::{Actor, PerhapsReason};
 use super::ask::Where;
 use crate::cli::Outcome;
 use crate::clock::{parse_time, wall_clock};
@@ -97,12 +98,10 @@ pub(crate) struct Arguments {
     /// Confirm what was only taken, or unknown, and is named by its owner's report.
     #[arg(long, requires = "reason")]
     apply: bool,
-    /// Who decides; the journal keeps it.
-    #[arg(long, env = "USER", default_value = "operator")]
-    actor: String,
-    /// Why; the journal keeps it.
-    #[arg(long)]
-    reason: Option<String>,
+    #[command(flatten)]
+    by: Actor,
+    #[command(flatten)]
+    because: PerhapsReason,
     /// The settings with the platforms' servers and credentials, for --live. A running `up` needs none.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use units::EventId;
 
+use super::acting::{Actor, PerhapsReason};
 use super::ask::{Where, list, shown, table};
 use crate::cli::Outcome;
 
@@ -28,7 +29,7 @@ enum Transactions {
         #[command(flatten)]
         place: Where,
         /// Only this status: pending, approved, declined, locked, paid or clawed_back.
-        #[arg(long, default_value = "")]
+        #[arg(long, default_value = "", hide_default_value = true)]
         status: String,
         /// Only this advertiser, by its legacy id.
         #[arg(long, value_name = "ID")]
@@ -63,12 +64,10 @@ struct Order {
     /// The transactions' ids.
     #[arg(required = true)]
     event_ids: Vec<EventId>,
-    /// Who decides; the books keep it.
-    #[arg(long, env = "USER", default_value = "operator")]
-    actor: String,
-    /// Why; the books keep it.
-    #[arg(long, default_value = "")]
-    reason: String,
+    #[command(flatten)]
+    by: Actor,
+    #[command(flatten)]
+    because: PerhapsReason,
     /// The word is the platform's, and the actor passes it on.
     #[arg(long)]
     by_platform: bool,
@@ -152,8 +151,8 @@ impl Order {
         let order = json!({
             "events": self.event_ids,
             "act": act,
-            "actor": self.actor,
-            "reason": self.reason,
+            "actor": self.by.actor,
+            "reason": self.because.text(),
             "cause": if self.by_platform { "platform" } else { "operator" },
             "children": self.children,
             "happened_at": self.happened_at,

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use units::EventId;
 
 use crate::cli::Outcome;
+use crate::command::acting::{Actor, Reason};
 use crate::command::ask::{Where, list, shown};
 
 /// A correction.
@@ -28,12 +29,10 @@ pub(super) struct Edit {
     /// Only say what would become of it.
     #[arg(long)]
     dry_run: bool,
-    /// Who decides; the journal keeps it.
-    #[arg(long, env = "USER", default_value = "operator")]
-    actor: String,
-    /// Why; the journal keeps it.
-    #[arg(long)]
-    reason: String,
+    #[command(flatten)]
+    by: Actor,
+    #[command(flatten)]
+    because: Reason,
 }
 
 fn field(text: &str) -> Result<(String, String), String> {
@@ -52,8 +51,8 @@ impl Edit {
         let body = json!({
             "set": set,
             "unset": self.unset,
-            "actor": self.actor,
-            "reason": self.reason,
+            "actor": self.by.actor,
+            "reason": self.because.reason,
             "approved": self.approve,
             "dry_run": self.dry_run,
         });
@@ -91,9 +90,8 @@ pub(super) struct Settle {
     /// What shows it, as a report and its date; the journal keeps it.
     #[arg(long)]
     evidence: String,
-    /// Who decides; the journal keeps it.
-    #[arg(long, env = "USER", default_value = "operator")]
-    actor: String,
+    #[command(flatten)]
+    by: Actor,
 }
 
 impl Settle {
@@ -102,7 +100,7 @@ impl Settle {
             "events": self.event_ids,
             "arrived": self.arrived,
             "evidence": self.evidence,
-            "actor": self.actor,
+            "actor": self.by.actor,
         });
         let answer = self.place.processor("POST", "/dead/settle", Some(&body))?;
         let rows = list(&answer, "events");

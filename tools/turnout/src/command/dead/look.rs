@@ -8,6 +8,7 @@ use units::EventId;
 
 use super::selection::{Filter, Selection};
 use crate::cli::Outcome;
+use crate::command::acting::{Actor, PerhapsReason};
 use crate::command::ask::{Where, list, number, shown, table, written};
 use crate::command::explain;
 
@@ -129,19 +130,17 @@ pub(super) struct Show {
     /// Show what is personal in the original request. The journal keeps who asked, and why: needs --reason.
     #[arg(long, requires = "reason")]
     reveal: bool,
-    /// Who asks.
-    #[arg(long, env = "USER", default_value = "operator")]
-    actor: String,
-    /// Why.
-    #[arg(long)]
-    reason: Option<String>,
+    #[command(flatten)]
+    by: Actor,
+    #[command(flatten)]
+    because: PerhapsReason,
 }
 
 impl Show {
     pub(super) fn run(&self) -> Outcome {
         let mut answer = self.place.processor("GET", &format!("/dead/{}", self.event_id), None)?;
         if self.reveal {
-            let body = json!({ "actor": self.actor, "reason": self.reason });
+            let body = json!({ "actor": self.by.actor, "reason": self.because.text() });
             let path = format!("/dead/{}/reveal", self.event_id);
             answer["original"] = self.place.processor("POST", &path, Some(&body))?["original"].take();
         }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::selection::Selection;
 use crate::cli::Outcome;
+use crate::command::acting::{Actor, PerhapsReason};
 use crate::command::ask::{NoAnswer, Where, list, number, shown, table};
 
 /// The pause between two looks at an order that runs. It moves some hundred items in a second.
@@ -30,12 +31,10 @@ struct Order {
     /// Do not wait for the end of the order.
     #[arg(long)]
     no_wait: bool,
-    /// Who decides; the journal keeps it.
-    #[arg(long, env = "USER", default_value = "operator")]
-    actor: String,
-    /// Why; the journal keeps it.
-    #[arg(long, default_value = "")]
-    reason: String,
+    #[command(flatten)]
+    by: Actor,
+    #[command(flatten)]
+    because: PerhapsReason,
 }
 
 /// An order to send again.
@@ -63,7 +62,7 @@ impl Redrive {
 
 impl Discard {
     pub(super) fn run(&self) -> Outcome {
-        if self.order.reason.trim().is_empty() {
+        if self.order.because.text().trim().is_empty() {
             return Err("a discard needs --reason: the journal keeps why money was given up".into());
         }
         self.order.give("discard", false)
@@ -81,8 +80,8 @@ impl Order {
             );
         }
         body.insert("action".to_owned(), json!(action));
-        body.insert("actor".to_owned(), json!(self.actor));
-        body.insert("reason".to_owned(), json!(self.reason));
+        body.insert("actor".to_owned(), json!(self.by.actor));
+        body.insert("reason".to_owned(), json!(self.because.text()));
         body.insert("approved".to_owned(), json!(approved));
         body.insert("dry_run".to_owned(), json!(self.dry_run));
         body.extend(self.operation.iter().map(|id| ("operation".to_owned(), json!(id))));
@@ -159,6 +158,11 @@ fn tell(answer: &Value) {
         number(order, "items"),
         number(order, "moved")
     );
+    if number(order, "items") == 0 {
+        println!(
+            "nothing that waits for a person is meant: `turnout dead` shows what waits, with the keys of its groups"
+        );
+    }
     if order["state"] == "waiting" {
         println!(
             "it waits for a second person: turnout dead approve {} --actor NAME",
@@ -203,15 +207,14 @@ pub(super) struct Approve {
     place: Where,
     /// The order, by its operation's id.
     operation: String,
-    /// Who approves; not who ordered.
-    #[arg(long, env = "USER", default_value = "operator")]
-    actor: String,
+    #[command(flatten)]
+    by: Actor,
 }
 
 impl Approve {
     pub(super) fn run(&self) -> Outcome {
         let path = format!("/orders/{}/approve", self.operation);
-        let answer = self.place.processor("POST", &path, Some(&json!({ "actor": self.actor })))?;
+        let answer = self.place.processor("POST", &path, Some(&json!({ "actor": self.by.actor })))?;
         show_order(&self.place, &answer);
         Ok(ExitCode::SUCCESS)
     }
@@ -224,18 +227,16 @@ pub(super) struct Stop {
     place: Where,
     /// The order, by its operation's id.
     operation: String,
-    /// Who stops it.
-    #[arg(long, env = "USER", default_value = "operator")]
-    actor: String,
-    /// Why.
-    #[arg(long, default_value = "")]
-    reason: String,
+    #[command(flatten)]
+    by: Actor,
+    #[command(flatten)]
+    because: PerhapsReason,
 }
 
 impl Stop {
     pub(super) fn run(&self) -> Outcome {
         let path = format!("/orders/{}/stop", self.operation);
-        let body = json!({ "actor": self.actor, "reason": self.reason });
+        let body = json!({ "actor": self.by.actor, "reason": self.because.text() });
         let answer = self.place.processor("POST", &path, Some(&body))?;
         show_order(&self.place, &answer);
         Ok(ExitCode::SUCCESS)

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use units::EventId;
 
 use crate::cli::Outcome;
+use crate::command::acting::{Actor, Reason};
 use crate::command::ask::{Where, encoded, list, number, shown, table};
 
 /// A list.
@@ -90,12 +91,10 @@ pub(super) struct Retry {
     /// Only say how many there are.
     #[arg(long)]
     dry_run: bool,
-    /// Who decides; the journal keeps it.
-    #[arg(long, env = "USER", default_value = "operator")]
-    actor: String,
-    /// Why; the journal keeps it.
-    #[arg(long)]
-    reason: String,
+    #[command(flatten)]
+    by: Actor,
+    #[command(flatten)]
+    because: Reason,
 }
 
 impl Retry {
@@ -105,8 +104,8 @@ impl Retry {
             "cause": self.all_of,
             "publisher_id": self.publisher,
             "dry_run": self.dry_run,
-            "actor": self.actor,
-            "reason": self.reason,
+            "actor": self.by.actor,
+            "reason": self.because.reason,
         });
         let answer = self.place.processor("POST", "/postbacks/retry", Some(&order))?;
         if self.place.json {

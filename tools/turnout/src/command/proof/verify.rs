@@ -1,7 +1,7 @@
 //! Checking an exported chain, by the file alone.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,7 +10,9 @@ use ledger::{Hash, canonical, hex, linked, root_message};
 use serde_json::Value;
 use units::Timestamp;
 
+use crate::batch::Named;
 use crate::cli::Outcome;
+use crate::command::printable;
 use crate::root_key;
 
 /// Longest line of an export, in bytes: a record of the books with its longest texts is far shorter.
@@ -25,11 +27,18 @@ pub(crate) struct Arguments {
     /// The exported file.
     file: PathBuf,
     /// The public key of the roots, in 64 hexadecimal digits, from whom you trust and not from the file.
-    #[arg(long, value_name = "HEX")]
+    #[arg(long, value_name = "HEX", value_parser = public_key)]
     key: String,
     /// A root that you kept, as SEQUENCE:HASH: the chain must lead through it. It may be given several times.
     #[arg(long, value_name = "SEQUENCE:HASH", value_parser = kept)]
     root: Vec<(u64, String)>,
+}
+
+fn public_key(text: &str) -> Result<String, String> {
+    let is_key = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let told =
+        || format!("`{text}` is no public key: 64 hexadecimal digits, as `turnout proof key` prints them");
+    is_key.then(|| text.to_ascii_lowercase()).ok_or_else(told)
 }
 
 fn kept(text: &str) -> Result<(u64, String), String> {
@@ -53,19 +62,26 @@ struct Walk {
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let file = File::open(&arguments.file);
-    let mut file =
-        BufReader::new(file.map_err(|error| format!("cannot read {}: {error}", arguments.file.display()))?);
+    let file = file.map_err(|error| format!("cannot read {}: {error}", arguments.file.display()))?;
+    let mut file = BufReader::new(Named::new(arguments.file.display().to_string(), file));
     let mut walk = Walk { kept: arguments.root.clone(), ..Walk::default() };
     let (mut line, mut number) = (String::new(), 0_u64);
     loop {
         line.clear();
-        let read = file.by_ref().take(LINE_BYTES_MAX).read_line(&mut line)?;
+        let read = file.by_ref().take(LINE_BYTES_MAX).read_line(&mut line);
+        let read = match read {
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                println!("BROKEN at line {}: it is no text", number.saturating_add(1));
+                return Ok(ExitCode::FAILURE);
+            }
+            read => read?,
+        };
         if read == 0 {
             break;
         }
         number = number.saturating_add(1);
         if let Err(why) = walk.take(&line, number, &arguments.key) {
-            println!("BROKEN at line {number}: {why}");
+            println!("BROKEN at line {number}: {}", printable(&why));
             return Ok(ExitCode::FAILURE);
         }
     }

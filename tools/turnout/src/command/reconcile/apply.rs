@@ -57,8 +57,8 @@ impl<'a> Applying<'a> {
         let proven = Proven {
             platform: home.name().to_owned(),
             report: report.ok_or("a line is of no report that was read")?,
-            actor: self.arguments.actor.clone(),
-            reason: self.arguments.reason.clone().unwrap_or_default(),
+            actor: self.arguments.by.actor.clone(),
+            reason: self.arguments.because.text().to_owned(),
             lines,
         };
         let confirmed = self.books.confirm(home, &proven)?;
