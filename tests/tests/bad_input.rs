@@ -115,6 +115,7 @@ fn a_role_with_a_broken_configuration_ends_and_binds_nothing() {
             turnout(&["serve", "--role", "edge", "--config", &config.display().to_string(), "--json"], b"");
         assert!(ended.code.is_some_and(|code| code != 0), "{what}: {ended:?}");
         assert!(ended.err.contains(told), "{what}: `{told}` is not in {}", ended.err);
+        assert!(what == "a folder" || ended.err.contains("nothing was started"), "{what}: {}", ended.err);
         assert!(!ended.err.contains("panicked") && ended.out.is_empty(), "{what}: {ended:?}");
         assert!(TcpStream::connect(address).is_err(), "{what}: nothing listens");
     }
@@ -312,6 +313,7 @@ fn commands_without_a_process_say_what_was_wrong_with_which_file_or_parameter() 
             format!("{config}: there is no request in it"),
         ),
         (vec!["census", &config], "no request was found".to_owned()),
+        (vec!["census", &config, "--threads", "0"], "0 is not in 1..=1024".to_owned()),
         (vec!["dialect", "doc", &migration], "is a file of a migration: name its folder".to_owned()),
         (
             vec!["dialect", "conform", &config],

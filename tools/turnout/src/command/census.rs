@@ -53,9 +53,9 @@ pub(crate) struct Arguments {
     /// Print a JSON object.
     #[arg(long)]
     json: bool,
-    /// Threads; as many as there are cores if it is not given.
-    #[arg(long, value_name = "COUNT")]
-    threads: Option<usize>,
+    /// Threads, 1 to 1024; as many as there are cores if it is not given.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
 }
 
 fn parse_format(name: &str) -> Result<Format, String> {
@@ -72,7 +72,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         format: arguments.format,
         host: arguments.host.as_ref().map(|host| host.to_lowercase().into_bytes()),
         keep_values: arguments.show_values,
-        threads: arguments.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)),
+        threads: arguments
+            .threads
+            .map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from),
         seed: getrandom::u64()?,
     };
     let (progress, recognise) =

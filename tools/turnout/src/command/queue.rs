@@ -15,7 +15,7 @@ use crate::cli::Outcome;
 pub(crate) struct Arguments {
     #[command(flatten)]
     place: Where,
-    /// Most rows.
+    /// Most rows, at most 1000.
     #[arg(long, default_value_t = 50)]
     limit: u32,
     /// Only this advertiser, by its legacy id.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use telemetry::Telemetry;
 use tokio::signal::unix::Signal;
+use tracking::source::Mistake;
 
 use crate::cli::Outcome;
 use crate::data::{self, DataDir, KeyRing, RunFile};
@@ -53,7 +54,7 @@ impl Role {
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     super::log("info", true);
-    let settings = settings::read(&arguments.config).map_err(super::mistakes)?;
+    let settings = settings::read(&arguments.config).map_err(not_started)?;
     super::runtime()?.block_on(serve(arguments, settings))
 }
 
@@ -144,6 +145,11 @@ async fn until_stopped(readers: Readers) -> Result<(), Box<dyn std::error::Error
     }
 }
 
+/// What keeps a role from its start, all of it.
+fn not_started(wrong: Vec<Mistake>) -> Box<dyn std::error::Error + Send + Sync> {
+    format!("nothing was started, {}", super::mistakes(wrong)).into()
+}
+
 /// Everything is read and checked before a port is bound.
 fn ground(
     arguments: &Arguments,
@@ -158,7 +164,7 @@ fn ground(
     let is_public = |host: &str| snapshot.migration.is_public_host(host);
     let wrong = settings::check_origins(settings, is_public, !snapshot.policy.legacy_lives, &file);
     if !wrong.is_empty() {
-        return Err(format!("nothing was started, {}", super::mistakes(wrong)).into());
+        return Err(not_started(wrong));
     }
     let lane = match arguments.role {
         Role::Edge => settings.edge.lane.as_deref().unwrap_or(roles::LANE),

@@ -37,7 +37,7 @@ enum Transactions {
         /// Only those after this one.
         #[arg(long, value_name = "EVENT_ID")]
         after: Option<EventId>,
-        /// Most rows.
+        /// Most rows, at most 1000.
         #[arg(long, default_value_t = 50)]
         limit: u32,
     },

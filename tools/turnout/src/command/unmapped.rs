@@ -20,7 +20,7 @@ use crate::data::DataError;
 pub(crate) struct Arguments {
     #[command(flatten)]
     place: Where,
-    /// Most rows of each list.
+    /// Most rows of each list, at most 1000.
     #[arg(long, default_value_t = 50)]
     limit: u32,
 }

@@ -51,7 +51,7 @@ pub(super) struct List {
     place: Where,
     #[command(flatten)]
     filter: Filter,
-    /// Most rows.
+    /// Most rows, at most 1000.
     #[arg(long, default_value_t = 50)]
     limit: u32,
     /// Only behind this event: where the list before has ended.
@@ -95,12 +95,15 @@ fn cell(value: &Value) -> String {
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
+/// Most rows of one answer.
+const LISTED_MAX: u32 = 1000;
+
 /// Merchants' changes.
 #[derive(Debug, Args)]
 pub(super) struct Changes {
     #[command(flatten)]
     place: Where,
-    /// Most rows.
+    /// Most rows, at most 1000.
     #[arg(long, default_value_t = 50)]
     limit: u32,
 }
@@ -115,9 +118,16 @@ impl Changes {
         let rows = list(&answer, "changes");
         let columns = ["change_id", "operation", "transaction", "advertiser_id", "amount", "state", "detail"];
         println!("{}", table(rows, &columns));
-        println!("{} changes wait for a person", rows.len());
+        println!("{}", changes_shown(rows.len(), self.limit));
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// How many changes wait, by the rows of a list that does not say whether there are more.
+fn changes_shown(rows: usize, limit: u32) -> String {
+    let most = usize::try_from(limit.clamp(1, LISTED_MAX)).unwrap_or(usize::MAX);
+    let more = if rows < most { "" } else { ", or more: raise --limit" };
+    format!("{rows} changes wait for a person{more}")
 }
 
 /// One, whole.
@@ -195,6 +205,18 @@ impl Try {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_list_does_not_say_that_it_is_everything() {
+        assert_eq!(changes_shown(0, 0), "0 changes wait for a person");
+        assert_eq!(changes_shown(49, 50), "49 changes wait for a person");
+        for (rows, limit) in [(50, 50), (1000, 5000), (1, 0)] {
+            assert_eq!(
+                changes_shown(rows, limit),
+                format!("{rows} changes wait for a person, or more: raise --limit")
+            );
+        }
+    }
 
     #[test]
     fn no_cell_is_a_formula() {

@@ -24,7 +24,7 @@ pub(super) struct List {
     /// Only those of this publisher, by its legacy id.
     #[arg(long, value_name = "ID")]
     publisher: Option<u64>,
-    /// Most rows of what was given up.
+    /// Most rows of what was given up, at most 1000.
     #[arg(long, default_value_t = 50)]
     limit: u32,
     /// Only behind this row: where the list before has ended.
