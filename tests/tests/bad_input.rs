@@ -259,6 +259,14 @@ fn commands_refuse_in_words_and_say_what_to_do() {
     let folder = system.data.text();
     let stray = system.data.file("stray-token").display().to_string();
     fs::write(&stray, "nobody's").unwrap();
+    let [report, list] = ["none.json", "list.csv"].map(|name| system.data.file(name).display().to_string());
+    fs::write(&report, "[]").unwrap();
+    fs::write(&list, "order_reference,amount,ordered_at\nA-1,ten,2026-11-30\nA-2,10.00\n").unwrap();
+    let month = ["reconcile", "--from", "2026-11-01", "--to", "2026-11-30", "--advertiser", "789"];
+    let told =
+        turnout(&[&month[..], &["--primary", &report, "--orders", &list, "--data", &folder]].concat(), b"");
+    let says = ["list.csv:2: under `amount`", "list.csv ends in the middle of a row"];
+    assert!(told.code == Some(2) && says.iter().all(|says| told.err.contains(says)), "{told:?}");
     let unknown = |live| {
         let days = ["reconcile", "--from", "2026-11-01", "--to", "2026-11-30"];
         [&days[..], &["--advertiser", "99999999", "--live", live]].concat()

@@ -201,6 +201,8 @@ impl<'a> Gathered<'a> {
             return Err(error.into());
         }
         if ended.cut_off {
+            // Whoever mends the list mends all of it at once.
+            self.tell_unreadable();
             return Err(format!("{name} ends in the middle of a row: it was cut off").into());
         }
         Ok(())
