@@ -190,6 +190,14 @@ impl Ledger {
             ),
             (
                 "I9",
+                "SELECT 'conversion ' || hex(c.event_id) || ' is confirmed and the sealed part of its arrival '
+                 || hex(m.event_id) || ' is still there'
+                 FROM conversions c JOIN conversions m ON m.first = c.event_id AND m.state = 'merged'
+                 JOIN envelopes e ON e.event_id = m.event_id
+                 WHERE c.state = 'confirmed' AND e.sealed IS NOT NULL",
+            ),
+            (
+                "I9",
                 "SELECT 'conversion ' || hex(c.event_id) || ' is confirmed and a request of it is still there'
                  FROM conversions c JOIN attempts a ON a.event_id = c.event_id
                  WHERE c.state = 'confirmed' AND a.request IS NOT NULL",

@@ -151,12 +151,15 @@ impl Transaction<'_> {
         Ok(sql::run(&self.inner, delete, (sql::int(advertiser_id), code), "unbind a voucher")? == 1)
     }
 
-    /// The conversion of this event, as what stands.
+    /// What stands for this event: its own conversion, or the one that it was merged into.
     ///
     /// # Errors
     /// If the store fails, or holds what cannot be.
-    pub fn standing_of(&self, event_id: EventId) -> Result<Option<Standing>, LedgerError> {
-        standing_of(&self.inner, event_id, self.lock.locked_before(self.now))
+    pub fn standing_for(&self, event_id: EventId) -> Result<Option<Standing>, LedgerError> {
+        let query =
+            "SELECT first FROM conversions WHERE event_id = ?1 AND state = 'merged' AND first IS NOT NULL";
+        let into = sql::one(&self.inner, query, (sql::id(event_id),), |row| row.get(0).map(sql::event_id))?;
+        standing_of(&self.inner, into.unwrap_or(event_id), self.lock.locked_before(self.now))
     }
 
     /// The clicks that are kept under the ids that bear on a conversion: those that it names, and those that

@@ -103,7 +103,12 @@ impl Transaction<'_> {
             }
             _ => return Ok(Closed::Already(state)),
         }
-        let to = if arrived { State::Confirmed } else { State::Dead };
+        // Each sets the state there, so that the last one counts: told again, this one would set the platform back.
+        let to = match arrived {
+            true => State::Confirmed,
+            false if self.is_overtaken(id, conversion)? => State::Merged,
+            false => State::Dead,
+        };
         let update =
             "UPDATE adjustments SET state = ?2, detail = ?3, active = 0, attention = ?4, due_at = NULL,
             ambiguous = 0, counted = 0, changed_at = ?5 WHERE adjustment_id = ?1";
@@ -112,6 +117,15 @@ impl Transaction<'_> {
         let detail = format!("change {id}: {}", told(state.name(), to.name(), by.why));
         self.journal(by.actor, "settle", Some(conversion), &detail)?;
         Ok(Closed::Done(to))
+    }
+
+    /// True if a later change of the same transaction was told, or is to be.
+    fn is_overtaken(&self, id: EventId, conversion: EventId) -> Result<bool, LedgerError> {
+        let query = "SELECT 1 FROM adjustments b JOIN adjustments a ON a.adjustment_id = ?1
+            WHERE b.conversion = ?2 AND b.number > a.number
+            AND b.state IN ('queued', 'in_flight', 'taken', 'confirmed', 'unknown') LIMIT 1";
+        let row = (sql::id(id), sql::id(conversion));
+        Ok(sql::one(&self.inner, query, row, |_| Ok(()))?.is_some())
     }
 }
 

@@ -50,7 +50,8 @@ pub struct Due {
     pub sealed: Vec<u8>,
     /// The sealed request of the attempt that may have been processed.
     pub resend: Option<Vec<u8>>,
-    /// The order's value, if its merchant changed it since it was received.
+    /// The order's value as it stands, which its event need not say: its merchant may have changed it since, and another
+    /// arrival may be the one that is sent.
     pub amount: Option<Money>,
 }
 
@@ -178,7 +179,8 @@ impl Transaction<'_> {
         let doing = "erase what is personal";
         let id = sql::id(event_id);
         let envelopes = "UPDATE envelopes SET sealed = NULL WHERE sealed IS NOT NULL AND event_id IN
-            (SELECT ?1 UNION ALL SELECT source FROM conversions WHERE event_id = ?1)";
+            (SELECT ?1 UNION ALL SELECT source FROM conversions WHERE event_id = ?1
+             UNION ALL SELECT event_id FROM conversions WHERE first = ?1 AND state = 'merged')";
         sql::run(&self.inner, envelopes, (id,), doing)?;
         let attempts = "UPDATE attempts SET request = NULL WHERE event_id = ?1 AND request IS NOT NULL";
         sql::run(&self.inner, attempts, (id,), doing)?;

@@ -9,6 +9,7 @@ use relay::intake::{Booking, Decision};
 use units::{EventId, Timestamp};
 
 use crate::intake::in_force;
+use crate::people::Stood;
 use crate::post::NewSet;
 use crate::{By, Ledger, LedgerError, Redriven, Transaction, sql};
 
@@ -114,8 +115,10 @@ impl Transaction<'_> {
         envelope: &Envelope,
         decision: &Decision,
     ) -> Result<(), LedgerError> {
-        let (_, received_at) = self.leave(event_id)?;
-        self.place(event_id, envelope, decision, received_at)
+        let stood = self.leave(event_id)?;
+        self.place(event_id, envelope, decision, stood.received_at)?;
+        self.come_along(event_id, decision)?;
+        self.keep_own(event_id, envelope, &stood)
     }
 
     /// Booked anew: what was booked before is taken back, and its attempts stay its own.
@@ -129,9 +132,10 @@ impl Transaction<'_> {
         self.may_amend(event_id, Cause::Operator)?;
         let status = self.status_of(event_id)?.unwrap_or(Status::Pending);
         self.earn_no_more(event_id)?;
-        let (tries, _) = self.leave(event_id)?;
+        let stood = self.leave(event_id)?;
         let before = in_force(&self.inner, event_id)?;
         self.place_booking(event_id, envelope, booking)?;
+        self.keep_own(event_id, envelope, &stood)?;
         let (kind, lines) = match before {
             None => ("booking", booking.postings.clone()),
             Some(lines) => ("correction", posting::correction(&lines, &booking.postings)),
@@ -139,25 +143,15 @@ impl Transaction<'_> {
         let (cause, happened_at) = (event_id, envelope.received_at);
         self.post(&NewSet { event_id, kind, cause, happened_at, lines: &lines })?;
         let update = "UPDATE conversions SET tries = ?2, fresh = ?3, status = ?4 WHERE event_id = ?1";
-        let row = (sql::id(event_id), tries, tries == 0, status.name());
+        let row = (sql::id(event_id), stood.tries, stood.tries == 0, status.name());
         sql::run(&self.inner, update, row, "correct an event")?;
         Ok(())
     }
 
-    /// Takes a conversion's row away, for the one that comes in its place. How often it was tried, and when it was
-    /// received.
-    fn leave(&mut self, event_id: EventId) -> Result<(i64, Timestamp), LedgerError> {
-        let delete = "DELETE FROM conversions WHERE event_id = ?1
-            RETURNING state, advertiser_id, tries, received_at";
-        let read = |row: &Row<'_>| {
-            let kept = (row.get::<i64>(2)?, sql::time(row.get(3)?));
-            Ok((row.get::<String>(0)?, row.get::<i64>(1)?, kept))
-        };
-        let found = sql::one(&self.inner, delete, (sql::id(event_id),), read)?;
-        let moved = LedgerError::Moved { event_id, expected: State::Held };
-        let (state, advertiser_id, kept) = found.ok_or(moved)?;
-        self.tally.left(advertiser_id, sql::state(&state)?);
-        Ok(kept)
+    fn leave(&mut self, event_id: EventId) -> Result<Stood, LedgerError> {
+        let stood = self.take_away(event_id)?;
+        self.tally.left(stood.advertiser_id, stood.state);
+        Ok(stood)
     }
 }
 

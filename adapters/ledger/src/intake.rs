@@ -18,6 +18,7 @@ use crate::post::NewSet;
 use crate::store::named_params;
 use crate::{LedgerError, Transaction, sql};
 pub(crate) use ahead::Ahead;
+pub use correct::Waiter;
 pub(crate) use known::{balances, in_force, posting, postings, standing_of};
 use known::{collision, standing};
 
@@ -63,6 +64,7 @@ impl Transaction<'_> {
             detail: &why.message,
             first: None,
             considered: &[],
+            wanted_click: None,
             booking: None,
         };
         self.insert(&place, 0, &Claims::default(), self.now)?;
@@ -139,7 +141,10 @@ impl Transaction<'_> {
         }
         let keeps_sealed = match decision {
             Decision::Book(_) | Decision::Hold { .. } | Decision::Conflict { .. } => true,
-            Decision::Merge { correction, .. } => correction.as_ref().is_some_and(|better| better.is_sent()),
+            Decision::Merge { correction: Some(better), .. } if better.is_sent => true,
+            // The click that it names may make it the one that is sent.
+            Decision::Merge { into, wanted_click: Some(_), .. } => self.is_unsent(*into)?,
+            Decision::Merge { .. } => false,
             Decision::Drop { .. } | Decision::Record { .. } => false,
         };
         let kept = (keeps_sealed && !sealed.is_empty()).then_some(sealed);
@@ -170,12 +175,13 @@ impl Transaction<'_> {
             detail: "",
             first: None,
             considered: &[],
+            wanted_click: decision.wanted_click(),
             booking: None,
         };
         let place = match decision {
             Decision::Record { .. } => return Ok(()),
             Decision::Drop { rule } => Place { reason: rule, ..place(State::Dropped) },
-            Decision::Hold { reasons, considered } => {
+            Decision::Hold { reasons, considered, .. } => {
                 (codes, details) = told(reasons);
                 // Without money nothing can be compared with it, so that it cannot stand for its key.
                 let key = key.filter(|_| claims.amount.is_some());
@@ -208,7 +214,7 @@ impl Transaction<'_> {
                 self.earn(event_id, envelope.event_id, advertiser(envelope), booking)?;
                 self.sent_already(event_id, envelope)
             }
-            Decision::Merge { into, correction } => {
+            Decision::Merge { into, correction, .. } => {
                 if let Some(better) = correction {
                     self.correct(*into, envelope, better)?;
                 }
@@ -234,6 +240,7 @@ impl Transaction<'_> {
             detail: "",
             first: None,
             considered: &booking.considered,
+            wanted_click: booking.wanted_click.as_deref(),
             booking: Some(booking),
         };
         let advertiser_id = advertiser(envelope);
@@ -315,7 +322,7 @@ impl Transaction<'_> {
             ":received_at": received_at.as_millis(), ":now": self.now.as_millis(),
             ":due_at": booking.map(|booking| booking.due_at.as_millis()),
             ":considered": Considered::write(place.considered),
-            ":wanted_click": booking.and_then(|booking| booking.wanted_click.as_deref()),
+            ":wanted_click": place.wanted_click,
             ":status": booking.map(|_| Status::Pending.name()),
         };
         sql::send(&self.inner, insert, row, "place a conversion")?;
@@ -357,6 +364,7 @@ struct Place<'a> {
     detail: &'a str,
     first: Option<EventId>,
     considered: &'a [Considered],
+    wanted_click: Option<&'a str>,
     booking: Option<&'a Booking>,
 }
 

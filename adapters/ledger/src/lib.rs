@@ -55,6 +55,7 @@ pub use dead::{CHANGE, DeadSearch, Found, Group};
 pub use delivery::{Backlog, Begun, Due, Finished, Lane, Together, Wanted, Which};
 pub use edits::{EditRow, Editable, NewEdit};
 use intake::Ahead;
+pub use intake::Waiter;
 use links::{Chain, JournalRecord, Kind};
 pub use links::{ExportedLink, Hash, Head, Root, canonical, hex, linked, root_message};
 pub use lists::{AtRisk, ConversionRow, Page, QueueStatus};

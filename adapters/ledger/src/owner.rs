@@ -1,6 +1,7 @@
 //! The owner of a conversion, and its change by a person's order.
 
 use relay::delivery::State;
+use relay::intake::EvidenceKind;
 use relay::owner::{Owned as Standing, Refusal};
 use tracking::Home;
 use units::{EventId, Timestamp};
@@ -17,6 +18,8 @@ pub struct Owned {
     pub advertiser_id: u64,
     /// The credited publisher, by the legacy id.
     pub publisher_id: Option<u64>,
+    /// How the click is known that the owner is told of.
+    pub evidence: EvidenceKind,
 }
 
 /// What a conversion is to be given.
@@ -48,15 +51,15 @@ pub enum Given {
 pub(crate) fn owned(connection: &Connection, event_id: EventId) -> Result<Option<Owned>, LedgerError> {
     let query = "SELECT c.state, c.owner, c.ambiguous, c.advertiser_id, c.publisher_id,
         CASE WHEN e.sealed IS NULL THEN 0 ELSE 1 END,
-        CASE WHEN EXISTS (SELECT 1 FROM adjustments a WHERE a.conversion = c.event_id) THEN 1 ELSE 0 END
-        FROM conversions c JOIN envelopes e ON e.event_id = c.source WHERE c.event_id = ?1";
+        CASE WHEN EXISTS (SELECT 1 FROM adjustments a WHERE a.conversion = c.event_id) THEN 1 ELSE 0 END,
+        c.evidence FROM conversions c JOIN envelopes e ON e.event_id = c.source WHERE c.event_id = ?1";
     let read = |row: &Row<'_>| {
         let (state, owner) = (row.get::<String>(0)?, row.get::<Option<String>>(1)?);
         let (ambiguous, sealed, changed) = (row.get(2)?, row.get(5)?, row.get(6)?);
-        let ids = (row.get::<i64>(3)?, row.get::<Option<i64>>(4)?);
+        let ids = (row.get::<i64>(3)?, row.get::<Option<i64>>(4)?, row.get::<String>(7)?);
         Ok((state, owner, (ambiguous, sealed, changed), ids))
     };
-    let Some((state, owner, (ambiguous, sealed, changed), (advertiser_id, publisher_id))) =
+    let Some((state, owner, (ambiguous, sealed, changed), (advertiser_id, publisher_id, evidence))) =
         sql::one(connection, query, (sql::id(event_id),), read)?
     else {
         return Ok(None);
@@ -69,7 +72,9 @@ pub(crate) fn owned(connection: &Connection, event_id: EventId) -> Result<Option
         changed_by_merchant: changed,
     };
     let (advertiser_id, publisher_id) = (sql::uint(advertiser_id), publisher_id.map(sql::uint));
-    Ok(Some(Owned { standing, advertiser_id, publisher_id }))
+    let kind = EvidenceKind::parse(&evidence);
+    let evidence = kind.ok_or(LedgerError::Corrupt { what: "the evidence", value: evidence })?;
+    Ok(Some(Owned { standing, advertiser_id, publisher_id, evidence }))
 }
 
 impl Transaction<'_> {

@@ -32,6 +32,18 @@ pub enum Redriven {
     NotFound,
 }
 
+/// A conversion's row that was taken away, as far as the one in its place keeps it.
+pub(crate) struct Stood {
+    pub(crate) state: State,
+    pub(crate) advertiser_id: i64,
+    pub(crate) tries: i64,
+    /// When it first came, whichever arrival it is delivered from.
+    pub(crate) received_at: Timestamp,
+    wanted_click: Option<String>,
+    minor: Option<i64>,
+    currency: Option<String>,
+}
+
 impl Transaction<'_> {
     /// The state of a conversion, and the encoded envelope that its delivery uses.
     ///
@@ -124,16 +136,61 @@ impl Transaction<'_> {
         if state != State::Held {
             return Ok(Redriven::Already(state));
         }
-        // It was received when it first came, whichever arrival it is delivered from.
-        let delete = "DELETE FROM conversions WHERE event_id = ?1 RETURNING received_at";
-        let received_at = sql::one(&self.inner, delete, (sql::id(event_id),), |row| row.get::<i64>(0))?;
-        let received_at = received_at.map_or(envelope.received_at, sql::time);
+        let stood = self.take_away(event_id)?;
         self.tally.left(advertiser_id, State::Held);
-        self.place(event_id, envelope, decision, received_at)?;
+        self.place(event_id, envelope, decision, stood.received_at)?;
+        self.keep_own(event_id, envelope, &stood)?;
+        self.come_along(event_id, decision)?;
+        if let (Decision::Hold { .. }, Some(minor)) = (decision, stood.minor) {
+            // What it is worth may have been told by another arrival than the one that it is decided about by.
+            let update = "UPDATE conversions SET minor = ?2, currency = ?3 WHERE event_id = ?1";
+            sql::run(&self.inner, update, (sql::id(event_id), minor, stood.currency), "hold a conversion")?;
+        }
         let stands = self.stands_for(event_id)?.map(|(state, _)| state);
         let after = stands.map_or("nowhere", State::name);
         self.journal(by.actor, "redrive", Some(event_id), &told("held", after, by.why))?;
         Ok(stands.map_or(Redriven::NotFound, Redriven::Decided))
+    }
+
+    /// Takes a conversion's row away, for the one that comes in its place.
+    pub(crate) fn take_away(&mut self, event_id: EventId) -> Result<Stood, LedgerError> {
+        let delete = "DELETE FROM conversions WHERE event_id = ?1
+            RETURNING state, advertiser_id, tries, received_at, wanted_click, minor, currency";
+        let read = |row: &Row<'_>| {
+            let (state, advertiser_id) = (row.get::<String>(0)?, row.get(1)?);
+            let (tries, received_at, wanted_click) = (row.get(2)?, sql::time(row.get(3)?), row.get(4)?);
+            let (minor, currency) = (row.get(5)?, row.get(6)?);
+            let stood =
+                |state| Stood { state, advertiser_id, tries, received_at, wanted_click, minor, currency };
+            Ok(sql::state(&state).map(stood))
+        };
+        let found = sql::one(&self.inner, delete, (sql::id(event_id),), read)?;
+        found.ok_or(LedgerError::Moved { event_id, expected: State::Held })?
+    }
+
+    /// What turns out to be another arrival of an order takes its own arrivals along, and what is personal in them ends with
+    /// the order.
+    pub(crate) fn come_along(&mut self, event_id: EventId, decision: &Decision) -> Result<(), LedgerError> {
+        let Decision::Merge { into, .. } = decision else { return Ok(()) };
+        let update = "UPDATE conversions SET first = ?2 WHERE first = ?1 AND state = 'merged'";
+        sql::run(&self.inner, update, (sql::id(event_id), sql::id(*into)), "merge arrivals")?;
+        let closed = self.stands_for(*into)?.is_some_and(|(state, _)| state.is_closed());
+        if closed { self.erase(*into) } else { Ok(()) }
+    }
+
+    /// What a conversion's own event says stays its own, whichever arrival it is delivered from.
+    pub(crate) fn keep_own(
+        &mut self,
+        event_id: EventId,
+        source: &Envelope,
+        stood: &Stood,
+    ) -> Result<(), LedgerError> {
+        if source.event_id == event_id {
+            return Ok(());
+        }
+        let update = "UPDATE conversions SET wanted_click = ?2 WHERE event_id = ?1";
+        let row = (sql::id(event_id), stood.wanted_click.as_deref());
+        sql::run(&self.inner, update, row, "keep a wanted click").map(drop)
     }
 
     /// A held entry that could not be read turned out to be an event, which was taken in by itself: the entry

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use relay::intake::WAIT_FOR_A_MAP;
 use units::{EventId, Timestamp};
 
 use crate::store::Row;
@@ -45,6 +46,11 @@ pub struct Unmapped {
 const WAITS: &str =
     "state = 'held' AND (instr(reason, 'unknown_advertiser') > 0 OR instr(reason, 'advertiser_unmapped') > 0
     OR instr(reason, 'publisher_unmapped') > 0)";
+
+/// True if a conversion that is held for these reasons waits for a map alone.
+pub(crate) fn waits_for_a_map(reasons: &str) -> bool {
+    !reasons.is_empty() && reasons.split(' ').all(|reason| WAIT_FOR_A_MAP.contains(&reason))
+}
 
 /// Most groups that are read: rows held for the same ids and with the same words count as one.
 const GROUPS_MAX: usize = 100_000;

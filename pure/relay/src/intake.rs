@@ -122,6 +122,8 @@ pub struct Standing {
     pub considered: Vec<Considered>,
     /// True if the merchant's own rule gave it to another channel.
     pub auto_voided: bool,
+    /// What the credited publisher had earned before it when it was decided who earns, if that was asked.
+    pub figures: Option<(u64, Figures)>,
 }
 
 /// One thing that is wrong with an event.
@@ -134,6 +136,9 @@ pub struct Reason {
     /// True if it is a doubt that a person may overrule; false if something is really missing.
     pub doubt: bool,
 }
+
+/// The codes of what keeps a conversion held until a map has it.
+pub const WAIT_FOR_A_MAP: [&str; 3] = ["unknown_advertiser", "advertiser_unmapped", "publisher_unmapped"];
 
 /// What becomes of an event.
 #[derive(Clone, PartialEq, Debug)]
@@ -154,6 +159,8 @@ pub enum Decision {
         reasons: Vec<Reason>,
         /// The evidence that was looked at, in order: a later arrival is held against it, as if it were booked.
         considered: Vec<Considered>,
+        /// A click id that it names and that is not recorded yet: its record may be what it waits for.
+        wanted_click: Option<String>,
     },
     /// Another arrival of the conversion that stands.
     Merge {
@@ -161,6 +168,8 @@ pub enum Decision {
         into: EventId,
         /// What the arrival makes better.
         correction: Option<Box<Correction>>,
+        /// A click id that it names and that is not recorded yet: its record may make more of it better.
+        wanted_click: Option<String>,
     },
     /// The same key with other money; the first stands.
     Conflict {
@@ -171,6 +180,17 @@ pub enum Decision {
     },
     /// A conversion to book and to deliver.
     Book(Box<Booking>),
+}
+
+impl Decision {
+    /// The click id that the event names and that is not recorded yet, if its record may change what becomes of it.
+    pub fn wanted_click(&self) -> Option<&str> {
+        match self {
+            Self::Hold { wanted_click, .. } | Self::Merge { wanted_click, .. } => wanted_click.as_deref(),
+            Self::Book(booking) => booking.wanted_click.as_deref(),
+            Self::Record { .. } | Self::Drop { .. } | Self::Conflict { .. } => None,
+        }
+    }
 }
 
 /// Everything that booking a conversion writes.
@@ -204,7 +224,7 @@ pub struct Booking {
     pub flags: Vec<String>,
     /// The evidence that was looked at, in order.
     pub considered: Vec<Considered>,
-    /// A click id that is named and not recorded yet: its record makes this better.
+    /// A click id that the event names and that is not recorded yet, the first of them: its record may make this better.
     pub wanted_click: Option<String>,
     /// Whether it stands under its key.
     pub under: Under,
@@ -235,13 +255,13 @@ pub struct Correction {
     pub better: Better,
     /// True if what stands was held until now, and is booked with the arrival that this comes from.
     pub books: bool,
-}
-
-impl Correction {
     /// True if the owner will be told by the arrival that it comes from.
-    pub const fn is_sent(&self) -> bool {
-        self.in_time && !matches!(self.better, Better::Money | Better::Journey)
-    }
+    pub is_sent: bool,
+    /// True if who earns how much, and by which touches, is written anew.
+    pub is_decided_anew: bool,
+    /// What the new platform could not be told with the better evidence, because no map has it: with any, what stands
+    /// waits for that.
+    pub unmapped: Vec<Reason>,
 }
 
 /// What a correction makes better.
@@ -361,8 +381,8 @@ pub fn decide_by(snapshot: &Snapshot, envelope: &Envelope, known: &Known, now: T
     decide(&Ground::of(snapshot), envelope, known, now)
 }
 
-/// What is better now about a conversion that stands, because more is known than when it was booked: `known`
-/// holds it as what stands. None if nothing is.
+/// What is better now about a conversion that stands, because more is known than when `envelope`, one of its arrivals,
+/// came: `known` holds the conversion as what stands. None if nothing is.
 pub fn reconsider(
     ground: &Ground<'_>,
     envelope: &Envelope,
@@ -370,9 +390,16 @@ pub fn reconsider(
     now: Timestamp,
 ) -> Option<Box<Correction>> {
     let standing = known.standing.as_ref()?;
-    // Its doubts were settled when it was booked.
-    let known = &Known { approved: true, ..known.clone() };
-    merge::better(&book::Arrival { envelope, ground, known, now }, standing)
+    // The doubts about what is booked were settled then. Those about a later arrival, or about what is held, were not.
+    let settled = standing.event_id == envelope.event_id && standing.postings.is_some();
+    let known = &Known { approved: settled, ..known.clone() };
+    merge::again(&book::Arrival { envelope, ground, known, now }, standing)
+}
+
+/// The click id that `envelope` names and that is not recorded yet, the first of them.
+pub fn wanted_click(ground: &Ground<'_>, envelope: &Envelope, known: &Known) -> Option<String> {
+    let arrival = book::Arrival { envelope, ground, known, now: envelope.received_at };
+    attribute::wanted_click(&arrival, &Claims::of(envelope))
 }
 
 /// The publishers that `envelope` may credit, where what is earned depends on what they had earned before; and the
@@ -417,7 +444,7 @@ pub fn decide(ground: &Ground<'_>, envelope: &Envelope, known: &Known, now: Time
     }
     match envelope.event.class {
         Class::Conversion => {}
-        Class::Adjustment => return Decision::Hold { reasons: vec![adjustment()], considered: Vec::new() },
+        Class::Adjustment => return hold(vec![adjustment()]),
         Class::Click => return Decision::Record { clicks: clicks::keep(ground, envelope) },
         Class::Impression | Class::Script | Class::Report | Class::Other | Class::Unrecognised => {
             return Decision::Record { clicks: Vec::new() };
@@ -428,6 +455,10 @@ pub fn decide(ground: &Ground<'_>, envelope: &Envelope, known: &Known, now: Time
         Some(standing) => merge::merge(&arrival, standing),
         None => book::book(&arrival),
     }
+}
+
+const fn hold(reasons: Vec<Reason>) -> Decision {
+    Decision::Hold { reasons, considered: Vec::new(), wanted_click: None }
 }
 
 fn adjustment() -> Reason {

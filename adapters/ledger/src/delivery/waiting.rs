@@ -44,8 +44,9 @@ pub(super) const COLUMNS: &str =
     c.publisher_primary_id, c.source, e.open, e.sealed,
     (SELECT a.request FROM attempts a WHERE c.ambiguous = 1 AND a.event_id = c.event_id AND a.request IS NOT NULL
         ORDER BY a.number DESC LIMIT 1),
-    (SELECT minor FROM adjustments d WHERE d.conversion = c.event_id ORDER BY d.number DESC LIMIT 1),
-    (SELECT currency FROM adjustments d WHERE d.conversion = c.event_id ORDER BY d.number DESC LIMIT 1)
+    coalesce((SELECT minor FROM adjustments d WHERE d.conversion = c.event_id ORDER BY d.number DESC LIMIT 1), c.minor),
+    coalesce((SELECT currency FROM adjustments d WHERE d.conversion = c.event_id ORDER BY d.number DESC LIMIT 1),
+        c.currency)
     FROM conversions c LEFT JOIN envelopes e ON e.event_id = c.source";
 
 const OF_WHICH: &[&str] = &["fresh = :fresh"];

@@ -2,17 +2,29 @@
 
 use relay::Envelope;
 use relay::delivery::State;
-use relay::intake::{Better, Booking, Considered, Correction, Decision};
+use relay::intake::{Better, Booking, Considered, Correction, Decision, Under};
 use units::{EventId, Timestamp};
 
-use super::{ProofRow, earned};
+use super::{ProofRow, earned, told};
 use crate::awards::{Award, counted};
 use crate::people::{By, Redriven};
 use crate::post::NewSet;
-use crate::store::{Row, named_params};
+use crate::store::{Row, StoreError, named_params};
+use crate::unmapped::waits_for_a_map;
 use crate::{LedgerError, Transaction, sql};
 
 const DOING: &str = "correct a conversion";
+
+/// An arrival that waits for the record of a click.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Waiter {
+    /// The arrival.
+    pub event_id: EventId,
+    /// Its encoded envelope, without its sealed part.
+    pub open: Vec<u8>,
+    /// True while its sealed part is kept.
+    pub sealed: bool,
+}
 
 impl Transaction<'_> {
     /// Writes what `arrival` makes better into the conversion that stands. The arrival is a later one, or the
@@ -33,29 +45,77 @@ impl Transaction<'_> {
         // What a person has corrected is delivered as it was corrected.
         let edited = "SELECT 1 FROM edits WHERE event_id = ?1";
         let edited = sql::one(&self.inner, edited, (sql::id(into),), |_| Ok(()))?.is_some();
-        let sent = better.is_sent() && !edited;
+        let sent = better.is_sent && !edited;
         if better.books && !edited {
             return self.book_at_last(into, arrival, &better.booking);
         }
-        self.earn_instead(into, arrival.event_id, better)?;
+        match better.postings {
+            None => self.keep_waiting(into, arrival, better, sent),
+            Some(_) => self.correct_what_is_booked(into, arrival, better, edited),
+        }
+    }
+
+    /// What is held is not booked yet: it keeps its journey and its value, and is decided about by the arrival that proves
+    /// the click that counts.
+    fn keep_waiting(
+        &mut self,
+        into: EventId,
+        arrival: &Envelope,
+        better: &Correction,
+        sent: bool,
+    ) -> Result<(), LedgerError> {
+        let update = "UPDATE conversions SET minor = :minor, currency = :currency, considered = :considered,
+            source = CASE WHEN :sent THEN :arrival ELSE source END,
+            reason = CASE WHEN :codes = '' THEN reason ELSE :codes END,
+            detail = CASE WHEN :codes = '' THEN detail ELSE :details END, changed_at = :now
+            WHERE event_id = :into";
+        let (booking, (codes, details)) = (&better.booking, told(&better.unmapped));
+        let row = named_params! {
+            ":minor": booking.amount.minor, ":currency": booking.amount.currency.code(),
+            ":considered": Considered::write(&booking.considered), ":sent": sent,
+            ":arrival": sql::id(arrival.event_id), ":codes": codes, ":details": details,
+            ":now": self.now.as_millis(), ":into": sql::id(into),
+        };
+        sql::run(&self.inner, update, row, DOING)?;
+        if sent {
+            self.erase_first(into, arrival)?;
+        }
+        self.mark_cause(into)?;
+        self.journal("processor", "correct", Some(into), &what_is_better(better))
+    }
+
+    fn correct_what_is_booked(
+        &mut self,
+        into: EventId,
+        arrival: &Envelope,
+        better: &Correction,
+        edited: bool,
+    ) -> Result<(), LedgerError> {
+        let sent = better.is_sent && !edited;
+        let silent = matches!(better.better, Better::Money | Better::Journey);
+        let hears = better.in_time && !silent && !edited;
+        if better.is_decided_anew {
+            self.earn_instead(into, arrival.event_id, better)?;
+        }
         if better.better == Better::Evidence {
             self.prove(into, &better.booking)?;
         }
         let update = "UPDATE conversions SET minor = :minor, currency = :currency,
             flags = CASE WHEN :void THEN trim(flags || ' auto_void') ELSE flags END,
-            commission_minor = :commission_minor, commission_currency = :commission_currency,
+            commission_minor = CASE WHEN :anew THEN :commission_minor ELSE commission_minor END,
+            commission_currency = CASE WHEN :anew THEN :commission_currency ELSE commission_currency END,
             considered = :considered, source = CASE WHEN :sent THEN :arrival ELSE source END,
-            due_at = CASE WHEN :sent AND state = 'queued' THEN :due_at ELSE due_at END,
+            due_at = CASE WHEN :hears AND state = 'queued' THEN :due_at ELSE due_at END,
             corrected_late = CASE WHEN :in_time THEN corrected_late ELSE 1 END, changed_at = :now
             WHERE event_id = :into RETURNING received_at";
         let booking = &better.booking;
         let row = named_params! {
             ":minor": booking.amount.minor, ":currency": booking.amount.currency.code(),
-            ":void": better.better == Better::Void,
+            ":void": better.better == Better::Void, ":anew": better.is_decided_anew,
             ":commission_minor": booking.commission.map(|earned| earned.minor),
             ":commission_currency": booking.commission.map(|earned| earned.currency.code().to_owned()),
             ":considered": Considered::write(&booking.considered),
-            ":sent": sent, ":in_time": better.in_time, ":arrival": sql::id(arrival.event_id),
+            ":sent": sent, ":hears": hears, ":in_time": better.in_time, ":arrival": sql::id(arrival.event_id),
             ":due_at": booking.due_at.as_millis(), ":now": self.now.as_millis(), ":into": sql::id(into),
         };
         let happened_at = sql::one(&self.inner, update, row, |row| row.get::<i64>(0))?;
@@ -68,21 +128,33 @@ impl Transaction<'_> {
             let (kind, cause) = ("correction", arrival.event_id);
             self.post(&NewSet { event_id: into, kind, cause, happened_at, lines })?;
         }
-        let told = if better.in_time { "before it was sent" } else { "after it was sent" };
-        let detail = match better.better {
-            Better::Evidence => format!("better evidence ({}) {told}", booking.evidence_kind.name()),
-            Better::Money => "another touch of its journey earns too".to_owned(),
-            Better::Journey => "another touch of its journey is known".to_owned(),
-            Better::Amount => format!("its value is {} {told}", booking.amount),
-            Better::Void => format!("its merchant gave it to another channel {told}"),
-        };
-        self.journal("processor", "correct", Some(into), &detail)?;
+        self.journal("processor", "correct", Some(into), &what_is_better(better))?;
         match (better.better, better.in_time) {
-            (Better::Evidence, true) => self.change_owner(into, better),
+            (Better::Evidence, true) => self.change_owner(into, better)?,
             // What was sent already is not sent again, so that this is when its publisher is known.
-            (Better::Evidence, false) => self.owe_postback_to_another(into),
-            _ => Ok(()),
+            (Better::Evidence, false) => self.owe_postback_to_another(into)?,
+            _ => {}
         }
+        if hears && better.better == Better::Evidence { self.go_on(into, better) } else { Ok(()) }
+    }
+
+    /// What waited for a map goes on where its better evidence needs none.
+    fn go_on(&mut self, into: EventId, better: &Correction) -> Result<(), LedgerError> {
+        let query = "SELECT reason FROM conversions WHERE event_id = ?1 AND state = 'held'";
+        let reason = sql::one(&self.inner, query, (sql::id(into),), |row| row.get::<String>(0))?;
+        let waits = reason.is_some_and(|reason| waits_for_a_map(&reason));
+        if !waits || !better.unmapped.is_empty() {
+            return Ok(());
+        }
+        let by = By { actor: "processor", why: "its better evidence needs no map" };
+        self.requeue(into, better.booking.due_at, by).map(drop)
+    }
+
+    /// True if no attempt to send the conversion was ever begun.
+    pub(super) fn is_unsent(&self, event_id: EventId) -> Result<bool, LedgerError> {
+        let query =
+            "SELECT 1 FROM conversions WHERE event_id = ?1 AND state IN ('queued', 'held') AND tries = 0";
+        Ok(sql::one(&self.inner, query, (sql::id(event_id),), |_| Ok(()))?.is_some())
     }
 
     /// What was held is booked with a later arrival of it, and delivered from that.
@@ -93,7 +165,11 @@ impl Transaction<'_> {
         booking: &Booking,
     ) -> Result<(), LedgerError> {
         let by = By { actor: "processor", why: "another arrival of it can be booked" };
-        let decision = Decision::Book(Box::new(booking.clone()));
+        // What never stood under its key, because another order does, is booked beside that.
+        let query = "SELECT 1 FROM conversions WHERE event_id = ?1 AND key IS NOT NULL";
+        let stood = sql::one(&self.inner, query, (sql::id(into),), |_| Ok(()))?.is_some();
+        let under = if stood { booking.under } else { Under::Nothing };
+        let decision = Decision::Book(Box::new(Booking { under, ..booking.clone() }));
         if self.redecide(into, arrival, &decision, by)? == Redriven::Decided(State::Queued) {
             self.erase_first(into, arrival)?;
         }
@@ -113,15 +189,16 @@ impl Transaction<'_> {
     /// The click that the owner is told of.
     fn prove(&mut self, into: EventId, booking: &Booking) -> Result<(), LedgerError> {
         let update = "UPDATE conversions SET publisher_id = :publisher_id,
+            advertiser_primary_id = coalesce(:advertiser_primary_id, advertiser_primary_id),
             publisher_primary_id = :publisher_primary_id, creative_id = :creative_id, click_id = :click_id,
-            click_at = :click_at, evidence = :evidence, evidence_value = :evidence_value,
-            wanted_click = :wanted_click WHERE event_id = :into";
+            click_at = :click_at, evidence = :evidence, evidence_value = :evidence_value
+            WHERE event_id = :into";
         let proof = ProofRow::of(booking);
         let row = named_params! {
-            ":publisher_id": proof.publisher_id, ":publisher_primary_id": proof.publisher_primary_id,
+            ":publisher_id": proof.publisher_id,
+            ":advertiser_primary_id": booking.advertiser_primary_id.map(sql::int), ":publisher_primary_id": proof.publisher_primary_id,
             ":creative_id": proof.creative_id, ":click_id": proof.click_id, ":click_at": proof.click_at,
-            ":evidence": proof.evidence, ":evidence_value": proof.value,
-            ":wanted_click": booking.wanted_click, ":into": sql::id(into),
+            ":evidence": proof.evidence, ":evidence_value": proof.value, ":into": sql::id(into),
         };
         sql::run(&self.inner, update, row, DOING)?;
         self.ahead.proven();
@@ -135,10 +212,6 @@ impl Transaction<'_> {
         source: EventId,
         better: &Correction,
     ) -> Result<(), LedgerError> {
-        // What is not booked yet earns nothing yet.
-        if better.postings.is_none() {
-            return Ok(());
-        }
         let booking = &better.booking;
         let advertiser_id = self.earn_no_more(event_id)?;
         let (at, amount, awarded) = (booking.at, booking.amount, booking.awarded.as_ref());
@@ -166,7 +239,7 @@ impl Transaction<'_> {
     fn change_owner(&mut self, into: EventId, better: &Correction) -> Result<(), LedgerError> {
         let owner = better.booking.owner.name();
         let query = "SELECT owner FROM conversions WHERE event_id = ?1 AND owner <> ?2 AND tries = 0
-            AND state = 'queued'";
+            AND state IN ('queued', 'held')";
         let id = sql::id(into);
         let before = sql::one(&self.inner, query, (id, owner), |row| row.get::<String>(0))?;
         let Some(before) = before else { return Ok(()) };
@@ -179,24 +252,66 @@ impl Transaction<'_> {
         self.journal("processor", "change owner", Some(into), &detail)
     }
 
-    /// The conversions that name the click `click_id`, which was not recorded when they came: each with the
-    /// event and the encoded envelope that its delivery uses. At most `limit`.
+    /// The arrivals that name the click `click_id`, which was not recorded when they came. At most `limit`.
     ///
     /// # Errors
     /// If the store fails.
-    pub fn waiting_for_click(
-        &self,
-        click_id: &str,
-        limit: usize,
-    ) -> Result<Vec<(EventId, Vec<u8>)>, LedgerError> {
-        let query = "SELECT c.event_id, e.open FROM conversions c JOIN envelopes e ON e.event_id = c.source
-            WHERE c.wanted_click = ?1 ORDER BY c.event_id LIMIT ?2";
-        let read = |row: &Row<'_>| Ok((sql::event_id(row.get(0)?), row.get(1)?));
-        sql::all(&self.inner, query, (click_id, sql::limit(limit)), read)
+    pub fn waiting_for_click(&self, click_id: &str, limit: usize) -> Result<Vec<Waiter>, LedgerError> {
+        let query = "SELECT c.event_id, e.open, CASE WHEN e.sealed IS NULL THEN 0 ELSE 1 END
+            FROM conversions c JOIN envelopes e ON e.event_id = c.event_id
+            WHERE c.wanted_click = ?1 AND c.state <> 'conflict'
+            ORDER BY CASE WHEN c.state = 'merged' THEN 1 ELSE 0 END, c.event_id LIMIT ?2";
+        sql::all(&self.inner, query, (click_id, sql::limit(limit)), waiter)
+    }
+
+    /// The arrivals that were merged into the conversion `event_id`, at most `limit`.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn merged_into(&self, event_id: EventId, limit: usize) -> Result<Vec<Waiter>, LedgerError> {
+        let query = "SELECT c.event_id, e.open, CASE WHEN e.sealed IS NULL THEN 0 ELSE 1 END
+            FROM conversions c JOIN envelopes e ON e.event_id = c.event_id
+            WHERE c.first = ?1 AND c.state = 'merged' ORDER BY c.event_id LIMIT ?2";
+        sql::all(&self.inner, query, (sql::id(event_id), sql::limit(limit)), waiter)
+    }
+
+    /// The click id that an arrival waits for from now on; none for none.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn wants_click(&mut self, event_id: EventId, click_id: Option<&str>) -> Result<(), LedgerError> {
+        let update = "UPDATE conversions SET wanted_click = ?2 WHERE event_id = ?1";
+        sql::run(&self.inner, update, (sql::id(event_id), click_id), "wait for a click").map(drop)
+    }
+
+    /// The event that a conversion is delivered from.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn source_of(&self, event_id: EventId) -> Result<Option<EventId>, LedgerError> {
+        let query = "SELECT source FROM conversions WHERE event_id = ?1";
+        sql::one(&self.inner, query, (sql::id(event_id),), |row| row.get(0).map(sql::event_id))
     }
 
     /// When this transaction happens.
     pub(crate) const fn now(&self) -> Timestamp {
         self.now
+    }
+}
+
+fn waiter(row: &Row<'_>) -> Result<Waiter, StoreError> {
+    Ok(Waiter { event_id: sql::event_id(row.get(0)?), open: row.get(1)?, sealed: row.get(2)? })
+}
+
+/// What a correction is, for people.
+fn what_is_better(better: &Correction) -> String {
+    let booking = &better.booking;
+    let told = if better.in_time { "before it was sent" } else { "after it was sent" };
+    match better.better {
+        Better::Evidence => format!("better evidence ({}) {told}", booking.evidence_kind.name()),
+        Better::Money => "another touch of its journey earns too".to_owned(),
+        Better::Journey => "another touch of its journey is known".to_owned(),
+        Better::Amount => format!("its value is {} {told}", booking.amount),
+        Better::Void => format!("its merchant gave it to another channel {told}"),
     }
 }

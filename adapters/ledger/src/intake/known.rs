@@ -1,6 +1,6 @@
 //! What the ledger knows of a conversion and the books.
 
-use attribution::{Account, Posting, posting as books};
+use attribution::{Account, Figures, Posting, posting as books};
 use relay::Envelope;
 use relay::delivery::State;
 use relay::intake::{Claims, Considered, EvidenceKind, Standing};
@@ -58,7 +58,18 @@ fn standing_where(
     let found = sql::one(connection, &query, params, |row| Ok(what_stands(row)))?;
     let Some(standing) = found.transpose()? else { return Ok(None) };
     let sent = standing.sent || standing.state == State::Held && sent_by_edge(connection, standing.event_id)?;
-    Ok(Some(Standing { postings: in_force(connection, standing.event_id)?, sent, ..standing }))
+    let (postings, figures) =
+        (in_force(connection, standing.event_id)?, decided_by(connection, standing.event_id)?);
+    Ok(Some(Standing { postings, figures, sent, ..standing }))
+}
+
+/// What the credited publisher had earned before, as it stood when it was last decided who earns.
+fn decided_by(connection: &Connection, event_id: EventId) -> Result<Option<(u64, Figures)>, LedgerError> {
+    let query = "SELECT publisher_id, figures FROM awards WHERE event_id = ?1 AND credited = 1
+        ORDER BY number DESC LIMIT 1";
+    let read = |row: &Row<'_>| Ok((row.get::<i64>(0)?, row.get::<String>(1)?));
+    let found = sql::one(connection, query, (sql::id(event_id),), read)?;
+    Ok(found.and_then(|(publisher_id, text)| Some((sql::uint(publisher_id), Figures::read(&text)?))))
 }
 
 /// True if an edge has sent what is held, which is remembered with the event that it would be booked from.
@@ -85,6 +96,7 @@ fn what_stands(row: &Row<'_>) -> Result<Standing, LedgerError> {
         evidence: kind.ok_or(LedgerError::Corrupt { what: "the evidence", value: evidence })?,
         sent: row.get::<i64>(6).map_err(get)? > 0,
         postings: None,
+        figures: None,
         received_at,
         last_at: time(10)?.map_or(received_at, |last| last.max(received_at)),
         considered: Considered::read(&text(8)?),

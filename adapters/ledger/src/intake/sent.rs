@@ -2,7 +2,7 @@
 
 use relay::Envelope;
 use relay::delivery::State;
-use tracking::Verdict;
+use tracking::{Home, Verdict};
 use units::EventId;
 
 use crate::store::{Row, named_params};
@@ -18,19 +18,21 @@ impl Transaction<'_> {
             Verdict::Taken => State::Taken,
             _ => State::Unknown,
         };
+        let Some(from) = self.unsent_at(event_id, sent.home)? else {
+            return self.remember_sent(event_id, arrival);
+        };
         let update = "UPDATE conversions SET state = :state, reason = :reason, detail = :detail, active = 0,
             attention = :attention, fresh = 0, tries = 1, counted = 1, ambiguous = :ambiguous, due_at = NULL,
-            changed_at = :now WHERE event_id = :event_id AND state = 'queued' AND tries = 0 AND owner = :home
-            RETURNING advertiser_id";
+            changed_at = :now WHERE event_id = :event_id RETURNING advertiser_id";
         let (verdict, home, now) = (sent.verdict.name(), sent.home.name(), self.now.as_millis());
         let row = named_params! {
             ":state": state.name(), ":reason": verdict, ":detail": sent.reason,
             ":attention": state.needs_a_person(), ":ambiguous": state == State::Unknown, ":now": now,
-            ":event_id": sql::id(event_id), ":home": home,
+            ":event_id": sql::id(event_id),
         };
         let moved = sql::one(&self.inner, update, row, |row| row.get::<i64>(0))?;
-        let Some(advertiser_id) = moved else { return self.remember_sent(event_id, arrival) };
-        self.tally.left(advertiser_id, State::Queued);
+        let Some(advertiser_id) = moved else { return Ok(()) };
+        self.tally.left(advertiser_id, from);
         self.tally.entered(advertiser_id, state);
         let insert = "INSERT INTO attempts (event_id, number, home, endpoint, line, probe, started_at,
             finished_at, verdict, reason) VALUES (?1, 1, ?2, ?3, 'sent by the edge itself', 0, ?4, ?5, ?6, ?7)";
@@ -40,6 +42,16 @@ impl Transaction<'_> {
         self.mark_cause(event_id)?;
         self.owe_postback(event_id)?;
         if state.is_closed() { self.erase(event_id) } else { Ok(()) }
+    }
+
+    /// The state of a booked conversion of which nothing was sent, and which belongs to this platform: it waits for its turn,
+    /// or for a map.
+    fn unsent_at(&self, event_id: EventId, home: Home) -> Result<Option<State>, LedgerError> {
+        let query = "SELECT state FROM conversions WHERE event_id = ?1 AND owner = ?2 AND tries = 0
+            AND status IS NOT NULL AND state IN ('queued', 'held')";
+        let found =
+            sql::one(&self.inner, query, (sql::id(event_id), home.name()), |row| row.get::<String>(0))?;
+        found.map(|name| sql::state(&name)).transpose()
     }
 
     /// What is held is not booked yet: it keeps what was sent of it with its own event, so that it is booked where it

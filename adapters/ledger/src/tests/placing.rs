@@ -30,7 +30,7 @@ fn a_decision_keeps_its_reason(place: &Place) {
     let decisions = [
         (Decision::Drop { rule: "some_rule" }, (State::Dropped, "some_rule", "")),
         (
-            Decision::Hold { reasons: vec![told], considered: Vec::new() },
+            Decision::Hold { reasons: vec![told], considered: Vec::new(), wanted_click: None },
             (State::Held, "some_code", "and in words"),
         ),
     ];

@@ -1,13 +1,13 @@
 //! Clicks that become known after the conversions that name them, and what an operator imports.
 
-use ledger::{By, Keeping, Ledger, LedgerError, Transaction};
+use ledger::{By, Keeping, Ledger, LedgerError, Transaction, Waiter};
 use relay::Envelope;
-use relay::intake::{self, BoundVoucher, Ground, KeptClick, Known, Origin, voucher_code};
+use relay::intake::{self, BoundVoucher, Ground, KeptClick, Origin, voucher_code};
 use relay::policy::Snapshot;
 use serde::{Deserialize, Serialize};
 use tracking::Home;
 use tracking::event::Click;
-use units::Timestamp;
+use units::{EventId, Timestamp};
 
 use super::{Processor, ProcessorError, receive};
 use crate::http::shapes;
@@ -16,8 +16,8 @@ use crate::http::shapes;
 /// unrelated ones share is no click id.
 const RECONSIDERED_MAX: usize = 64;
 
-/// Looks again at the conversions that name a click which has only now become known: edges hand over their
-/// events independently, and an import may come any time.
+/// Looks again at the arrivals that name a click which has only now become known: edges hand over their events
+/// independently, and an import may come any time.
 pub(super) fn reconsider(
     transaction: &mut Transaction<'_>,
     snapshot: &Snapshot,
@@ -25,16 +25,47 @@ pub(super) fn reconsider(
     now: Timestamp,
 ) -> Result<usize, LedgerError> {
     let mut corrected = 0;
-    for (event_id, open) in transaction.waiting_for_click(click_id, RECONSIDERED_MAX)? {
-        let Ok(envelope) = Envelope::decode(&open) else { continue };
-        let standing = transaction.standing_of(event_id)?;
-        let known = Known { standing, ..receive::known(transaction, snapshot, &envelope)? };
-        if let Some(better) = intake::reconsider(&Ground::of(snapshot), &envelope, &known, now) {
-            transaction.correct(event_id, &envelope, &better)?;
-            corrected += 1;
-        }
+    for waiter in transaction.waiting_for_click(click_id, RECONSIDERED_MAX)? {
+        corrected += usize::from(look_again(transaction, snapshot, &waiter, now)?);
     }
     Ok(corrected)
+}
+
+/// Looks again at the arrivals that were merged into what has only now been decided about: until then nobody could weigh
+/// what they prove.
+pub(super) fn reconsider_arrivals(
+    transaction: &mut Transaction<'_>,
+    snapshot: &Snapshot,
+    event_id: EventId,
+    now: Timestamp,
+) -> Result<(), LedgerError> {
+    for waiter in transaction.merged_into(event_id, RECONSIDERED_MAX)? {
+        look_again(transaction, snapshot, &waiter, now)?;
+    }
+    Ok(())
+}
+
+/// True if the arrival makes what stands for it better.
+fn look_again(
+    transaction: &mut Transaction<'_>,
+    snapshot: &Snapshot,
+    waiter: &Waiter,
+    now: Timestamp,
+) -> Result<bool, LedgerError> {
+    let Ok(envelope) = Envelope::decode(&waiter.open) else { return Ok(false) };
+    let Some(standing) = transaction.standing_for(waiter.event_id)? else { return Ok(false) };
+    let (into, ground) = (standing.event_id, Ground::of(snapshot));
+    let known = receive::known_of(transaction, snapshot, &envelope, Some(standing))?;
+    let wanted = intake::wanted_click(&ground, &envelope, &known);
+    transaction.wants_click(waiter.event_id, wanted.as_deref())?;
+    let Some(mut better) = intake::reconsider(&ground, &envelope, &known, now) else {
+        return Ok(false);
+    };
+    // What is erased cannot be sent: the conversion goes on as what it is, with the better evidence.
+    better.is_sent &= waiter.sealed || transaction.source_of(into)? == Some(waiter.event_id);
+    better.books &= better.is_sent;
+    transaction.correct(into, &envelope, &better)?;
+    Ok(true)
 }
 
 /// A click of an operator's file. Ids are the legacy platform's.

@@ -68,15 +68,21 @@ fn begin(transaction: &mut Transaction<'_>, admitted: &Admitted) -> Result<(), L
     for item in &admitted.items {
         let DeliveryId { event_id, number } = id(&item.due);
         match &item.written {
-            Ok(written) => transaction.begin(&Begun {
-                event_id,
-                number,
-                home: admitted.destination.home,
-                endpoint: &written.dispatch.endpoint,
-                line: &request::line(&written.dispatch),
-                probe: admitted.went.probe,
-                request: &item.sealed,
-            })?,
+            Ok(written) => {
+                let booked = (item.due.advertiser_primary_id, item.due.publisher_primary_id);
+                if written.ids != booked {
+                    transaction.remap(event_id, |_, _| written.ids)?;
+                }
+                transaction.begin(&Begun {
+                    event_id,
+                    number,
+                    home: admitted.destination.home,
+                    endpoint: &written.dispatch.endpoint,
+                    line: &request::line(&written.dispatch),
+                    probe: admitted.went.probe,
+                    request: &item.sealed,
+                })?;
+            }
             Err(obstacle) => transaction.hold(event_id, obstacle.code, &obstacle.why)?,
         }
     }

@@ -10,7 +10,7 @@ use relay::{Envelope, Sealed};
 use units::{EventId, Timestamp};
 
 use super::receive::take_in;
-use super::{Processor, ProcessorError, receive};
+use super::{Processor, ProcessorError, clicks, receive};
 
 /// The wait between two redriven conversions: a hundred a second, beside the fresh ones.
 pub(super) const REDRIVE_EVERY: Duration = Duration::from_millis(10);
@@ -163,7 +163,11 @@ impl Obeying<'_> {
         let known = receive::known(transaction, self.snapshot, envelope)?.about(event_id);
         let known = Known { approved: self.approved, ..known };
         let decision = intake::decide_by(self.snapshot, envelope, &known, self.now);
-        transaction.redecide(event_id, envelope, &decision, self.by)
+        let outcome = transaction.redecide(event_id, envelope, &decision, self.by)?;
+        if outcome == Redriven::Decided(State::Queued) {
+            clicks::reconsider_arrivals(transaction, self.snapshot, event_id, self.now)?;
+        }
+        Ok(outcome)
     }
 }
 

@@ -3,7 +3,7 @@
 use attribution::Credit;
 use ledger::{LedgerError, Transaction};
 use relay::envelope::{Batch, EnvelopeError};
-use relay::intake::{self, Claims, Decision, Ground, Known, Reason};
+use relay::intake::{self, Claims, Decision, Ground, Known, Reason, Standing};
 use relay::policy::Snapshot;
 use relay::{Envelope, Fact};
 use sha2::{Digest as _, Sha256};
@@ -125,6 +125,26 @@ pub(super) fn known(
     envelope: &Envelope,
 ) -> Result<Known, LedgerError> {
     let known = transaction.known(envelope)?;
+    with_figures(transaction, snapshot, envelope, known)
+}
+
+/// The same, where it is this conversion that the event is an arrival of.
+pub(super) fn known_of(
+    transaction: &Transaction<'_>,
+    snapshot: &Snapshot,
+    envelope: &Envelope,
+    standing: Option<Standing>,
+) -> Result<Known, LedgerError> {
+    let known = Known { standing, ..transaction.known(envelope)? };
+    with_figures(transaction, snapshot, envelope, known)
+}
+
+fn with_figures(
+    transaction: &Transaction<'_>,
+    snapshot: &Snapshot,
+    envelope: &Envelope,
+    known: Known,
+) -> Result<Known, LedgerError> {
     match intake::asks_for_figures(&Ground::of(snapshot), envelope, &known) {
         Some(asked) => Ok(Known { figures: transaction.figures(&asked)?, ..known }),
         None => Ok(known),

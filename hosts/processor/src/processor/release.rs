@@ -1,18 +1,18 @@
 //! What was held for want of a mapping goes on by itself once a new map has it.
 
-use ledger::{LedgerError, Transaction};
+use ledger::{LedgerError, Owned, Transaction};
 use relay::Envelope;
-use relay::intake::{self, Decision, Reason};
+use relay::intake::{self, Decision, Reason, WAIT_FOR_A_MAP};
 use relay::policy::Snapshot;
+use tracking::Home;
+use tracking::migration::EvidenceKind as Evidence;
 use units::{EventId, Timestamp};
 
+use super::people::primary_ids;
 use super::{Processor, ProcessorError, Redrive, receive};
 
 /// Conversions looked at in one turn, so that nobody waits long behind them.
 const LOOKED_AT: usize = 200;
-
-/// The reasons of a hold that a map may take away.
-const WAITS: [&str; 3] = ["unknown_advertiser", "advertiser_unmapped", "publisher_unmapped"];
 
 /// What one turn came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -61,11 +61,22 @@ fn is_mapped_now(
     event_id: EventId,
     now: Timestamp,
 ) -> Result<bool, LedgerError> {
+    let Some(owned) = transaction.owned(event_id)? else { return Ok(false) };
+    if let Some(owner) = owned.standing.owner {
+        return Ok(owner == Home::Legacy || can_be_told(snapshot, &owned));
+    }
     let Some((_, open)) = transaction.stands(event_id)? else { return Ok(false) };
     let Ok(envelope) = Envelope::decode(&open) else { return Ok(false) };
     let known = receive::known(transaction, snapshot, &envelope)?.about(event_id);
     let decision = intake::decide_by(snapshot, &envelope, &known, now);
     // What a person must settle besides is told as that from now on.
-    let waits = |reason: &Reason| WAITS.contains(&reason.code.as_str());
+    let waits = |reason: &Reason| WAIT_FOR_A_MAP.contains(&reason.code.as_str());
     Ok(!matches!(decision, Decision::Hold { reasons, .. } if reasons.iter().any(waits)))
+}
+
+/// True if today's map has what the new platform must be told of what is booked.
+fn can_be_told(snapshot: &Snapshot, owned: &Owned) -> bool {
+    let told = owned.publisher_id.filter(|_| owned.evidence.rule() == Evidence::Click);
+    let (advertiser, publisher) = primary_ids(snapshot, owned.advertiser_id, told);
+    advertiser.is_some() && publisher.is_some() == told.is_some()
 }

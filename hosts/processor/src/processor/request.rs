@@ -6,10 +6,11 @@ use relay::edit::EDITED;
 use relay::envelope::open_bytes;
 use relay::policy::Snapshot;
 use relay::{Envelope, Sealed};
-use tracking::migration::{ConversionOrder, Dispatch};
+use tracking::migration::{ConversionOrder, Dispatch, Evidence};
 use tracking::{Event, Field, Home, Value};
 
 use super::admit::Item;
+use super::people::primary_ids;
 use super::quarantine::calmly;
 
 /// What is in the way of sending a conversion: a code, and what to do about it.
@@ -26,6 +27,8 @@ fn obstacle(code: &'static str) -> impl Fn(String) -> Obstacle {
 pub(super) struct Written {
     pub(super) dispatch: Dispatch,
     pub(super) envelope: Envelope,
+    /// The ids of [`told_ids`].
+    pub(super) ids: (Option<u64>, Option<u64>),
 }
 
 /// The request for what is due.
@@ -41,8 +44,9 @@ fn written(due: &Due, snapshot: &Snapshot) -> Result<Written, Obstacle> {
     super::quarantine::fault::point(due.event_id).map_err(|error| obstacle("no_rule")(error.to_string()))?;
     let envelope = Envelope::decode(&due.open);
     let mut envelope = envelope.map_err(|error| obstacle("unreadable_entry")(error.to_string()))?;
-    // What its merchant has changed since it came is sent as it is now.
-    if let Some(amount) = due.amount.filter(|_| due.owner == Home::Primary) {
+    // What its merchant has changed since it came is sent as it is now, and what was merged at the value that stands.
+    let says = envelope.event.money(Field::Amount);
+    if let Some(amount) = due.amount.filter(|amount| due.owner == Home::Primary && says != Some(*amount)) {
         envelope.event.set(Field::Amount, Value::Money(amount));
         envelope.event.set(Field::Currency, Value::Text(amount.currency.code().into()));
     }
@@ -62,7 +66,7 @@ fn written(due: &Due, snapshot: &Snapshot) -> Result<Written, Obstacle> {
     if due.owner == Home::Primary && envelope.event.text(Field::OrderReference).is_none() {
         envelope.event.set(Field::OrderReference, Value::Text(due.event_id.to_string().into()));
     }
-    Ok(Written { dispatch, envelope })
+    Ok(Written { dispatch, envelope, ids: told_ids(due, snapshot) })
 }
 
 /// True if the event's order reference identifies an order.
@@ -74,19 +78,32 @@ pub(super) fn identifies(event: &Event, snapshot: &Snapshot) -> bool {
 /// One request for all of these that can be sent; none if the migration has no rule for it.
 pub(super) fn together(items: &[Item], snapshot: &Snapshot) -> Option<Dispatch> {
     let good = items.iter().filter_map(|item| Some((&item.due, &item.written.as_ref().ok()?.envelope)));
-    let orders: Vec<ConversionOrder<'_>> = good.filter_map(|(due, envelope)| order(due, envelope)).collect();
+    let orders: Vec<ConversionOrder<'_>> =
+        good.filter_map(|(due, envelope)| order(due, envelope, snapshot)).collect();
     calmly(|| snapshot.migration.conversions(&orders).ok()).ok().flatten()
 }
 
+/// The new platform's ids that it is told of the advertiser and the publisher: those of the booking, and where no map had
+/// one then, today's.
+pub(super) fn told_ids(due: &Due, snapshot: &Snapshot) -> (Option<u64>, Option<u64>) {
+    let publisher = match &due.evidence {
+        Evidence::Click(click) => Some(click.publisher_id),
+        Evidence::PlatformClickId(_) | Evidence::Voucher(_) | Evidence::None => None,
+    };
+    let (advertiser, publisher) = primary_ids(snapshot, due.advertiser_id, publisher);
+    (due.advertiser_primary_id.or(advertiser), due.publisher_primary_id.or(publisher))
+}
+
 /// What the new platform is told; none if it does not know the advertiser.
-fn order<'a>(due: &'a Due, envelope: &'a Envelope) -> Option<ConversionOrder<'a>> {
+fn order<'a>(due: &'a Due, envelope: &'a Envelope, snapshot: &Snapshot) -> Option<ConversionOrder<'a>> {
+    let (advertiser_primary_id, publisher_primary_id) = told_ids(due, snapshot);
     Some(ConversionOrder {
         event_id: due.event_id,
         at: envelope.received_at,
         event: &envelope.event,
         evidence: &due.evidence,
-        advertiser_primary_id: due.advertiser_primary_id?,
-        publisher_primary_id: due.publisher_primary_id,
+        advertiser_primary_id: advertiser_primary_id?,
+        publisher_primary_id,
         consent: envelope.consent,
     })
 }
@@ -123,7 +140,12 @@ fn translated(due: &Due, snapshot: &Snapshot, envelope: &Envelope) -> Result<Dis
             format!("advertiser {} has no id on the new platform: map it, then redrive", due.advertiser_id);
         obstacle("advertiser_unmapped")(why)
     };
-    let order = order(due, envelope).ok_or_else(unmapped)?;
+    let order = order(due, envelope, snapshot).ok_or_else(unmapped)?;
+    if let (Evidence::Click(click), None) = (order.evidence, order.publisher_primary_id) {
+        let id = click.publisher_id;
+        let why = format!("publisher {id} has no id on the new platform: add it to the map, then redrive");
+        return Err(obstacle("publisher_unmapped")(why));
+    }
     snapshot.migration.conversion(&order).map_err(|error| obstacle("no_rule")(error.to_string()))
 }
 

@@ -26,9 +26,11 @@ pub(crate) mod place;
 mod poison;
 mod postbacks;
 mod receiving;
+mod refused;
 mod sent;
 mod together;
 mod unreadable;
+mod waiting;
 pub(crate) mod world;
 
 /// Tests that a server would only make slow: they play hours of a platform's outage in thousands of turns, each a commit

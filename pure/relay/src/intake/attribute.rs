@@ -133,18 +133,19 @@ pub(super) struct Basis<'a> {
 ///
 /// A visitor who refused leaves no trace in either: no identifier is used or passed on (I10).
 pub(super) fn attribute(arrival: &Arrival<'_>, claims: &Claims, basis: &Basis<'_>) -> Attribution {
+    let search = Search { arrival, claims, basis };
     if !arrival.envelope.consent.permits() {
         return Attribution {
             evidence: Evidence::None,
             credit: Credit::None(NoCredit::ConsentRefused),
-            awarded: Ok(None),
+            // What other arrivals proved, before the visitor refused, stands.
+            awarded: search.award(&touches(&[], arrival)),
             proven: true,
             click_home: None,
             considered: vec![Considered::bare(EvidenceKind::None, NoCredit::ConsentRefused.name())],
             wanted_click: None,
         };
     }
-    let search = Search { arrival, claims, basis };
     let mut considered = Vec::new();
     let own_ids = search.platform_click_ids(&mut considered);
     let candidates = search.candidates(&mut considered);
@@ -174,8 +175,20 @@ pub(super) fn attribute(arrival: &Arrival<'_>, claims: &Claims, basis: &Basis<'_
         (Evidence::Click(click), Credit::To(_)) => search.home_of(click),
         _ => None,
     };
-    let wanted_click = if matches!(credit, Credit::None(_)) { search.unknown_click_id() } else { None };
+    let wanted_click = wanted_click(arrival, claims);
     Attribution { evidence, credit: named(credit), awarded, proven, click_home, considered, wanted_click }
+}
+
+/// The first click id that the arrival names and that no record is held of, and that is neither a token nor the new
+/// platform's own. Its record may come any time: edges hand over independently, and clicks are imported.
+pub(super) fn wanted_click(arrival: &Arrival<'_>, claims: &Claims) -> Option<String> {
+    let click_ids = arrival.ground.click_ids;
+    let unknown = |id: &&String| {
+        let held = arrival.known.clicks.iter().any(|held| held.click.click_id == **id);
+        click_ids.token(id) == Token::Other && click_ids.primary(id).is_none() && !held
+    };
+    let permitted = arrival.envelope.consent.permits();
+    claims.click_ids.iter().filter(|_| permitted).find(unknown).cloned()
 }
 
 /// The publishers that an arrival may credit: what they had earned before may decide about what they earn now.
@@ -339,14 +352,6 @@ impl<'a> Search<'a> {
         let (advertiser_id, at) = (self.basis.advertiser.legacy_id, self.basis.at);
         let click = Click { advertiser_id, publisher_id, creative_id: 0, at, click_id: id.to_owned() };
         Candidate { click, proof }
-    }
-
-    /// The first id that is neither a token nor the new platform's, and that no record is held of.
-    fn unknown_click_id(&self) -> Option<String> {
-        let click_ids = self.arrival.ground.click_ids;
-        let unknown =
-            |id: &&String| click_ids.token(id) == Token::Other && !self.is_primarys(id) && !self.holds(id);
-        self.claims.click_ids.iter().find(unknown).cloned()
     }
 
     fn holds(&self, id: &str) -> bool {

@@ -6,8 +6,8 @@ use tracking::migration::Evidence;
 use tracking::{Field, Home};
 use units::Timestamp;
 
-use super::attribute::{Attribution, Basis, attribute, evidence_kind};
-use super::merge::together;
+use super::attribute::{Attribution, Basis, attribute, evidence_kind, wanted_click};
+use super::merge::{together, told_again};
 use super::{Booking, Claims, Considered, Decision, Ground, Known, Reason, Under, validate};
 use crate::envelope::Envelope;
 use crate::owner::owner;
@@ -41,7 +41,16 @@ pub(super) struct Obstacles {
     pub(super) considered: Vec<Considered>,
 }
 
+/// A booking as it would be if every map had what it needs.
+pub(super) struct Draft {
+    pub(super) booking: Booking,
+    /// What the new platform cannot be told, because no map has it.
+    pub(super) unmapped: Vec<Reason>,
+}
+
 pub(super) fn book(arrival: &Arrival<'_>) -> Decision {
+    let told = told_again(arrival);
+    let arrival = &Arrival { envelope: told.as_ref().unwrap_or(arrival.envelope), ..*arrival };
     // Where it is decided about again, what was known of its journey stays known; and whoever was credited by it is still,
     // unless another click is found now.
     let known = |considered, stands| match &arrival.known.standing {
@@ -54,14 +63,27 @@ pub(super) fn book(arrival: &Arrival<'_>) -> Decision {
             let considered = known(booking.considered, stands);
             Decision::Book(Box::new(Booking { considered, ..booking }))
         }
-        Err(Obstacles { reasons, considered }) => {
-            Decision::Hold { reasons, considered: known(considered, false) }
-        }
+        Err(Obstacles { reasons, considered }) => held(arrival, reasons, known(considered, false)),
     }
+}
+
+/// It is held for these reasons.
+pub(super) fn held(arrival: &Arrival<'_>, reasons: Vec<Reason>, considered: Vec<Considered>) -> Decision {
+    let wanted_click = wanted_click(arrival, &Claims::of(arrival.envelope));
+    Decision::Hold { reasons, considered, wanted_click }
 }
 
 /// The booking of an arrival, or everything that is in its way.
 pub(super) fn booking(arrival: &Arrival<'_>) -> Result<Booking, Obstacles> {
+    let Draft { booking, unmapped } = draft(arrival)?;
+    if unmapped.is_empty() {
+        return Ok(booking);
+    }
+    Err(Obstacles { reasons: unmapped, considered: booking.considered })
+}
+
+/// The booking of an arrival with what no map has of it, or everything else that is in its way, and that with it.
+pub(super) fn draft(arrival: &Arrival<'_>) -> Result<Draft, Obstacles> {
     let claims = Claims::of(arrival.envelope);
     let mut reasons = validate::validate(arrival, &claims);
     let advertiser = claims.advertiser_id.and_then(|id| arrival.ground.directory.advertiser(id));
@@ -80,16 +102,18 @@ pub(super) fn booking(arrival: &Arrival<'_>) -> Result<Booking, Obstacles> {
     let Attribution { evidence, credit, awarded, considered, wanted_click, .. } = found;
     let publisher = credited_publisher(arrival, &credit);
     let told = matches!(evidence, Evidence::Click(_));
-    if sent.is_none() {
-        reasons.extend(validate::mapping(owner, advertiser, told.then_some(&credit), publisher.as_ref()));
-    }
+    let unmapped = match sent {
+        None => validate::mapping(owner, advertiser, told.then_some(&credit), publisher.as_ref()),
+        Some(_) => Vec::new(),
+    };
     let awarded = earned(awarded, arrival, &mut reasons);
     if reasons.iter().any(|reason| !(reason.doubt && arrival.known.approved)) {
+        reasons.extend(unmapped);
         return Err(Obstacles { reasons, considered });
     }
     let shares = awarded.iter().flat_map(|awarded| &awarded.awards);
     let shares = shares.map(|award| (award.touch.publisher_id, award.share));
-    Ok(Booking {
+    let booking = Booking {
         owner,
         amount,
         at,
@@ -106,7 +130,8 @@ pub(super) fn booking(arrival: &Arrival<'_>) -> Result<Booking, Obstacles> {
         considered,
         wanted_click,
         under: Under::Key,
-    })
+    };
+    Ok(Draft { booking, unmapped })
 }
 
 fn credited_publisher<'a>(arrival: &Arrival<'a>, credit: &Credit) -> Option<Publisher<'a>> {

@@ -4,49 +4,87 @@ use core::time::Duration;
 
 use attribution::commission::kind;
 use attribution::{Credit, Duplicates, Posting, posting};
-use tracking::{Field, Value};
+use tracking::{Field, Home, Value};
 use units::Money;
 use units::limits::TOUCHES_MAX;
 
-use super::book::{Arrival, Obstacles, booking};
+use super::attribute::wanted_click;
+use super::book::{Arrival, Draft, Obstacles, booking, draft, held};
 use super::considered::{USED, WEAKER};
 use super::{
     Better, Booking, Claims, Considered, Correction, Decision, EvidenceKind, Known, Reason, Standing, Under,
 };
 use crate::delivery::State;
+use crate::envelope::Envelope;
 
 /// Of the same order or another one with the same reference, as the programme's terms say for its kind.
 pub(super) fn merge(arrival: &Arrival<'_>, standing: &Standing) -> Decision {
     let claims = Claims::of(arrival.envelope);
-    let terms = &arrival.ground.policy.terms;
-    let version = claims.advertiser_id.map(|id| terms.at(id, arrival.at()));
-    let policy = version.map(|version| version.duplicates(kind(&arrival.envelope.event))).unwrap_or_default();
     let into = standing.event_id;
     let same_money = claims.amount == standing.amount;
-    match policy {
-        Duplicates::First => Decision::Merge { into, correction: None },
+    let merged = |correction| {
+        let wanted_click = wanted_click(arrival, &claims);
+        Decision::Merge { into, correction, wanted_click }
+    };
+    match policy(arrival, &claims) {
+        Duplicates::First => Decision::Merge { into, correction: None, wanted_click: None },
         Duplicates::Each => alone(arrival, Under::Nothing),
         Duplicates::Window { hours } if is_far(arrival, standing, hours) => {
             let later = arrival.envelope.received_at > standing.received_at;
             alone(arrival, if later { Under::InPlaceOf(into) } else { Under::Nothing })
         }
-        Duplicates::Merge if !same_money => {
-            let mut envelope = arrival.envelope.clone();
-            standing.amount.iter().for_each(|money| envelope.event.set(Field::Amount, Value::Money(*money)));
-            let told = Arrival { envelope: &envelope, ..*arrival };
-            Decision::Merge { into, correction: better(&told, standing) }
-        }
-        Duplicates::Latest if !same_money => Decision::Merge { into, correction: latest(arrival, standing) },
+        Duplicates::Merge if !same_money => merged(better_at_its_value(arrival, standing)),
+        Duplicates::Latest if !same_money => merged(latest(arrival, standing)),
         // Its merchant took the order back before anybody could read what it is worth.
-        _ if standing.state == State::Dropped && standing.amount.is_none() => {
-            Decision::Merge { into, correction: None }
-        }
+        _ if standing.state == State::Dropped && standing.amount.is_none() => merged(None),
         _ if !same_money => {
             Decision::Conflict { with: into, reason: conflict(standing.amount, claims.amount) }
         }
         // A page that is seen again is one order, even after another click: that click came too late to earn by it.
-        _ => Decision::Merge { into, correction: better(arrival, standing) },
+        _ => merged(better(arrival, standing)),
     }
+}
+
+/// What the terms make of another arrival of an order.
+fn policy(arrival: &Arrival<'_>, claims: &Claims) -> Duplicates {
+    let terms = &arrival.ground.policy.terms;
+    let version = claims.advertiser_id.map(|id| terms.at(id, arrival.at()));
+    version.map(|version| version.duplicates(kind(&arrival.envelope.event))).unwrap_or_default()
+}
+
+/// What an arrival that came before makes better now, because more is known than when it came.
+pub(super) fn again(arrival: &Arrival<'_>, standing: &Standing) -> Option<Box<Correction>> {
+    let itself = standing.event_id == arrival.envelope.event_id;
+    if !itself && policy(arrival, &Claims::of(arrival.envelope)) == Duplicates::First {
+        return None;
+    }
+    better_at_its_value(arrival, standing)
+}
+
+/// The envelope as it would be if it said the order's value that stands.
+fn at_its_value(envelope: &Envelope, standing: &Standing) -> Envelope {
+    let mut envelope = envelope.clone();
+    standing.amount.iter().for_each(|money| envelope.event.set(Field::Amount, Value::Money(*money)));
+    envelope
+}
+
+/// What is held is decided about again by one of its arrivals, which need not be the one whose value the terms take.
+pub(super) fn told_again(arrival: &Arrival<'_>) -> Option<Envelope> {
+    let standing = arrival.known.standing.as_ref().filter(|_| arrival.known.again)?;
+    let merges = policy(arrival, &Claims::of(arrival.envelope)) == Duplicates::Merge;
+    merges.then(|| at_its_value(arrival.envelope, standing))
+}
+
+/// What an arrival makes better but for the order's value, which stands.
+fn better_at_its_value(arrival: &Arrival<'_>, standing: &Standing) -> Option<Box<Correction>> {
+    let envelope = at_its_value(arrival.envelope, standing);
+    let mut better = better(&Arrival { envelope: &envelope, ..*arrival }, standing)?;
+    // The legacy platform gets the client's own bytes, and those of this arrival say another value.
+    let says_other = arrival.envelope.event.money(Field::Amount) != standing.amount;
+    if says_other && better.booking.owner == Home::Legacy && standing.postings.is_some() {
+        better.is_sent = false;
+    }
+    Some(better)
 }
 
 /// An order of its own, whatever stands under its reference.
@@ -54,7 +92,7 @@ fn alone(arrival: &Arrival<'_>, under: Under) -> Decision {
     let known = Known { standing: None, ..arrival.known.clone() };
     match booking(&Arrival { known: &known, ..*arrival }) {
         Ok(booking) => Decision::Book(Box::new(Booking { under, ..booking })),
-        Err(Obstacles { reasons, considered }) => Decision::Hold { reasons, considered },
+        Err(Obstacles { reasons, considered }) => held(arrival, reasons, considered),
     }
 }
 
@@ -67,36 +105,47 @@ fn is_far(arrival: &Arrival<'_>, standing: &Standing, hours: u32) -> bool {
 ///
 /// An arrival that could not be booked by itself still counts as seen; it has nothing better to say. What is earned is
 /// found out from the evidence of all arrivals together, so that the order in which they come does not matter.
-pub(super) fn better(arrival: &Arrival<'_>, standing: &Standing) -> Option<Box<Correction>> {
-    let booking = correctable(arrival, standing)?;
-    let better = improvement(&booking, standing)?;
-    Some(Box::new(corrected(booking, standing, better)))
+fn better(arrival: &Arrival<'_>, standing: &Standing) -> Option<Box<Correction>> {
+    let mut draft = correctable(arrival, standing)?;
+    let better = improvement(&draft, standing)?;
+    if better == Better::Journey {
+        draft = as_decided(arrival, standing).unwrap_or(draft);
+    }
+    Some(Box::new(corrected(draft, standing, better)))
+}
+
+/// The same by what was earned before when it was decided who earns: what others earned since is no reason to decide
+/// otherwise.
+fn as_decided(arrival: &Arrival<'_>, standing: &Standing) -> Option<Draft> {
+    let figures = standing.figures.iter().copied().collect();
+    let known = Known { figures, ..arrival.known.clone() };
+    draft(&Arrival { known: &known, ..*arrival }).ok()
 }
 
 /// The money of whatever was received last is right.
 fn latest(arrival: &Arrival<'_>, standing: &Standing) -> Option<Box<Correction>> {
     if arrival.envelope.received_at <= standing.last_at {
-        let mut envelope = arrival.envelope.clone();
-        standing.amount.iter().for_each(|money| envelope.event.set(Field::Amount, Value::Money(*money)));
-        return better(&Arrival { envelope: &envelope, ..*arrival }, standing);
+        return better_at_its_value(arrival, standing);
     }
-    let booking = correctable(arrival, standing)?;
-    let evidence = improvement(&booking, standing) == Some(Better::Evidence);
+    let draft = correctable(arrival, standing)?;
+    let evidence = improvement(&draft, standing) == Some(Better::Evidence);
     let better = if evidence { Better::Evidence } else { Better::Amount };
-    Some(Box::new(corrected(booking, standing, better)))
+    Some(Box::new(corrected(draft, standing, better)))
 }
 
-/// The booking of all arrivals together, where what stands may still be corrected.
-fn correctable(arrival: &Arrival<'_>, standing: &Standing) -> Option<Booking> {
+/// The booking of all arrivals together, where what stands may still be corrected. A click that the new platform could not
+/// be told of counts all the same: who earns is a matter of our own books.
+fn correctable(arrival: &Arrival<'_>, standing: &Standing) -> Option<Draft> {
     // What a person dropped stays dropped, and what is locked stays as it is, whatever proves it later.
     let locked = arrival.ground.policy.lock.holds(standing.received_at, arrival.now);
     if standing.state == State::Dropped || locked {
         return None;
     }
-    booking(arrival).ok()
+    draft(arrival).ok()
 }
 
-fn corrected(booking: Booking, standing: &Standing, better: Better) -> Correction {
+fn corrected(draft: Draft, standing: &Standing, better: Better) -> Correction {
+    let Draft { booking, unmapped } = draft;
     let right = |lines: &Vec<Posting>| match better {
         Better::Journey => Vec::new(),
         _ => posting::correction(lines, &booking.postings),
@@ -104,11 +153,26 @@ fn corrected(booking: Booking, standing: &Standing, better: Better) -> Correctio
     let postings = standing.postings.as_ref().map(right);
     // What changes nothing comes too late for nobody.
     let in_time = !standing.sent || better == Better::Journey;
-    let told = in_time && !matches!(better, Better::Money | Better::Journey);
-    let books = told && standing.state == State::Held && postings.is_none() && tells(&booking);
+    let is_sent = in_time && is_told(better, &booking, standing);
+    let unmapped = if is_sent { unmapped } else { Vec::new() };
+    let held = standing.state == State::Held && standing.postings.is_none();
+    let books = is_sent && held && tells(&booking) && unmapped.is_empty();
+    let as_it_stands = standing.postings.as_ref().is_none_or(|lines| same_lines(lines, &booking.postings));
+    let is_decided_anew = better != Better::Journey || as_it_stands;
     let stands = matches!(booking.credit, Credit::None(_));
     let considered = together(booking.considered, stands, standing);
-    Correction { postings, in_time, better, books, booking: Booking { considered, ..booking } }
+    let booking = Booking { considered, ..booking };
+    Correction { booking, postings, in_time, better, books, is_sent, is_decided_anew, unmapped }
+}
+
+/// True if the owner is to be told by the arrival that makes it better. What is held is decided about by the arrival that
+/// proves its click, even where another one says what it is worth.
+pub(super) fn is_told(better: Better, booking: &Booking, standing: &Standing) -> bool {
+    match better {
+        Better::Money | Better::Journey => false,
+        Better::Amount => standing.postings.is_some() || tells(booking),
+        Better::Evidence | Better::Void => true,
+    }
 }
 
 /// True if the owner can be told of who earns by this arrival alone: a click that only another arrival names is told by
@@ -119,7 +183,8 @@ fn tells(booking: &Booking) -> bool {
     proven || booking.awarded.is_none()
 }
 
-fn improvement(booking: &Booking, standing: &Standing) -> Option<Better> {
+fn improvement(draft: &Draft, standing: &Standing) -> Option<Better> {
+    let Draft { booking, unmapped } = draft;
     let Some(awarded) = &booking.awarded else {
         let voided = booking.flags.iter().any(|flag| flag == "auto_void");
         if voided && !standing.auto_voided {
@@ -133,13 +198,15 @@ fn improvement(booking: &Booking, standing: &Standing) -> Option<Better> {
     if standing.publisher_id.is_none() && standing.postings.is_some() {
         return own.then_some(Better::Evidence);
     }
+    let known = |piece: &Considered| standing.considered.iter().any(|other| other.touch() == piece.touch());
+    let names_nobody_new = booking.considered.iter().all(|piece| piece.touch().is_none() || known(piece));
     // What is held names nobody yet, and keeps its journey all the same.
-    if standing.postings.is_none() && tells(booking) {
+    let waits_on = names_nobody_new && !unmapped.is_empty();
+    if standing.postings.is_none() && tells(booking) && !waits_on {
         return Some(Better::Evidence);
     }
     // An arrival that names nobody new changes nothing: not even where the terms were edited meanwhile.
-    let known = |piece: &Considered| standing.considered.iter().any(|other| other.touch() == piece.touch());
-    if booking.considered.iter().all(|piece| piece.touch().is_none() || known(piece)) {
+    if names_nobody_new {
         return None;
     }
     if own && Some(awarded.credited.publisher_id) != standing.publisher_id {

@@ -152,6 +152,7 @@ fn standing(envelope: &Envelope, sent: bool) -> Known {
         received_at: envelope.received_at,
         last_at: envelope.received_at,
         considered: booking.considered,
+        figures: None,
         auto_voided: booking.flags.iter().any(|flag| flag == "auto_void"),
     };
     Known { standing: Some(standing), ..Known::default() }
@@ -275,7 +276,7 @@ fn a_click_is_kept() {
 #[test]
 fn the_same_money_is_merged_and_other_money_is_a_conflict() {
     let known = standing(&sale(1), false);
-    let expected = Decision::Merge { into: EventId::from_u128(1), correction: None };
+    let expected = Decision::Merge { into: EventId::from_u128(1), correction: None, wanted_click: None };
     assert_eq!(decided(&sale(2), &known), expected);
     assert_eq!(decided(&raw(2), &known), expected, "a weaker arrival takes nothing away");
     let other = with(|event| event.set(Field::Amount, Value::Money(Money::from_minor(999, Currency::USD))));

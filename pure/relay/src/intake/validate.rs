@@ -36,6 +36,7 @@ pub(super) fn validate(arrival: &Arrival<'_>, claims: &Claims) -> Vec<Reason> {
         );
         reasons.push(doubt("reference_collides", message));
     }
+    reasons.extend(superseded(arrival, claims));
     // A problem of the amount is told once, as what is missing.
     let mut seen = Vec::new();
     reasons.retain(|reason| {
@@ -85,6 +86,20 @@ fn amount(arrival: &Arrival<'_>, claims: &Claims) -> Option<Reason> {
     } else {
         None
     }
+}
+
+/// What is held is decided about by the arrival that proves its click; another one may have said what it is worth since,
+/// where the terms take the latest value.
+fn superseded(arrival: &Arrival<'_>, claims: &Claims) -> Option<Reason> {
+    let standing = arrival.known.standing.as_ref().filter(|_| arrival.known.again)?;
+    let (latest, own) = (standing.amount?, claims.amount?);
+    let message = || {
+        format!(
+            "a later arrival of the order says {latest}, and the one that proves its click says {own}: correct the \
+             amount (`turnout dead edit`), or redrive it with `--approve` to book {own}"
+        )
+    };
+    (latest != own).then(|| doubt("amount_superseded", message()))
 }
 
 /// What the new platform would need and the directory does not have. `credit` is what it is told of a

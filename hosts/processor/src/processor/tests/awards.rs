@@ -31,6 +31,8 @@ on_a_server_too! {
     a_corrected_order_counts_for_who_earns_by_it_now,
     scales_and_caps_go_by_what_the_books_have,
     an_order_that_comes_again_does_not_count_against_its_own_cap,
+    what_only_makes_a_journey_longer_leaves_what_was_earned,
+    a_copy_that_is_merged_is_sent_at_the_value_that_stands,
     other_terms_are_told_in_money_and_applied_as_corrections,
     an_order_of_another_value_earns_by_the_terms_of_its_time,
     a_recalculation_of_a_part_of_a_month_knows_what_was_before_it,
@@ -105,6 +107,8 @@ impl World {
         let snapshot = std::sync::Arc::clone(self.processor.snapshot());
         let again = self.again(&snapshot.policy.terms);
         assert!(again.changed.is_empty() && again.failed.is_empty(), "{again:#?}");
+        let differs = again.money.iter().find(|(_, [booked, now])| booked != now);
+        assert_eq!(differs, None, "what is posted is what is awarded");
         let [booked, now] = again.digests;
         assert_eq!(booked, now);
         booked
@@ -391,6 +395,34 @@ fn an_order_that_comes_again_does_not_count_against_its_own_cap() {
     }
 }
 
+/// Under a scale, what came in between would make another commission of the order, while nothing is posted.
+#[test]
+fn what_only_makes_a_journey_longer_leaves_what_was_earned() {
+    let mut world = World::with(with_terms(SCALE));
+    let order = |id, reference: &str, hours, click| clicked(raw(id, reference, 1000, hours * HOUR), click);
+    world.take(&[order(1, "A", 10, click(456, HOUR))]);
+    world.take(&[order(2, "B", 1, click(456, HOUR)), order(3, "C", 2, click(456, HOUR))]);
+    world.take(&[order(4, "A", 10, click(456, 3 * HOUR))]);
+    assert_eq!(world.shares(1), [(456, 50)]);
+    let row = world.processor.ledger().conversion(event_id(1)).unwrap().unwrap();
+    assert_eq!(row.commission.unwrap().minor, 50);
+    let awards = world.processor.ledger().awards_of(event_id(1)).unwrap();
+    assert!(awards.iter().all(|award| award.share.minor == 50), "{awards:?}");
+    world.assert_balanced();
+}
+
+/// The terms merge what says another value: the first one stands, for the platform as well.
+#[test]
+fn a_copy_that_is_merged_is_sent_at_the_value_that_stands() {
+    let mut world = World::with(with_terms("[[terms]]\n[[terms.duplicate]]\npolicy = \"merge\"\n"));
+    world.take(&[raw(1, "A", 1000, Duration::ZERO)]);
+    world.take(&[clicked(raw(2, "A", 7777, Duration::ZERO), click(456, HOUR))]);
+    assert_eq!(world.shares(1), [(456, 100)]);
+    let deliveries = world.deliveries();
+    let body = String::from_utf8_lossy(&deliveries[0].request.body);
+    assert!(body.contains("10") && !body.contains("77.77"), "{body}");
+}
+
 #[test]
 fn other_terms_are_told_in_money_and_applied_as_corrections() {
     let mut world = World::new();
@@ -571,7 +603,7 @@ fn a_voucher_that_is_bound_anew_changes_nothing_of_what_was_earned() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(super::place::cases(24)))]
+    #![proptest_config(ProptestConfig::with_cases(super::place::cases(48)))]
 
     /// Whatever arrives in whichever order: the books balance, and every award comes out again, also after a restart.
     #[test]

@@ -85,17 +85,29 @@ fn nothing_makes_better_what_a_person_dropped_or_what_is_locked() {
 
 #[test]
 fn a_correction_is_sent_in_time_and_only_where_the_owner_would_hear_something_new() {
-    let sent = |better, in_time| {
-        Correction { postings: None, books: true, in_time, better, booking: booked(&sale(1)) }.is_sent()
-    };
-    for (better, told) in [
-        (Better::Evidence, true),
-        (Better::Amount, true),
-        (Better::Void, true),
-        (Better::Money, false),
-        (Better::Journey, false),
+    let stands = |postings| Standing { postings, ..standing(&sale(1), false).standing.unwrap() };
+    let (booked_before, held) = (stands(Some(Vec::new())), stands(None));
+    let of_a_click = booked(&sale(1));
+    let of_another = Booking { credit: Credit::None(NoCredit::NoClick), ..of_a_click.clone() };
+    for (better, told, told_of_what_is_held) in [
+        (Better::Evidence, true, true),
+        (Better::Amount, true, false),
+        (Better::Void, true, true),
+        (Better::Money, false, false),
+        (Better::Journey, false, false),
     ] {
-        assert_eq!((sent(better, true), sent(better, false)), (told, false), "{better:?}");
+        let told = [told, told, told, told_of_what_is_held];
+        let found = [
+            (&of_a_click, &booked_before),
+            (&of_another, &booked_before),
+            (&of_a_click, &held),
+            (&of_another, &held),
+        ];
+        assert_eq!(
+            found.map(|(booking, standing)| merge::is_told(better, booking, standing)),
+            told,
+            "{better:?}"
+        );
     }
 }
 
