@@ -80,13 +80,18 @@ impl Transaction<'_> {
         Ok(found)
     }
 
-    /// The transactions that follow this one, as they stand.
+    /// The transactions that follow this one, as they stand. An arrival whose amount could not be read stood for the order
+    /// until this one came: what was made to follow it follows the order.
     ///
     /// # Errors
     /// If the store fails, or holds what cannot be.
     pub fn followers_of(&self, parent: EventId) -> Result<Vec<Target>, LedgerError> {
         let query = format!(
-            "{TARGET} WHERE c.event_id IN (SELECT event_id FROM followers WHERE parent = ?1)
+            "{TARGET} WHERE c.event_id IN (SELECT event_id FROM followers WHERE parent = ?1
+                 UNION SELECT f.event_id FROM conversions p
+                 JOIN conversions h ON h.advertiser_id = p.advertiser_id AND h.reference = p.reference
+                 JOIN followers f ON f.parent = h.event_id
+                 WHERE p.event_id = ?1 AND h.minor IS NULL)
              AND c.state NOT IN ('merged', 'conflict') LIMIT {FOLLOWERS_MAX}"
         );
         self.targets(&query, (sql::id(parent),))

@@ -2,6 +2,9 @@
 
 mod again;
 
+use std::cmp::Ordering;
+use std::ops::Range;
+
 use attribution::{Awarded, Figures};
 use relay::intake::{Asked, EvidenceKind, evidence_kind_of};
 use units::{Currency, Day, EventId, Money, Timestamp};
@@ -159,12 +162,13 @@ impl Transaction<'_> {
         sql::send(&self.inner, upsert, row, "count what was earned")
     }
 
-    /// What publishers had earned before an order: in its month up to its day, and on its day.
+    /// What publishers had earned before an order, by the books: for a scale in its month up to its day, for a cap in its
+    /// whole month and on its whole day.
     ///
     /// # Errors
     /// If the store fails.
     pub fn figures(&self, asked: &Asked) -> Result<Vec<(u64, Figures)>, LedgerError> {
-        figures(&self.inner, asked)
+        figures(&self.inner, asked, month_of(asked.at).end)
     }
 }
 
@@ -180,14 +184,15 @@ pub(crate) struct Earned {
 }
 
 impl Earned {
-    /// What a publisher and its programme had earned without this order.
-    const fn leaves(&self, publisher_id: u64, figures: &mut Figures, today: bool) {
-        let on_its_day = if today { self.commission } else { 0 };
+    /// What a publisher and its programme had earned without this order, which is of a day before the one asked about, of
+    /// that day itself, or of one after it.
+    fn leaves(&self, publisher_id: u64, figures: &mut Figures, day: Ordering) {
+        let on_its_day = if day.is_eq() { self.commission } else { 0 };
         figures.programme_month = figures.programme_month.saturating_sub(self.commission);
         figures.programme_day = figures.programme_day.saturating_sub(on_its_day);
         if self.publisher_id == publisher_id {
-            figures.orders = figures.orders.saturating_sub(1);
-            figures.value = figures.value.saturating_sub(self.amount.minor);
+            figures.orders = figures.orders.saturating_sub(u64::from(day.is_le()));
+            figures.value = figures.value.saturating_sub(if day.is_le() { self.amount.minor } else { 0 });
             figures.publisher_month = figures.publisher_month.saturating_sub(self.commission);
             figures.publisher_day = figures.publisher_day.saturating_sub(on_its_day);
         }
@@ -198,20 +203,30 @@ const fn day_number(at: Timestamp) -> i64 {
     at.as_millis().div_euclid(86_400_000)
 }
 
-pub(crate) fn figures(connection: &Connection, asked: &Asked) -> Result<Vec<(u64, Figures)>, LedgerError> {
-    let day = Day::of(asked.at);
-    let first = day.in_later_month(0, 1).unwrap_or(day);
-    let (today, first) = (day_number(asked.at), day_number(first.start()));
+/// The days of a month, by number.
+fn month_of(at: Timestamp) -> Range<i64> {
+    let day = Day::of(at);
+    let first = |later| day.in_later_month(later, 1).unwrap_or(day);
+    day_number(first(0).start())..day_number(first(1).start())
+}
+
+/// What is booked on the days before `end`. A cap counts all of a month, later days too: what came first has used it, on
+/// whatever day an order is said to have happened that comes now. A step of a scale was reached on a day, and what came
+/// after that day had no part in it.
+fn figures(connection: &Connection, asked: &Asked, end: i64) -> Result<Vec<(u64, Figures)>, LedgerError> {
+    let (today, first) = (day_number(asked.at), month_of(asked.at).start);
+    let last = end.saturating_sub(1);
     let (advertiser_id, currency) = (sql::int(asked.advertiser_id), asked.currency.code());
     let query = "SELECT CAST(sum(CASE WHEN day = ?3 THEN commission_minor ELSE 0 END) AS BIGINT), CAST(sum(commission_minor) AS BIGINT)
-        FROM earned WHERE advertiser_id = ?1 AND day BETWEEN ?2 AND ?3 AND currency = ?4";
+        FROM earned WHERE advertiser_id = ?1 AND day BETWEEN ?2 AND ?5 AND currency = ?4";
     let read = |row: &Row<'_>| Ok((row.get::<Option<i64>>(0)?, row.get::<Option<i64>>(1)?));
-    let programme = sql::one(connection, query, (advertiser_id, first, today, currency), read)?;
+    let programme = sql::one(connection, query, (advertiser_id, first, today, currency, last), read)?;
     let (programme_day, programme_month) = programme.unwrap_or_default();
-    let query = "SELECT CAST(sum(orders) AS BIGINT), CAST(sum(minor) AS BIGINT),
+    let query = "SELECT CAST(sum(CASE WHEN day <= ?3 THEN orders ELSE 0 END) AS BIGINT),
+        CAST(sum(CASE WHEN day <= ?3 THEN minor ELSE 0 END) AS BIGINT),
         CAST(sum(CASE WHEN day = ?3 THEN commission_minor ELSE 0 END) AS BIGINT), CAST(sum(commission_minor) AS BIGINT)
         FROM earned
-        WHERE advertiser_id = ?1 AND day BETWEEN ?2 AND ?3 AND currency = ?4 AND publisher_id = ?5";
+        WHERE advertiser_id = ?1 AND day BETWEEN ?2 AND ?6 AND currency = ?4 AND publisher_id = ?5";
     let mut figures = Vec::with_capacity(asked.publishers.len());
     for &publisher_id in &asked.publishers {
         let read = |row: &Row<'_>| {
@@ -225,14 +240,14 @@ pub(crate) fn figures(connection: &Connection, asked: &Asked) -> Result<Vec<(u64
                 programme_month: programme_month.unwrap_or(0),
             })
         };
-        let row = (advertiser_id, first, today, currency, sql::int(publisher_id));
+        let row = (advertiser_id, first, today, currency, sql::int(publisher_id), last);
         figures.push((publisher_id, sql::one(connection, query, row, read)?.unwrap_or_default()));
     }
     let own = asked.but.map(|event_id| counted(connection, event_id)).transpose()?.flatten();
     if let Some(own) = own.filter(|own| own.amount.currency == asked.currency) {
         let day = day_number(own.at);
-        if (first..=today).contains(&day) {
-            figures.iter_mut().for_each(|(id, figures)| own.leaves(*id, figures, day == today));
+        if (first..end).contains(&day) {
+            figures.iter_mut().for_each(|(id, figures)| own.leaves(*id, figures, day.cmp(&today)));
         }
     }
     Ok(figures)
@@ -266,12 +281,12 @@ pub(crate) fn counted(connection: &Connection, event_id: EventId) -> Result<Opti
 }
 
 impl Ledger {
-    /// What publishers had earned before an order: in its month up to its day, and on its day.
+    /// What publishers had earned by the end of a day, in its month.
     ///
     /// # Errors
     /// If the store fails.
-    pub fn figures(&self, asked: &Asked) -> Result<Vec<(u64, Figures)>, LedgerError> {
-        figures(&self.connection, asked)
+    pub fn figures_until(&self, asked: &Asked) -> Result<Vec<(u64, Figures)>, LedgerError> {
+        figures(&self.connection, asked, day_number(asked.at).saturating_add(1))
     }
 
     /// Every decision about who earns of a conversion, in order.

@@ -352,20 +352,23 @@ impl Running {
         let before = Day::of(self.since).plus(-1);
         let mut figures: Vec<(u64, Figures)> = if before >= first {
             let asked = Asked { advertiser_id, currency, at: before.start(), publishers, but: None };
-            ledger.figures(&asked)?
+            ledger.figures_until(&asked)?
         } else {
             publishers.into_iter().map(|publisher_id| (publisher_id, Figures::default())).collect()
         };
-        let of_order = (advertiser_id, currency, first, 0)..=(advertiser_id, currency, day, u64::MAX);
+        let next = first.in_later_month(1, 1).unwrap_or(first);
+        let of_month = (advertiser_id, currency, first, 0)..(advertiser_id, currency, next, 0);
         for (publisher_id, figures) in &mut figures {
             (figures.publisher_day, figures.programme_day) = (0, 0);
-            for ((_, _, known, whose), (orders, value, earned)) in self.days.range(of_order.clone()) {
+            for ((_, _, known, whose), (orders, value, earned)) in self.days.range(of_month.clone()) {
                 let (own, today) = (whose == publisher_id, *known == day);
                 figures.programme_month += earned;
                 figures.programme_day += if today { *earned } else { 0 };
-                if own {
+                if own && *known <= day {
                     figures.orders += orders;
                     figures.value += value;
+                }
+                if own {
                     figures.publisher_month += earned;
                     figures.publisher_day += if today { *earned } else { 0 };
                 }

@@ -164,8 +164,9 @@ impl Of {
     }
 }
 
-/// What was earned with a programme before an order, as it stood when the order was decided about. It is kept with the
-/// award, so that the same decision can be made again.
+/// What was earned with a programme before an order, as it stood when the order was decided about: orders and their value up
+/// to its day, and what was earned in its whole month and on its whole day. It is kept with the award, so that the same
+/// decision can be made again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Figures {
     /// Orders of the publisher in the month.

@@ -33,6 +33,8 @@ on_a_server_too! {
     an_order_that_comes_again_does_not_count_against_its_own_cap,
     what_only_makes_a_journey_longer_leaves_what_was_earned,
     a_copy_that_is_merged_is_sent_at_the_value_that_stands,
+    an_order_that_comes_late_does_not_exceed_the_cap,
+    a_recalculation_holds_the_cap_whatever_day_an_order_is_of,
     other_terms_are_told_in_money_and_applied_as_corrections,
     an_order_of_another_value_earns_by_the_terms_of_its_time,
     a_recalculation_of_a_part_of_a_month_knows_what_was_before_it,
@@ -421,6 +423,50 @@ fn a_copy_that_is_merged_is_sent_at_the_value_that_stands() {
     let deliveries = world.deliveries();
     let body = String::from_utf8_lossy(&deliveries[0].request.body);
     assert!(body.contains("10") && !body.contains("77.77"), "{body}");
+}
+
+/// Two edges hand over their orders each in its own time: what happened two days before comes when the month is used up, and
+/// stands on the step of its own day all the same.
+#[test]
+fn an_order_that_comes_late_does_not_exceed_the_cap() {
+    let of = |id: u64, reference: &str, publisher, days: u32| {
+        let after = 24 * HOUR * days;
+        let click = Click { at: START.plus(after).minus(HOUR), ..click(publisher, HOUR) };
+        clicked(raw(id, reference, 1000, after), click)
+    };
+    let mut world = World::with(with_terms(&SCALE.replace("2.00", "1.90")));
+    for (id, days, earned) in [(1, 2, 50), (2, 2, 50), (3, 2, 80), (4, 0, 10), (5, 0, 0)] {
+        world.take(&[of(id, &format!("B-{id}"), 456, days)]);
+        let expected = if earned == 0 { vec![] } else { vec![(456, earned)] };
+        assert_eq!(world.shares(id), expected, "order {id}");
+    }
+    let rules = |id| world.processor.ledger().awards_of(event_id(id)).unwrap()[0].rules.clone();
+    assert_eq!(rules(4), "scale; cap of 1.90 USD per month and programme");
+    world.assert_identical();
+    // A copy that was received two days before makes an order older, and takes nothing from it.
+    let mut world = World::with(with_terms(&SCALE.replace("\"8\"", "\"1\"")));
+    for id in 1..=4 {
+        world.take(&[of(id, &format!("B-{id}"), 456, 2)]);
+    }
+    world.take(&[of(5, "B-4", 457, 0)]);
+    assert_eq!(world.shares(4), [(457, 50)], "the first of its publisher, and not beyond the cap");
+    world.take(&[of(6, "B-1", 457, 0), of(7, "B-6", 457, 1)]);
+    assert_eq!((world.shares(1), world.shares(7)), (vec![(457, 50)], vec![(457, 10)]));
+    world.assert_balanced();
+}
+
+/// A recalculation adds up what it finds in the order of arrival, and holds the cap as the bookings do.
+#[test]
+fn a_recalculation_holds_the_cap_whatever_day_an_order_is_of() {
+    let mut world = World::with(with_terms(&SCALE.replace("2.00", "9.00")));
+    let order =
+        |id: u64, days: u32| clicked(raw(id, &format!("B-{id}"), 1000, 24 * HOUR * days), click(456, HOUR));
+    world.take(&[order(1, 3), order(2, 4)]);
+    // Its copy is received first of all, so that it is of the first day.
+    world.take(&[clicked(raw(3, "B-2", 1000, HOUR), click(456, 2 * HOUR))]);
+    let again = world.again(&Terms::load("terms.toml", &SCALE.replace("2.00", "0.60")).unwrap());
+    let money: Vec<_> = again.money.iter().map(|((id, _), sums)| (*id, *sums)).collect();
+    assert_eq!(money, [(456, [100, 60])], "{again:#?}");
 }
 
 #[test]

@@ -37,6 +37,7 @@ on_a_server_too! {
     a_reference_to_a_sale_that_a_pixel_told_of_is_linked_all_the_same,
     what_is_taken_back_before_its_amount_is_read_is_not_booked_by_its_next_pixel,
     an_unreadable_copy_keeps_nobody_from_the_sale_that_is_meant,
+    what_follows_an_order_does_so_whichever_of_its_arrivals_stands_for_it,
     a_transaction_is_found_in_the_spelling_that_its_pixel_had,
     a_change_names_a_sale_without_a_reference_as_the_platform_knows_it,
     a_new_transaction_is_booked_like_every_other,
@@ -560,6 +561,26 @@ fn an_unreadable_copy_keeps_nobody_from_the_sale_that_is_meant() {
     let served = ask(&mut world, 100, Operation::Void, &[THE_ORDER]);
     assert_said(&world, &served, CallOutcome::Done);
     assert_eq!((world.state(1), world.state(2)), ("held", "dropped"));
+    world.assert_balanced();
+}
+
+/// The sale of another order, which is unreadable too, has followers of its own.
+#[test]
+fn what_follows_an_order_does_so_whichever_of_its_arrivals_stands_for_it() {
+    let mut world = world();
+    let unreadable = [unreadable(1, "A-1"), unreadable(3, "A-3")].map(|envelope| envelope.encode());
+    world.processor.receive(&batch(unreadable.to_vec()), world.now).unwrap();
+    for (id, parent, child) in [(50, "A-1", "B-1"), (51, "A-3", "B-3")] {
+        let fields =
+            [(Field::OrderReference, child), (Field::ParentReference, parent), (Field::Amount, "20.00")];
+        let served = ask(&mut world, id, Operation::Refer, &fields);
+        assert_said(&world, &served, CallOutcome::Done);
+    }
+    world.receive(&[Sale { reference: "A-1".to_owned(), ..sale(2, MOVED) }]);
+    let served = ask(&mut world, 100, Operation::Void, &[THE_ORDER, (Field::Children, "1")]);
+    assert_said(&world, &served, CallOutcome::Done);
+    let states = [1, 2, 3, 50, 51].map(|id| world.state(id));
+    assert_eq!(states, ["held", "dropped", "held", "dropped", "queued"]);
     world.assert_balanced();
 }
 
