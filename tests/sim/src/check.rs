@@ -3,7 +3,9 @@
 //! It reads states and amounts from the rows and believes neither; whatever it says is derived from the
 //! orders as they really happened, from the replies, and from the platforms' own books.
 
+mod cap;
 mod end;
+mod shares;
 
 use std::collections::BTreeMap;
 
@@ -12,7 +14,9 @@ use relay::delivery::State;
 use tracking::Home;
 use units::EventId;
 
+pub(crate) use cap::{Earned, capped};
 pub(crate) use end::{books, count, drained, unguessed};
+pub(crate) use shares::shares;
 
 use crate::desk::Strays;
 use crate::edge::Edge;
@@ -173,7 +177,14 @@ pub(crate) fn sends(known: &Known<'_>, gaps: &mut Gaps) -> Result<(), Violation>
                     may_follow(platform.home, &orders[order], earlier, logged)?;
                 }
             }
+            // Each time that somebody overruled the doubt, it may have gone out once more.
+            let times = said.times.get(&order).copied().unwrap_or(0);
             if said.again.contains(&order) {
+                let booked = sales.iter().filter(|(_, logged)| logged.effect == Effect::Booked);
+                let booked = booked.filter(|(_, logged)| !logged.by_edge).count();
+                if booked > 1 + times {
+                    return violation("I2", format!("order {order} is booked {booked} times: {sales:?}"));
+                }
                 continue;
             }
             // What has a new owner is nowhere else, unless an edge had sent it there and nobody knew.

@@ -69,6 +69,7 @@ counts! {
     calls_answered "of these, answered by us",
     changes_told "changes told to the new platform",
     changes_mended "changes seen to by clerks",
+    shared "orders whose shares were worked out again",
     doubled_by_edge "gap: booked twice, once by an edge",
     doubled_at_one_edge "of these, all copies through one edge",
 }

@@ -11,6 +11,7 @@ use processor::{Called, Delivery, Processor, ProcessorError, ReceiveError, Told,
 use relay::Envelope;
 use relay::policy::Snapshot;
 use relay::step::Served;
+use tracking::SendFailure;
 use units::{Chance, EventId, Seed, Timestamp};
 
 use crate::clocks::Clock;
@@ -28,6 +29,8 @@ pub(crate) struct Desk {
     faults: Faults,
     flights: Flights,
     pub(crate) clock: Clock,
+    /// The latest time that its clock ever showed.
+    latest: Timestamp,
     /// How calls of publishers ended that the processor was not told of, and how often it had begun anew by then.
     called: Vec<(Called, u64)>,
     seeds: Chance,
@@ -91,6 +94,7 @@ impl Desk {
             faults,
             flights: Flights::default(),
             clock: Clock::default(),
+            latest: now,
             called: Vec::new(),
             seeds: Chance::new(seed),
             touched: true,
@@ -103,8 +107,8 @@ impl Desk {
 
     fn start(&mut self, ledger: Ledger, now: Timestamp) -> Result<(), Violation> {
         self.faults.restart();
-        let seed = Seed(self.seeds.next_u128());
-        let processor = Processor::new(ledger, Arc::clone(&self.snapshot), seed, self.clock.shows(now));
+        let (seed, shown) = (Seed(self.seeds.next_u128()), self.shows(now));
+        let processor = Processor::new(ledger, Arc::clone(&self.snapshot), seed, shown);
         let mut processor = processor.map_err(|error| broken("start", &error))?;
         processor.replace_callers(merchants::callers());
         self.processor = Some(processor);
@@ -138,6 +142,13 @@ impl Desk {
         std::mem::take(&mut self.touched)
     }
 
+    /// The time by the processor's clock; by one that is never set back, where that is the sabotage.
+    fn shows(&mut self, now: Timestamp) -> Timestamp {
+        let shown = self.clock.shows(now);
+        self.latest = self.latest.max(shown);
+        if self.sabotage == Sabotage::ForgetsJumps { self.latest } else { shown }
+    }
+
     fn processor(&mut self) -> Result<&mut Processor, Violation> {
         match &mut self.processor {
             Some(processor) => Ok(processor),
@@ -154,7 +165,7 @@ impl Desk {
         task: impl FnOnce(&mut Processor, Timestamp) -> Result<T, E>,
     ) -> Result<Option<T>, Violation> {
         self.touched = true;
-        let shown = self.clock.shows(now);
+        let shown = self.shows(now);
         let processor = self.processor()?;
         let outcome = task(processor, shown);
         let begun_anew = processor.begun_anew();
@@ -243,13 +254,22 @@ impl Desk {
         let ended = self.flights.land(platforms, now, self.sabotage);
         let count = ended.len();
         let told = std::mem::take(&mut self.called);
-        let called = told.iter().map(|(called, _)| called.clone()).collect();
+        let called = told.iter().map(|(called, _)| self.heard(called)).collect();
         if self.turn(Told { ended, called, stopping: true }, now)?.is_none() {
             return Ok((count, Vec::new()));
         }
         self.flights.persisted(platforms);
         let known = |(_, anew): &(Called, u64)| *anew == self.flights.anew();
         Ok((count, told.into_iter().filter(known).map(|(called, _)| called).collect()))
+    }
+
+    /// How a call of a publisher ended, as far as the processor hears of it: nothing of its answer, where that is the
+    /// sabotage.
+    fn heard(&self, called: &Called) -> Called {
+        if self.sabotage != Sabotage::ForgetsCalled {
+            return called.clone();
+        }
+        Called { id: called.id, result: Err(SendFailure::NothingSent("sabotage".to_owned())) }
     }
 
     /// When the processor wants to be asked again; a while later where it cannot say.

@@ -21,6 +21,9 @@ pub enum Gap {
     /// I2: an attempt that was never answered was booked; the platform refused the same bytes later, and the
     /// sale stands as rejected instead of unknown.
     RefusedAfterDoubt,
+    /// I2: an order is told twice, and its second telling names a click that nobody has recorded yet. Imported later, that
+    /// click makes nothing better: what stands waits for the click of its own telling alone.
+    ForgottenCopy,
     /// I2: two sales whose reference is a template's placeholder are sent under that placeholder, and a
     /// platform that deduplicates takes the second for the first.
     CollapsedPlaceholder,

@@ -13,8 +13,7 @@
 //! How much may happen is a [`Scope`]: a seed that once failed is run again in the scope in which it was found.
 //!
 //! What is not simulated: sockets and threads, the files of a ledger (what SQLite and PostgreSQL make of a torn write is
-//! theirs, and is tested with the real binary), a ledger that fails while a processor starts, two processors at once,
-//! and terms by which more than the last click earns.
+//! theirs, and is tested with the real binary), a ledger that fails while a processor starts, and two processors at once.
 #![allow(clippy::indexing_slicing, reason = "a simulation may fail loudly")]
 
 mod check;

@@ -1,14 +1,13 @@
-//! `sim --seeds N [--from S] [--steps K] [--scope S]`: runs seeds until one does not hold.
+//! `sim --seeds N [--from S] [--steps K] [--scope S] [--failures F]`: runs seeds until one does not hold, or `F`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this program is for")]
 
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use sim::{Broken, Counts, STEPS, Sabotage, Scope, run_in};
 
-const USAGE: &str =
-    "usage: sim [--seeds N] [--from SEED] [--steps K] [--scope SCOPE]\n\nexample: sim --seeds 1 --from 42";
+const USAGE: &str = "usage: sim [--seeds N] [--from SEED] [--steps K] [--scope SCOPE] [--failures F]\n\nexample: sim --seeds 1 --from 42";
 
 /// Every so many seeds one is run twice and compared (I6).
 const TWICE_EVERY: u64 = 10;
@@ -21,16 +20,18 @@ struct Arguments {
     from: u64,
     steps: usize,
     scope: Scope,
+    failures: u64,
 }
 
 fn arguments(words: &[String]) -> Option<Arguments> {
-    let mut arguments = Arguments { seeds: 200, from: 0, steps: STEPS, scope: Scope::WHOLE };
+    let mut arguments = Arguments { seeds: 200, from: 0, steps: STEPS, scope: Scope::WHOLE, failures: 1 };
     for pair in words.chunks(2) {
         let [name, value] = pair else { return None };
         match name.as_str() {
             "--seeds" => arguments.seeds = value.parse().ok()?,
             "--from" => arguments.from = value.parse().ok()?,
             "--steps" => arguments.steps = value.parse().ok()?,
+            "--failures" => arguments.failures = value.parse().ok()?,
             "--scope" => arguments.scope = Scope::parse(value)?,
             _ => return None,
         }
@@ -45,7 +46,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let begun = Instant::now();
-    let run = Run { begun, arguments, next: AtomicU64::new(0), failed: AtomicBool::new(false) };
+    let run = Run { begun, arguments, next: AtomicU64::new(0), failed: AtomicU64::new(0) };
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let counts = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..workers).map(|_| scope.spawn(|| run.work())).collect();
@@ -57,11 +58,12 @@ fn main() -> ExitCode {
             },
         )
     });
-    if run.failed.into_inner() {
+    let (failed, took) = (run.failed.into_inner(), begun.elapsed().as_secs());
+    let Arguments { seeds, from, steps, scope, .. } = run.arguments;
+    if failed > 0 {
+        eprintln!("{failed} seeds do not hold ({scope:?}), {took} s");
         return ExitCode::FAILURE;
     }
-    let Arguments { seeds, from, steps, scope } = run.arguments;
-    let took = begun.elapsed().as_secs();
     println!("{counts}\n{seeds} seeds from {from} of {steps} steps hold ({scope:?}), {took} s");
     ExitCode::SUCCESS
 }
@@ -71,22 +73,22 @@ struct Run {
     begun: Instant,
     arguments: Arguments,
     next: AtomicU64,
-    failed: AtomicBool,
+    failed: AtomicU64,
 }
 
 impl Run {
     fn work(&self) -> Counts {
         let mut counts = Counts::default();
-        let Arguments { seeds, from, steps, scope } = self.arguments;
+        let Arguments { seeds, from, steps, scope, failures } = self.arguments;
         loop {
             let done = self.next.fetch_add(1, Ordering::Relaxed);
-            if done >= seeds || self.failed.load(Ordering::Relaxed) {
+            if done >= seeds || self.failed.load(Ordering::Relaxed) >= failures {
                 return counts;
             }
             match one(scope, from + done, steps) {
                 Ok(more) => counts += more,
                 Err(report) => {
-                    self.failed.store(true, Ordering::Relaxed);
+                    self.failed.fetch_add(1, Ordering::Relaxed);
                     eprintln!("{report}");
                 }
             }

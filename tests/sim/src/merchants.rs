@@ -236,7 +236,7 @@ fn told_of(world: &mut World, call: &Call, edge: usize, event_id: EventId) {
         Wish::Void | Wish::Edit { .. } => return,
     };
     let (order, shop, cents) = (call.order, world.shoppers.orders[call.order].shop, Some(cents));
-    let arrival = Arrival { order, shop, cents, event_id, reply: Reply::None, edge, proves };
+    let arrival = Arrival { order, shop, cents, event_id, reply: Reply::None, edge, proves, touch: None };
     world.model.arrived(call.number, arrival);
 }
 

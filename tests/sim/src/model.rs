@@ -19,6 +19,17 @@ pub(crate) enum Reply {
     No,
 }
 
+/// A click, as an order carries it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Touch {
+    /// When it was made, in seconds of the clock of its edge.
+    pub(crate) second: i64,
+    /// Who referred.
+    pub(crate) site: u64,
+    /// True if its click id stands in the request, and not in a cookie.
+    pub(crate) named: bool,
+}
+
 /// One request that tells of a sale.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrival {
@@ -32,6 +43,8 @@ pub(crate) struct Arrival {
     pub(crate) edge: usize,
     /// True if it carries a click id of ours, or cookies.
     pub(crate) proves: bool,
+    /// The click that it carries.
+    pub(crate) touch: Option<Touch>,
 }
 
 /// Everything that was observed, by the request's number.

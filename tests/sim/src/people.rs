@@ -25,6 +25,8 @@ const PICKED_MAX: u64 = 3;
 pub(crate) struct Said {
     /// That it goes out again, whatever became of it before.
     pub(crate) again: BTreeSet<usize>,
+    /// How often that was said.
+    pub(crate) times: BTreeMap<usize, usize>,
     /// That it has arrived.
     pub(crate) arrived: BTreeSet<usize>,
     /// That it is dropped.
@@ -38,6 +40,13 @@ pub(crate) struct Said {
 }
 
 impl Said {
+    /// True if what was said of the order can put it where only a person moves it: it has another owner or another amount,
+    /// or its doubt was overruled after its request was erased.
+    pub(crate) fn may_be_held(&self, order: usize) -> bool {
+        let given = self.given.iter().any(|(own, _)| *own == order);
+        given || self.amounts.contains_key(&order) || self.again.contains(&order)
+    }
+
     /// True if an arrival of `order` that said `cents` may stand with `minor`.
     pub(crate) fn may_be(&self, order: usize, cents: Option<u64>, minor: Option<u64>) -> bool {
         let edited = || self.amounts.get(&order);
@@ -123,7 +132,10 @@ fn take_down(world: &mut World, act: Act, seen: &[ConversionRow]) {
     match act {
         Act::Redrive { overrules: true }
         | Act::Order { action: Action::Redrive, overrules: true }
-        | Act::Settle { arrived: false } => said.again.extend(&orders),
+        | Act::Settle { arrived: false } => {
+            said.again.extend(&orders);
+            orders.iter().for_each(|order| *said.times.entry(*order).or_default() += 1);
+        }
         Act::Redrive { .. } | Act::Order { action: Action::Redrive, .. } | Act::Resume => {}
         Act::Discard | Act::Order { action: Action::Discard, .. } => said.dropped.extend(&orders),
         Act::Settle { arrived: true } => said.arrived.extend(&orders),

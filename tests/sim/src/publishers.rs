@@ -1,19 +1,21 @@
 //! Publishers: their own servers, which are called for transactions, and the clicks that somebody imports for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::PostbackId;
-use processor::{Called, ImportedClick, ImportedPostback, Postback};
+use processor::{Called, Delivery, ImportedClick, ImportedPostback};
 use relay::delivery::State;
 use tracking::{Answer, Home, SendFailure};
 use units::{EventId, Timestamp};
 
-use crate::check::Rows;
+use crate::check::{Known, Rows};
+use crate::gap::{Gap, Gaps};
 use crate::merchants::Merchants;
 use crate::model::{Violation, violation};
 use crate::platform::pick;
-use crate::shopper::Meaning;
-use crate::words::SITES;
+use crate::run::Sabotage;
+use crate::shopper::{Meaning, Reference};
+use crate::words::{self, STRANGER};
 use crate::world::World;
 
 /// Most clicks of one import.
@@ -31,6 +33,10 @@ struct Foreign {
     at: Timestamp,
     /// The orders that name it.
     orders: Vec<usize>,
+    /// The requests of visitors who did not refuse that name it.
+    requests: Vec<u64>,
+    /// The request that was made last when the processor said that it is kept.
+    kept_from: Option<u64>,
     imported: bool,
 }
 
@@ -51,15 +57,15 @@ pub(crate) fn register(world: &mut World) -> Result<(), Violation> {
         method: "GET".to_owned(),
         address: Some(format!("https://site{publisher_id}.example/<<id>>")),
     };
-    let rows = SITES.map(row);
+    let rows: Vec<_> = words::sites(world.scope).iter().map(|id| row(*id)).collect();
     let now = world.now;
     world.desk.ask("register", now, |desk, now| desk.import_postbacks(&rows, now)).map(drop)
 }
 
 /// A call goes out, and how it ends. I2: it is made for what the new platform has taken, for the one who is credited, and
 /// never again once its end is written down.
-pub(crate) fn call(world: &mut World, postback: &Postback) -> Result<Called, Violation> {
-    let PostbackId { event_id, publisher_id, .. } = postback.id;
+pub(crate) fn call(world: &mut World, id: PostbackId) -> Result<Called, Violation> {
+    let PostbackId { event_id, publisher_id, .. } = id;
     let row = world.desk.look(|ledger| ledger.conversion(event_id))?;
     let right = row.as_ref().is_some_and(|row| {
         let stands = matches!(row.state, State::Taken | State::Confirmed);
@@ -87,7 +93,17 @@ pub(crate) fn call(world: &mut World, postback: &Postback) -> Result<Called, Vio
         4 => Err(SendFailure::Ambiguous("silence".to_owned())),
         _ => answered(204),
     };
-    Ok(Called { id: postback.id, result })
+    Ok(Called { id, result })
+}
+
+/// On purpose wrong: whoever is credited is called as soon as a sale goes out.
+pub(crate) fn call_too_early(world: &mut World, delivery: &Delivery) -> Result<(), Violation> {
+    for id in &delivery.ids {
+        let row = world.desk.look(|ledger| ledger.conversion(id.event_id))?;
+        let Some(publisher_id) = row.and_then(|row| row.publisher_id) else { continue };
+        call(world, PostbackId { event_id: id.event_id, publisher_id, number: 1 })?;
+    }
+    Ok(())
 }
 
 impl Publishers {
@@ -98,9 +114,49 @@ impl Publishers {
         self.done.extend(over);
     }
 
+    /// The orders that name a click of the old platform's.
+    pub(crate) fn named(&self) -> BTreeSet<usize> {
+        self.foreign.iter().flat_map(|click| click.orders.iter().copied()).collect()
+    }
+
     /// True if somebody has imported a click that this order names, or may have.
     pub(crate) fn proves(&self, order: usize) -> bool {
         self.foreign.iter().any(|click| click.imported && click.orders.contains(&order))
+    }
+
+    /// I2 at the end: where a click is imported that an order names, somebody is credited. A site that the new platform
+    /// does not have earns nothing by what comes after the first arrival.
+    pub(crate) fn credited(&self, known: &Known<'_>, rows: &Rows, gaps: &mut Gaps) -> Result<(), Violation> {
+        for click in self.foreign.iter().filter(|click| click.kept_from.is_some() && click.site != STRANGER) {
+            for number in &click.requests {
+                let Some(arrival) = known.model.arrivals.get(number) else { continue };
+                let Some(own) = rows.get(&arrival.event_id) else { continue };
+                let Some(row) = rows.get(&own.first.unwrap_or(own.event_id)) else { continue };
+                let stands = !matches!(row.state, State::Held | State::Dropped | State::Conflict);
+                let others = known.model.arrivals.values().filter(|other| other.order == arrival.order);
+                let mut others = others.filter_map(|other| rows.get(&other.event_id));
+                // By a clock that was wrong an order can be older than its click.
+                let too_old = others.any(|other| other.received_at < click.at);
+                let changed = known.merchants.account(row.event_id).is_changed;
+                // A copy that could not be booked by itself says nothing better: one with a click of such a site, and one
+                // that the platform would take for another order's.
+                let is_long = matches!(known.orders[arrival.order].reference, Reference::Long(_));
+                let of_a_stranger = arrival.touch.is_some_and(|touch| touch.site == STRANGER);
+                let says_nothing = own.first.is_some() && (is_long || of_a_stranger);
+                let excused =
+                    too_old || changed || says_nothing || known.said.touched.contains(&arrival.order);
+                if stands && own.state != State::Conflict && !excused && row.publisher_id.is_none() {
+                    let what = format!("click {} is imported and credits nobody: {row:?}", click.id);
+                    match (own.first, click.kept_from) {
+                        (Some(_), Some(from)) if *number <= from => {
+                            gaps.seen(Gap::ForgottenCopy, arrival.order, what)?;
+                        }
+                        _ => return violation("I2", what),
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// I2 at the end: everybody was called for what is theirs.
@@ -134,14 +190,18 @@ pub(crate) fn name_a_click(world: &mut World, target: &mut Vec<u8>, meaning: Mea
     let clicks = &mut world.publishers.foreign;
     let known: Vec<usize> = (0..clicks.len()).filter(|place| clicks[*place].shop == shop).collect();
     let place = if known.is_empty() || chance.happens(1, 2) {
-        let (id, site) = (format!("k{}zz", clicks.len()), pick(chance, &SITES));
-        let (at, orders) = (world.now.minus(BEFORE), Vec::new());
-        clicks.push(Foreign { id, shop, site, at, orders, imported: false });
+        let (id, site) = (format!("k{}zz", clicks.len()), pick(chance, words::sites(world.scope)));
+        let at = world.now.minus(BEFORE);
+        let (orders, requests) = (Vec::new(), Vec::new());
+        clicks.push(Foreign { id, shop, site, at, orders, requests, kept_from: None, imported: false });
         clicks.len() - 1
     } else {
         pick(chance, &known)
     };
     clicks[place].orders.push(order);
+    if !target.windows(5).any(|part| part == b"&ok=0") {
+        clicks[place].requests.push(world.shoppers.number());
+    }
     if clicks[place].imported {
         world.said.given.insert((order, Home::Legacy));
     }
@@ -173,7 +233,18 @@ pub(crate) fn import(world: &mut World) -> Result<(), Violation> {
     }
     world.trace.note(format!("clicks are imported: {rows:?}"));
     let now = world.now;
+    let ids: Vec<String> = rows.iter().map(|row| row.click_id.clone()).collect();
+    if world.sabotage == Sabotage::ForgetsImports {
+        rows.clear();
+    }
     let imported = world.desk.ask("import", now, |desk, now| desk.import_clicks(rows, now))?;
+    if imported.is_some() {
+        let from = world.shoppers.number();
+        let named = |click: &&mut Foreign| ids.contains(&click.id);
+        world.publishers.foreign.iter_mut().filter(named).for_each(|click| {
+            click.kept_from.get_or_insert(from);
+        });
+    }
     world.counts.imported += imported.as_ref().map_or(0, |imported| imported.new);
     world.counts.corrected += imported.map_or(0, |imported| imported.corrected);
     Ok(())

@@ -20,6 +20,9 @@ use crate::world::{Passage, World};
 /// Turns after which a healed system must have drained.
 const DRAIN_TURNS_MAX: usize = 5000;
 
+/// Time passes by at most so much at once: the drive loop sleeps for less, and looks for what a wrong clock has put off.
+const SLEEP_MAX: Duration = Duration::from_secs(60);
+
 /// The time after which a healed system must have drained.
 const DRAIN_MAX: Duration = Duration::from_secs(3 * 3600);
 
@@ -46,6 +49,14 @@ pub enum Sabotage {
     ForgetsCalls,
     /// The new platform never gets a change, and it counts as told (I2).
     ForgetsChanges,
+    /// The processor never takes its clock for set back, and waits until it comes there again (I2).
+    ForgetsJumps,
+    /// What a publisher answered to a call is taken for a call that never went out (I2).
+    ForgetsCalled,
+    /// Publishers are called for what the platform has not taken yet (I2).
+    ForgetsWaiting,
+    /// Clicks count as imported, and are not (I2).
+    ForgetsImports,
 }
 
 /// A run that held.
@@ -120,9 +131,15 @@ fn live(world: &mut World, steps: usize, step: &mut usize) -> Result<(), Violati
     check::unguessed(&known, &rows, &world.publishers)?;
     if world.scope >= Scope::Publishers {
         world.publishers.all_called(&rows, &world.merchants)?;
+        world.publishers.credited(&known, &rows, &mut world.gaps)?;
     }
     merchants::settled(&world.merchants, &known, &rows)?;
-    world.desk.look(|ledger| Ok(check::books(&rows, &world.merchants, ledger)))??;
+    world.desk.look(|ledger| Ok(check::books((world.scope, &rows), &world.merchants, ledger)))??;
+    if world.scope >= Scope::Terms {
+        let named = world.publishers.named();
+        let shared = world.desk.look(|ledger| Ok(check::shares(&known, &rows, &named, ledger)))??;
+        world.counts.shared += shared;
+    }
     world.counts += world.desk.counts;
     check::count(&mut world.counts, &rows, &known, &world.gaps);
     Ok(())
@@ -279,7 +296,7 @@ fn drain(world: &mut World) -> Result<(), Violation> {
         let wake = world.desk.wake(world.now)?;
         let next: Option<Timestamp> = world.desk.next_answer().into_iter().chain(wake).min();
         match next {
-            Some(at) => world.now = world.now.max(at),
+            Some(at) => world.now = world.now.max(at.min(world.now.plus(SLEEP_MAX))),
             None if sent == Some(0) && !backlog => return in_time(world.now.since(begun)),
             None => {}
         }

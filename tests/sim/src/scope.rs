@@ -18,15 +18,24 @@ pub enum Scope {
     Publishers,
     /// And merchants who call: they void, edit, book and refer.
     Merchants,
+    /// And terms by which more than the last click earns.
+    Terms,
 }
 
 impl Scope {
     /// Everything.
-    pub const WHOLE: Self = Self::Merchants;
+    pub const WHOLE: Self = Self::Terms;
 
     /// Every scope, in the order in which they grow.
-    const ALL: [Self; 6] =
-        [Self::Machines, Self::Ledger, Self::Clocks, Self::People, Self::Publishers, Self::Merchants];
+    const ALL: [Self; 7] = [
+        Self::Machines,
+        Self::Ledger,
+        Self::Clocks,
+        Self::People,
+        Self::Publishers,
+        Self::Merchants,
+        Self::Terms,
+    ];
 
     /// The scope of this name.
     pub fn parse(name: &str) -> Option<Self> {

@@ -3,12 +3,17 @@
 use tracking::{Inbound, Method};
 use units::Chance;
 
+use crate::model::Touch;
 use crate::platform::pick;
-use crate::words::{DEDUPLICATES, MOVED, OBSERVED, OFFLINE, SHADOW, SITES, UNKNOWN, UNMAPPED};
+use crate::scope::Scope;
+use crate::words::{DEDUPLICATES, MOVED, OBSERVED, OFFLINE, SHADOW, UNKNOWN, UNMAPPED, sites};
 
 /// Where shoppers buy; twice where most goes on.
 const SHOPS: [u64; 10] =
     [MOVED, MOVED, DEDUPLICATES, DEDUPLICATES, OBSERVED, OBSERVED, SHADOW, OFFLINE, UNMAPPED, UNKNOWN];
+
+/// Where terms share, a telling carries one of so many of the latest clicks.
+const CLICKS_BACK: u64 = 4;
 
 /// A reference that the new platform would cut; all of them begin alike.
 const LONG: &str = "a-reference-that-is-longer-than-what-the-new-platform-reads";
@@ -52,6 +57,7 @@ pub(crate) fn are_alike(orders: &[Order], one: usize, other: usize) -> bool {
 pub(crate) enum Meaning {
     Click {
         shop: u64,
+        site: u64,
     },
     /// A sale of this order; `cents` is what the request says, none if it says nothing readable.
     Sale {
@@ -68,12 +74,15 @@ pub(crate) enum Meaning {
 pub(crate) struct Request {
     pub(crate) inbound: Inbound,
     pub(crate) meaning: Meaning,
+    pub(crate) touch: Option<Touch>,
 }
 
 /// A click that a shopper made, as the browser remembers it.
 #[derive(Clone, Debug)]
 struct Remembered {
     shop: u64,
+    site: u64,
+    second: i64,
     click_id: String,
     cookies: Vec<String>,
 }
@@ -82,14 +91,15 @@ struct Remembered {
 #[derive(Debug)]
 pub(crate) struct Shoppers {
     chance: Chance,
+    scope: Scope,
     pub(crate) orders: Vec<Order>,
     clicks: Vec<Remembered>,
     requests: u64,
 }
 
 impl Shoppers {
-    pub(crate) const fn new(chance: Chance) -> Self {
-        Self { chance, orders: Vec::new(), clicks: Vec::new(), requests: 0 }
+    pub(crate) const fn new(chance: Chance, scope: Scope) -> Self {
+        Self { chance, scope, orders: Vec::new(), clicks: Vec::new(), requests: 0 }
     }
 
     /// The next request of anybody.
@@ -117,21 +127,21 @@ impl Shoppers {
     }
 
     fn click(&mut self) -> Request {
-        let (shop, site) = (pick(&mut self.chance, &SHOPS), pick(&mut self.chance, &SITES));
+        let (shop, site) = (pick(&mut self.chance, &SHOPS), pick(&mut self.chance, sites(self.scope)));
         let consent = if self.chance.happens(1, 10) { "&ok=0" } else { "" };
         let inbound = get(format!("/go?n={}&shop={shop}&site={site}{consent}", self.requests));
-        Request { inbound, meaning: Meaning::Click { shop } }
+        Request { inbound, meaning: Meaning::Click { shop, site }, touch: None }
     }
 
     /// What the reply to a click leaves with the shopper.
-    pub(crate) fn clicked(&mut self, shop: u64, headers: &[(String, String)]) {
+    pub(crate) fn clicked(&mut self, (shop, site): (u64, u64), second: i64, headers: &[(String, String)]) {
         let named = |wanted: &'static str| {
             headers.iter().filter(move |(name, _)| name == wanted).map(|(_, value)| value.as_str())
         };
         let cookie = |line: &str| line.split(';').next().map(str::to_owned);
         let cookies = named("set-cookie").filter_map(cookie).collect();
         let Some(click_id) = named("location").find_map(click_id) else { return };
-        self.clicks.push(Remembered { shop, click_id, cookies });
+        self.clicks.push(Remembered { shop, site, second, click_id, cookies });
     }
 
     fn sale(&mut self) -> Request {
@@ -143,8 +153,8 @@ impl Shoppers {
         if self.chance.happens(1, if repeats { 6 } else { 25 }) {
             cents = self.chance.happens(1, 2).then_some(self.orders[order].cents + 100);
         }
-        let inbound = self.tell(order, cents);
-        Request { inbound, meaning: Meaning::Sale { order, cents } }
+        let (inbound, touch) = self.tell(order, cents);
+        Request { inbound, meaning: Meaning::Sale { order, cents }, touch }
     }
 
     /// An order of which the shop's own server tells first.
@@ -169,7 +179,7 @@ impl Shoppers {
     }
 
     /// The pixel or the server's call that tells of an order.
-    fn tell(&mut self, order: usize, cents: Option<u64>) -> Inbound {
+    fn tell(&mut self, order: usize, cents: Option<u64>) -> (Inbound, Option<Touch>) {
         let Order { shop, reference, .. } = &self.orders[order];
         let shop = *shop;
         let order = match reference {
@@ -182,9 +192,20 @@ impl Shoppers {
         let mut target = format!("/buy?n={}&shop={shop}&sum={sum}{order}", self.requests);
         let mut headers = Vec::new();
         let clicks: Vec<&Remembered> = self.clicks.iter().rev().filter(|click| click.shop == shop).collect();
-        match (clicks.first(), self.chance.below(4)) {
-            (Some(click), 0 | 1) => target.push_str(&format!("&oid={}", click.click_id)),
-            (Some(click), 2) => headers.push(("cookie".to_owned(), click.cookies.join("; ").into_bytes())),
+        // Where terms share, it matters that one order is told of with several of its clicks.
+        let back = if self.scope >= Scope::Terms { self.chance.below(CLICKS_BACK) } else { 0 };
+        let click = usize::try_from(back).ok().and_then(|back| clicks.get(back)).or(clicks.first());
+        let touch = |click: &Remembered, named| Touch { second: click.second, site: click.site, named };
+        let mut touched = None;
+        match (click, self.chance.below(4)) {
+            (Some(click), 0 | 1) => {
+                target.push_str(&format!("&oid={}", click.click_id));
+                touched = Some(touch(click, true));
+            }
+            (Some(click), 2) => {
+                headers.push(("cookie".to_owned(), click.cookies.join("; ").into_bytes()));
+                touched = Some(touch(click, false));
+            }
             (_, 3) if self.chance.happens(1, 5) => target.push_str("&ok=0"),
             _ => {}
         }
@@ -192,7 +213,7 @@ impl Shoppers {
             headers.push(("user-agent".to_owned(), b"Mozilla/5.0 (simulated)".to_vec()));
         }
         let method = if self.chance.happens(1, 4) { Method::Post } else { Method::Get };
-        Inbound { headers, method, ..get(target) }
+        (Inbound { headers, method, ..get(target) }, touched)
     }
 }
 

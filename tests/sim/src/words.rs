@@ -4,7 +4,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use relay::envelope::SealKey;
-use relay::policy::{BreakerPolicy, ConsentPolicy, DeliveryPolicy, Phase, Policy, Secrets, Snapshot, Wave};
+use relay::policy::{
+    BreakerPolicy, ConsentPolicy, DeliveryPolicy, Phase, Policy, Secrets, Snapshot, Terms, Wave,
+};
 use tracking::click_id::Keys;
 use tracking::directory::{Advertiser, Commission, Directory, Domains, Programme, Publisher};
 use tracking::migration::Migration;
@@ -27,11 +29,29 @@ pub(crate) const OFFLINE: u64 = 6;
 /// In no directory.
 pub(crate) const UNKNOWN: u64 = 99;
 
-/// The site that earns the credit, and one that the map does not have.
-pub(crate) const SITES: [u64; 2] = [7, 8];
+/// The site that the new platform does not have.
+pub(crate) const STRANGER: u64 = 8;
+
+/// Who refers: the site that earns the credit, one that the map does not have, and where terms share a second one that
+/// earns.
+pub(crate) const fn sites(scope: Scope) -> &'static [u64] {
+    if matches!(scope, Scope::Terms) { &[7, 9, STRANGER] } else { &[7, STRANGER] }
+}
 
 /// What the new platform adds to the old one's ids.
 pub(crate) const PRIMARY_IDS_FROM: u64 = 1000;
+
+/// What the programme of `OFFLINE` pays in a month, in cents, where terms hold.
+pub(crate) const CAP: i64 = 2000;
+
+/// What a sale of so many cents earns, in cents, where nothing caps it.
+pub(crate) const fn earns(scope: Scope, shop: u64, cents: i64) -> i64 {
+    let is_dear = matches!(scope, Scope::Terms) && shop == DEDUPLICATES && cents >= 10_000;
+    let (part, of) = (cents, if is_dear { 20 } else { 10 });
+    // Rounded to the nearest cent, and a half to the even one.
+    let (whole, rest) = (part / of, 2 * (part % of));
+    whole + if rest > of || (rest == of && whole % 2 == 1) { 1 } else { 0 }
+}
 
 /// True if the shop's conversions belong to the new platform.
 pub(crate) const fn has_moved(shop: u64) -> bool {
@@ -69,7 +89,7 @@ fn policy() -> Policy {
     Policy {
         lock: relay::policy::Lock::default(),
         orders: relay::policy::OrdersPolicy::default(),
-        terms: relay::policy::Terms::default(),
+        terms: Terms::default(),
         waves: vec![
             Wave::new("gone", Phase::Moved),
             Wave::new("here", Phase::Observe),
@@ -102,14 +122,21 @@ fn policy() -> Policy {
 pub(crate) fn snapshot(scope: Scope) -> Arc<Snapshot> {
     static QUIET: OnceLock<Arc<Snapshot>> = OnceLock::new();
     static CALLED: OnceLock<Arc<Snapshot>> = OnceLock::new();
+    static SHARED: OnceLock<Arc<Snapshot>> = OnceLock::new();
     // What merchants call is asked for in every turn, so that a smaller scope must not even know of it.
-    let calls = scope >= Scope::Merchants;
-    let shelf = if calls { &CALLED } else { &QUIET };
-    Arc::clone(shelf.get_or_init(|| compiled(calls)))
+    let shelf = match scope {
+        Scope::Terms => &SHARED,
+        Scope::Merchants => &CALLED,
+        _ => &QUIET,
+    };
+    Arc::clone(shelf.get_or_init(|| compiled(scope)))
 }
 
 #[expect(clippy::panic, reason = "a mistake in the simulation's own texts is a mistake of its author")]
-fn compiled(calls: bool) -> Arc<Snapshot> {
+fn compiled(scope: Scope) -> Arc<Snapshot> {
+    let calls = scope >= Scope::Merchants;
+    let terms = if scope >= Scope::Terms { include_str!("../data/terms.toml") } else { "" };
+    let terms = Terms::load("terms.toml", terms).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
     let text = |own: &str, further: &str| format!("{own}{}", if calls { further } else { "" });
     let dialect = |name: &str| {
         let (own, further) = match name {
@@ -124,14 +151,14 @@ fn compiled(calls: bool) -> Arc<Snapshot> {
     let shops = [MOVED, DEDUPLICATES, OBSERVED, UNMAPPED, SHADOW, OFFLINE].map(advertiser).to_vec();
     let site = |legacy_id: u64| Publisher {
         legacy_id,
-        primary_id: (legacy_id == SITES[0]).then_some(PRIMARY_IDS_FROM + legacy_id),
+        primary_id: (legacy_id != STRANGER).then_some(PRIMARY_IDS_FROM + legacy_id),
         name: format!("Site {legacy_id}").into(),
     };
     Arc::new(Snapshot {
         version: "simulated".to_owned(),
         migration,
-        directory: Directory::new(shops, SITES.map(site).to_vec(), Vec::new()),
-        policy: policy(),
+        directory: Directory::new(shops, sites(scope).iter().map(|id| site(*id)).collect(), Vec::new()),
+        policy: Policy { terms, ..policy() },
         secrets: Secrets {
             click_id_keys: Keys::new(vec![(1, [5; 32])]),
             seal_keys: vec![(1, SealKey([6; 32]))],

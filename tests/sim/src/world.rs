@@ -59,6 +59,8 @@ pub(crate) struct World {
     pub(crate) calling: Dial,
     pub(crate) merchants: Merchants,
     pub(crate) rows: check::Rows,
+    /// What the capped programme's orders earned when this was last looked at.
+    earned: check::Earned,
     strays: Strays,
     snapshot: Arc<Snapshot>,
     pub(crate) sabotage: Sabotage,
@@ -90,7 +92,7 @@ impl World {
             chance,
             trace: Trace::default(),
             counts: Counts::default(),
-            shoppers: Shoppers::new(Chance::new(seed.fork(2))),
+            shoppers: Shoppers::new(Chance::new(seed.fork(2)), scope),
             model: Model::default(),
             edges,
             desk: Desk::new(Arc::clone(&snapshot), seed.fork(3), START, sabotage)?,
@@ -106,6 +108,7 @@ impl World {
             calling: Dial::new(seed, Scope::Merchants, scope, &[0, 60, 160]),
             merchants: Merchants::default(),
             rows: check::Rows::new(),
+            earned: check::Earned::new(),
             strays: Strays::new(),
             snapshot,
             sabotage,
@@ -122,6 +125,7 @@ impl World {
         let mut request = self.shoppers.next();
         let proves = request.inbound.header("cookie").is_some()
             || request.inbound.target.windows(5).any(|part| part == b"&oid=");
+        let touch = request.touch;
         publishers::name_a_click(self, &mut request.inbound.target, request.meaning);
         let number = self.shoppers.number();
         self.counts.requests += 1;
@@ -134,7 +138,7 @@ impl World {
         let exchange = Exchange::open(request.inbound, snapshot, health, seed, opened_at);
         if let Meaning::Sale { order, cents } = request.meaning {
             let (event_id, shop) = (exchange.event_id(), self.shoppers.orders[order].shop);
-            let arrival = Arrival { order, shop, cents, event_id, reply: Reply::None, edge, proves };
+            let arrival = Arrival { order, shop, cents, event_id, reply: Reply::None, edge, proves, touch };
             self.model.arrived(number, arrival);
         }
         self.drive(edge, exchange, (number, request.meaning), Stage::Fresh)
@@ -185,7 +189,7 @@ impl World {
                     let happened = self.ask(&request, within);
                     exchange.handle(happened, now);
                 }
-                Step::Reply(reply) => self.replied((number, meaning), stage, &reply)?,
+                Step::Reply(reply) => self.replied(edge, (number, meaning), stage, &reply)?,
                 Step::Ask { entry, .. } if meaning == Meaning::Call => {
                     let happened = self.serve(edge, &entry)?;
                     exchange.handle(happened, now);
@@ -248,12 +252,14 @@ impl World {
 
     fn replied(
         &mut self,
+        edge: usize,
         (number, meaning): (u64, Meaning),
         stage: Stage,
         reply: &relay::Reply,
     ) -> Result<(), Violation> {
-        if let Meaning::Click { shop } = meaning {
-            self.shoppers.clicked(shop, &reply.headers);
+        if let Meaning::Click { shop, site } = meaning {
+            let second = self.edges[edge].clock.shows(self.now).as_seconds();
+            self.shoppers.clicked((shop, site), second, &reply.headers);
         }
         if meaning == Meaning::Call {
             self.merchants.answer = Some(Answer::read(reply));
@@ -330,6 +336,9 @@ impl World {
         let rows = &self.rows;
         rows.values().for_each(|row| self.trace.mix(row.state.name().as_bytes()));
         check::accounts(rows, &self.desk.look(ledger::Ledger::audit)?)?;
+        if self.scope >= Scope::Terms {
+            self.earned = check::capped(&self.earned, rows)?;
+        }
         check::acknowledged(&self.model, &self.edges, rows, &self.strays)?;
         let (orders, gaps) = (&self.shoppers.orders, &mut self.gaps);
         let known = check::Known {

@@ -45,6 +45,14 @@ fn goes_red(sabotage: Sabotage, invariants: &[&str]) {
     assert!(invariants.contains(&invariant), "{invariant}: {}", broken.violation.what);
 }
 
+/// Some seed sees it, and says what it is.
+#[track_caller]
+fn goes_red_for(sabotage: Sabotage, what: &str) {
+    let broken = (0..SEEDS_TO_SEE).find_map(|seed| run(seed, STEPS, sabotage).err());
+    let said = broken.map_or_else(|| "nothing".to_owned(), |broken| broken.violation.what);
+    assert!(said.contains(what), "{sabotage:?}: {said}");
+}
+
 #[test]
 fn i1_the_checker_sees_an_outbox_that_does_not_sync() {
     goes_red(Sabotage::ForgetsSync, &["I1"]);
@@ -90,6 +98,26 @@ fn i2_the_checker_sees_a_change_that_the_platform_never_got() {
     goes_red(Sabotage::ForgetsChanges, &["I2"]);
 }
 
+#[test]
+fn i2_the_checker_sees_a_clock_that_is_never_taken_for_set_back() {
+    goes_red_for(Sabotage::ForgetsJumps, "until nothing waited any more");
+}
+
+#[test]
+fn i2_the_checker_sees_a_publisher_that_is_called_again() {
+    goes_red_for(Sabotage::ForgetsCalled, "once more");
+}
+
+#[test]
+fn i2_the_checker_sees_a_publisher_that_is_called_too_early() {
+    goes_red_for(Sabotage::ForgetsWaiting, "is called for");
+}
+
+#[test]
+fn i2_the_checker_sees_an_import_that_never_was() {
+    goes_red_for(Sabotage::ForgetsImports, "is imported and credits nobody");
+}
+
 /// The first seed of each finding, in the scope in which it was found, so that it stays looked at.
 #[test]
 fn seeds_that_once_did_not_hold() {
@@ -120,7 +148,18 @@ fn seeds_that_once_did_not_hold() {
             61,
             "an order that was taken back before its amount could be read, booked by its next pixel",
         ),
+        (Scope::Publishers, 15, "a click forgotten that was imported after a copy had named it"),
         (Scope::Publishers, 445, "a publisher called again for what had turned out to be another's"),
+        (
+            Scope::Terms,
+            2,
+            "an order that came late and earned beyond what those of later days had left of the cap",
+        ),
+        (
+            Scope::Terms,
+            509,
+            "a change that did not reach what had been made to follow an arrival without a readable amount",
+        ),
         (Scope::Publishers, 738, "a publisher called for a sale that a person had settled as not arrived"),
     ] {
         let outcome = run_in(scope, seed, STEPS, Sabotage::None);

@@ -13,8 +13,9 @@ use crate::merchants::Merchants;
 use crate::model::{Arrival, Model, Reply, Violation, violation};
 use crate::platform::{Effect, Logged, Platform, Told};
 use crate::publishers::Publishers;
+use crate::scope::Scope;
 use crate::shopper::Reference;
-use crate::words::is_unmapped;
+use crate::words::{CAP, OFFLINE, earns, is_unmapped};
 
 /// I2 at the end of a healed run: every acknowledged sale has one final home, and the home is the right one.
 pub(crate) fn drained(
@@ -52,7 +53,7 @@ fn final_home(
     // What may have gone out twice by somebody's word is where it is.
     let again = said.again.contains(&arrival.order);
     let held = is_unmapped(arrival.shop)
-        || said.touched.contains(&arrival.order)
+        || said.may_be_held(arrival.order)
         || arrival.cents.is_none()
         || matches!(order.reference, Reference::Long(_))
         || row.reason.contains("publisher_unmapped");
@@ -100,8 +101,13 @@ pub(crate) fn unguessed(known: &Known<'_>, rows: &Rows, publishers: &Publishers)
     Ok(())
 }
 
-/// I12, recomputed from every line: each set is zero, and what is in force is a tenth of the sale, once.
-pub(crate) fn books(rows: &Rows, merchants: &Merchants, ledger: &Ledger) -> Result<(), Violation> {
+/// I12, recomputed from every line: each set is zero, and what is in force is what the sale earns, once.
+pub(crate) fn books(
+    (scope, rows): (Scope, &Rows),
+    merchants: &Merchants,
+    ledger: &Ledger,
+) -> Result<(), Violation> {
+    let mut capped = 0;
     for row in rows.values() {
         let shown = ledger.show(row.event_id).or_else(|error| violation("I12", error.to_string()))?;
         let mut sets: BTreeMap<i64, i64> = BTreeMap::new();
@@ -120,8 +126,15 @@ pub(crate) fn books(rows: &Rows, merchants: &Merchants, ledger: &Ledger) -> Resu
             awarded(row, ledger, &accounts)?;
         }
         let credited = row.publisher_id.is_some() && is_booked(row) && !account.is_void;
-        let tenth = account.cents.unwrap_or_else(|| row.amount.map_or(0, |money| money.minor)) / 10;
-        let right = if credited { (owed - tenth).abs() <= 1 } else { owed == 0 };
+        let cents = account.cents.unwrap_or_else(|| row.amount.map_or(0, |money| money.minor));
+        let due = earns(scope, row.advertiser_id, cents);
+        let is_capped = scope >= Scope::Terms && row.advertiser_id == OFFLINE;
+        capped += if is_capped { owed } else { 0 };
+        let right = match credited {
+            true if is_capped => owed <= due + 1 && capped <= CAP,
+            true => owed == due,
+            false => owed == 0,
+        };
         if !right {
             return violation("I12", format!("{owed} are owed for {row:?}"));
         }

@@ -26,7 +26,8 @@ pub(super) fn judge(
         _ => None,
     };
     let Err(why) = truth(world, call, edge, before, (answer, follows)) else { return Ok(()) };
-    let seen = transactions(before, &world.shoppers.orders, call);
+    let mut seen = transactions(before, &world.shoppers.orders, call);
+    seen.extend(selected(before, world, call, false));
     let changes: Vec<_> = seen.iter().filter_map(|row| before.changes.get(&row.event_id)).collect();
     violation("I2", format!("{why}: {call:?} was told {answer:?}; {seen:?}, {changes:?}"))
 }

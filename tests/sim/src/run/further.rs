@@ -52,7 +52,7 @@ fn set_a_clock(world: &mut World) {
         Some(edge) => &mut edge.clock,
         None => &mut world.desk.clock,
     };
-    clock.set(chance);
+    clock.set(world.scope, chance);
     world.counts.clocks_set += 1;
     world.trace.note(format!("clock {whose}: {clock:?}"));
 }

@@ -169,11 +169,14 @@ impl World {
                 self.counts.resent += u64::from(id.number > 1);
             }
             self.counts.sent += 1;
+            if self.sabotage == Sabotage::ForgetsWaiting {
+                publishers::call_too_early(self, delivery)?;
+            }
             let platform = &mut self.platforms[usize::from(home == Home::Primary)];
             self.desk.send(delivery, platform, &mut self.chance, self.now);
         }
         for postback in &postbacks {
-            let called = publishers::call(self, postback)?;
+            let called = publishers::call(self, postback.id)?;
             self.desk.called(called);
         }
         if sent_max.is_some() {
