@@ -7,10 +7,10 @@ mod sent;
 
 use attribution::{Awarded, Credit, Status};
 use relay::delivery::State;
-use relay::intake::{Booking, Claims, Considered, Decision, EvidenceKind, Known, Reason, Under};
+use relay::intake::{AUTO_VOID, Booking, Claims, Considered, Decision, EvidenceKind, Known, Reason, Under};
 use relay::{Envelope, Purpose};
-use tracking::Class;
 use tracking::migration::Evidence;
+use tracking::{Class, Field};
 use units::{EventId, Money, Timestamp};
 
 use crate::awards::{Award, Earned};
@@ -65,6 +65,7 @@ impl Transaction<'_> {
             first: None,
             considered: &[],
             wanted_click: None,
+            flags: "",
             booking: None,
         };
         self.insert(&place, 0, &Claims::default(), self.now)?;
@@ -141,10 +142,7 @@ impl Transaction<'_> {
         }
         let keeps_sealed = match decision {
             Decision::Book(_) | Decision::Hold { .. } | Decision::Conflict { .. } => true,
-            Decision::Merge { correction: Some(better), .. } if better.is_sent => true,
-            // The click that it names may make it the one that is sent.
-            Decision::Merge { into, wanted_click: Some(_), .. } => self.is_unsent(*into)?,
-            Decision::Merge { .. } => false,
+            Decision::Merge { may_be_sent, .. } => *may_be_sent,
             Decision::Drop { .. } | Decision::Record { .. } => false,
         };
         let kept = (keeps_sealed && !sealed.is_empty()).then_some(sealed);
@@ -176,6 +174,7 @@ impl Transaction<'_> {
             first: None,
             considered: &[],
             wanted_click: decision.wanted_click(),
+            flags: if envelope.event.flag(Field::AutoVoid) == Some(true) { AUTO_VOID } else { "" },
             booking: None,
         };
         let place = match decision {
@@ -241,6 +240,7 @@ impl Transaction<'_> {
             first: None,
             considered: &booking.considered,
             wanted_click: booking.wanted_click.as_deref(),
+            flags: "",
             booking: Some(booking),
         };
         let advertiser_id = advertiser(envelope);
@@ -305,7 +305,7 @@ impl Transaction<'_> {
         let row = named_params! {
             ":event_id": sql::id(place.event_id), ":key": place.key, ":state": place.state.name(),
             ":reason": place.reason, ":detail": place.detail,
-            ":flags": booking.map(|booking| booking.flags.join(" ")).unwrap_or_default(),
+            ":flags": booking.map_or_else(|| place.flags.to_owned(), |booking| booking.flags.join(" ")),
             ":advertiser_id": advertiser_id,
             ":advertiser_primary_id": booking.and_then(|booking| booking.advertiser_primary_id).map(sql::int),
             ":publisher_id": proof.publisher_id, ":publisher_primary_id": proof.publisher_primary_id,
@@ -365,6 +365,8 @@ struct Place<'a> {
     first: Option<EventId>,
     considered: &'a [Considered],
     wanted_click: Option<&'a str>,
+    /// What is remarkable of what is not booked.
+    flags: &'a str,
     booking: Option<&'a Booking>,
 }
 

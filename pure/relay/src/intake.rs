@@ -116,6 +116,8 @@ pub struct Standing {
     pub postings: Option<Vec<Posting>>,
     /// When it was received.
     pub received_at: Timestamp,
+    /// When the first of its arrivals was received, whichever that is.
+    pub first_at: Timestamp,
     /// When the last arrival of it was received.
     pub last_at: Timestamp,
     /// The evidence that is known of it.
@@ -136,6 +138,9 @@ pub struct Reason {
     /// True if it is a doubt that a person may overrule; false if something is really missing.
     pub doubt: bool,
 }
+
+/// The flag of an order that its merchant's own rule gave to another channel.
+pub const AUTO_VOID: &str = "auto_void";
 
 /// The codes of what keeps a conversion held until a map has it.
 pub const WAIT_FOR_A_MAP: [&str; 3] = ["unknown_advertiser", "advertiser_unmapped", "publisher_unmapped"];
@@ -170,6 +175,8 @@ pub enum Decision {
         correction: Option<Box<Correction>>,
         /// A click id that it names and that is not recorded yet: its record may make more of it better.
         wanted_click: Option<String>,
+        /// True if the owner may be told by this arrival, now or later: what is personal in it is kept until then.
+        may_be_sent: bool,
     },
     /// The same key with other money; the first stands.
     Conflict {
@@ -382,7 +389,8 @@ pub fn decide_by(snapshot: &Snapshot, envelope: &Envelope, known: &Known, now: T
 }
 
 /// What is better now about a conversion that stands, because more is known than when `envelope`, one of its arrivals,
-/// came: `known` holds the conversion as what stands. None if nothing is.
+/// came: `known` holds the conversion as what stands, and is approved if what stands is booked from that arrival, whose
+/// doubts were settled then. None if nothing is.
 pub fn reconsider(
     ground: &Ground<'_>,
     envelope: &Envelope,
@@ -390,9 +398,6 @@ pub fn reconsider(
     now: Timestamp,
 ) -> Option<Box<Correction>> {
     let standing = known.standing.as_ref()?;
-    // The doubts about what is booked were settled then. Those about a later arrival, or about what is held, were not.
-    let settled = standing.event_id == envelope.event_id && standing.postings.is_some();
-    let known = &Known { approved: settled, ..known.clone() };
     merge::again(&book::Arrival { envelope, ground, known, now }, standing)
 }
 

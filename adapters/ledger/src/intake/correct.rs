@@ -2,7 +2,7 @@
 
 use relay::Envelope;
 use relay::delivery::State;
-use relay::intake::{Better, Booking, Considered, Correction, Decision, Under};
+use relay::intake::{AUTO_VOID, Better, Booking, Considered, Correction, Decision, Under};
 use units::{EventId, Timestamp};
 
 use super::{ProofRow, earned, told};
@@ -42,7 +42,7 @@ impl Transaction<'_> {
         if self.status_of(into)?.is_some_and(|status| !status.is_open()) {
             return Ok(());
         }
-        // What a person has corrected is delivered as it was corrected.
+        // What a person has corrected is delivered as it was corrected, at the value that its terms take.
         let edited = "SELECT 1 FROM edits WHERE event_id = ?1";
         let edited = sql::one(&self.inner, edited, (sql::id(into),), |_| Ok(()))?.is_some();
         let sent = better.is_sent && !edited;
@@ -66,14 +66,17 @@ impl Transaction<'_> {
     ) -> Result<(), LedgerError> {
         let update = "UPDATE conversions SET minor = :minor, currency = :currency, considered = :considered,
             source = CASE WHEN :sent THEN :arrival ELSE source END,
+            flags = CASE WHEN :void THEN :auto_void ELSE flags END,
             reason = CASE WHEN :codes = '' THEN reason ELSE :codes END,
             detail = CASE WHEN :codes = '' THEN detail ELSE :details END, changed_at = :now
             WHERE event_id = :into";
-        let (booking, (codes, details)) = (&better.booking, told(&better.unmapped));
+        let booking = &better.booking;
+        let (codes, details) = if sent { told(&better.unmapped) } else { Default::default() };
+        let void = booking.flags.iter().any(|flag| flag == AUTO_VOID);
         let row = named_params! {
             ":minor": booking.amount.minor, ":currency": booking.amount.currency.code(),
             ":considered": Considered::write(&booking.considered), ":sent": sent,
-            ":arrival": sql::id(arrival.event_id), ":codes": codes, ":details": details,
+            ":arrival": sql::id(arrival.event_id), ":codes": codes, ":details": details, ":void": void, ":auto_void": AUTO_VOID,
             ":now": self.now.as_millis(), ":into": sql::id(into),
         };
         sql::run(&self.inner, update, row, DOING)?;
@@ -135,7 +138,7 @@ impl Transaction<'_> {
             (Better::Evidence, false) => self.owe_postback_to_another(into)?,
             _ => {}
         }
-        if hears && better.better == Better::Evidence { self.go_on(into, better) } else { Ok(()) }
+        if better.better == Better::Evidence && !edited { self.go_on(into, better) } else { Ok(()) }
     }
 
     /// What waited for a map goes on where its better evidence needs none.
@@ -148,13 +151,6 @@ impl Transaction<'_> {
         }
         let by = By { actor: "processor", why: "its better evidence needs no map" };
         self.requeue(into, better.booking.due_at, by).map(drop)
-    }
-
-    /// True if no attempt to send the conversion was ever begun.
-    pub(super) fn is_unsent(&self, event_id: EventId) -> Result<bool, LedgerError> {
-        let query =
-            "SELECT 1 FROM conversions WHERE event_id = ?1 AND state IN ('queued', 'held') AND tries = 0";
-        Ok(sql::one(&self.inner, query, (sql::id(event_id),), |_| Ok(()))?.is_some())
     }
 
     /// What was held is booked with a later arrival of it, and delivered from that.
@@ -264,15 +260,22 @@ impl Transaction<'_> {
         sql::all(&self.inner, query, (click_id, sql::limit(limit)), waiter)
     }
 
-    /// The arrivals that were merged into the conversion `event_id`, at most `limit`.
+    /// The arrivals of the conversion `event_id` but the one that it is delivered from, at most `limit`.
     ///
     /// # Errors
     /// If the store fails.
-    pub fn merged_into(&self, event_id: EventId, limit: usize) -> Result<Vec<Waiter>, LedgerError> {
+    pub fn other_arrivals(&self, event_id: EventId, limit: usize) -> Result<Vec<Waiter>, LedgerError> {
         let query = "SELECT c.event_id, e.open, CASE WHEN e.sealed IS NULL THEN 0 ELSE 1 END
             FROM conversions c JOIN envelopes e ON e.event_id = c.event_id
-            WHERE c.first = ?1 AND c.state = 'merged' ORDER BY c.event_id LIMIT ?2";
-        sql::all(&self.inner, query, (sql::id(event_id), sql::limit(limit)), waiter)
+            WHERE c.first = ?1 AND c.state = 'merged'
+            AND c.event_id <> (SELECT s.source FROM conversions s WHERE s.event_id = ?1)
+            ORDER BY c.event_id LIMIT ?2";
+        let mut arrivals = sql::all(&self.inner, query, (sql::id(event_id), sql::limit(limit)), waiter)?;
+        let itself = "SELECT c.event_id, e.open, CASE WHEN e.sealed IS NULL THEN 0 ELSE 1 END
+            FROM conversions c JOIN envelopes e ON e.event_id = c.event_id
+            WHERE c.event_id = ?1 AND c.source <> ?1";
+        arrivals.extend(sql::one(&self.inner, itself, (sql::id(event_id),), waiter)?);
+        Ok(arrivals)
     }
 
     /// The click id that an arrival waits for from now on; none for none.

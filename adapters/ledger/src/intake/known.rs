@@ -3,7 +3,7 @@
 use attribution::{Account, Figures, Posting, posting as books};
 use relay::Envelope;
 use relay::delivery::State;
-use relay::intake::{Claims, Considered, EvidenceKind, Standing};
+use relay::intake::{AUTO_VOID, Claims, Considered, EvidenceKind, Standing};
 use units::limits::RESEMBLING_WITHIN;
 use units::{Currency, EventId, Money, Timestamp};
 
@@ -52,7 +52,8 @@ fn standing_where(
              OR status NOT IN ('pending', 'approved') OR (status IS NOT NULL AND received_at < ?2)
              THEN 'dropped' ELSE state END,
          minor, currency, publisher_id, evidence, tries, received_at, considered, flags,
-         (SELECT max(received_at) FROM conversions m WHERE m.first = c.event_id)
+         (SELECT max(received_at) FROM conversions m WHERE m.first = c.event_id),
+         (SELECT min(received_at) FROM conversions m WHERE m.first = c.event_id AND m.state = 'merged')
          FROM conversions c WHERE {condition}"
     );
     let found = sql::one(connection, &query, params, |row| Ok(what_stands(row)))?;
@@ -98,9 +99,10 @@ fn what_stands(row: &Row<'_>) -> Result<Standing, LedgerError> {
         postings: None,
         figures: None,
         received_at,
+        first_at: time(11)?.map_or(received_at, |first| first.min(received_at)),
         last_at: time(10)?.map_or(received_at, |last| last.max(received_at)),
         considered: Considered::read(&text(8)?),
-        auto_voided: text(9)?.split(' ').any(|flag| flag == "auto_void"),
+        auto_voided: text(9)?.split(' ').any(|flag| flag == AUTO_VOID),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use ledger::{By, Keeping, Ledger, LedgerError, Transaction, Waiter};
 use relay::Envelope;
-use relay::intake::{self, BoundVoucher, Ground, KeptClick, Origin, voucher_code};
+use relay::intake::{self, BoundVoucher, Ground, KeptClick, Known, Origin, voucher_code};
 use relay::policy::Snapshot;
 use serde::{Deserialize, Serialize};
 use tracking::Home;
@@ -31,15 +31,14 @@ pub(super) fn reconsider(
     Ok(corrected)
 }
 
-/// Looks again at the arrivals that were merged into what has only now been decided about: until then nobody could weigh
-/// what they prove.
+/// Looks again at the other arrivals of what has only now been booked: until then nobody could weigh what they prove.
 pub(super) fn reconsider_arrivals(
     transaction: &mut Transaction<'_>,
     snapshot: &Snapshot,
     event_id: EventId,
     now: Timestamp,
 ) -> Result<(), LedgerError> {
-    for waiter in transaction.merged_into(event_id, RECONSIDERED_MAX)? {
+    for waiter in transaction.other_arrivals(event_id, RECONSIDERED_MAX)? {
         look_again(transaction, snapshot, &waiter, now)?;
     }
     Ok(())
@@ -55,17 +54,34 @@ fn look_again(
     let Ok(envelope) = Envelope::decode(&waiter.open) else { return Ok(false) };
     let Some(standing) = transaction.standing_for(waiter.event_id)? else { return Ok(false) };
     let (into, ground) = (standing.event_id, Ground::of(snapshot));
+    // What is erased cannot be sent: the conversion goes on as what it is, with the better evidence.
+    let is_source = transaction.source_of(into)? == Some(waiter.event_id);
+    let approved = is_source && standing.postings.is_some();
     let known = receive::known_of(transaction, snapshot, &envelope, Some(standing))?;
+    let known = Known { approved, ..known };
     let wanted = intake::wanted_click(&ground, &envelope, &known);
     transaction.wants_click(waiter.event_id, wanted.as_deref())?;
     let Some(mut better) = intake::reconsider(&ground, &envelope, &known, now) else {
         return Ok(false);
     };
-    // What is erased cannot be sent: the conversion goes on as what it is, with the better evidence.
-    better.is_sent &= waiter.sealed || transaction.source_of(into)? == Some(waiter.event_id);
+    better.is_sent &= is_source || waiter.sealed && is_of_its_key(transaction, &envelope, into)?;
     better.books &= better.is_sent;
     transaction.correct(into, &envelope, &better)?;
+    if better.books {
+        reconsider_arrivals(transaction, snapshot, into, now)?;
+    }
     Ok(true)
+}
+
+/// True if the conversion stands under the arrival's own key. A person may have given the order another reference since,
+/// and the owner must not be told the old one.
+fn is_of_its_key(
+    transaction: &Transaction<'_>,
+    envelope: &Envelope,
+    into: EventId,
+) -> Result<bool, LedgerError> {
+    let Some(key) = &envelope.key else { return Ok(into == envelope.event_id) };
+    Ok(transaction.under_key(key)? == Some(into))
 }
 
 /// A click of an operator's file. Ids are the legacy platform's.

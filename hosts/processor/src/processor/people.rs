@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ledger::{By, LedgerError, Redriven, Transaction};
 use relay::delivery::State;
-use relay::intake::{self, Known};
+use relay::intake::{self, Decision, Known};
 use relay::policy::Snapshot;
 use relay::{Envelope, Sealed};
 use units::{EventId, Timestamp};
@@ -164,7 +164,7 @@ impl Obeying<'_> {
         let known = Known { approved: self.approved, ..known };
         let decision = intake::decide_by(self.snapshot, envelope, &known, self.now);
         let outcome = transaction.redecide(event_id, envelope, &decision, self.by)?;
-        if outcome == Redriven::Decided(State::Queued) {
+        if matches!(decision, Decision::Book(_)) {
             clicks::reconsider_arrivals(transaction, self.snapshot, event_id, self.now)?;
         }
         Ok(outcome)

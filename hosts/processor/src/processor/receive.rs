@@ -109,10 +109,16 @@ pub(super) fn take_in(
     let known = known(transaction, snapshot, &envelope)?;
     let decision = intake::decide_by(snapshot, &envelope, &known, now);
     transaction.apply(&envelope, &sealed, &decision)?;
-    if let Decision::Record { clicks } = &decision {
-        for kept in clicks {
-            clicks::reconsider(transaction, snapshot, &kept.click.click_id, now)?;
+    match &decision {
+        Decision::Record { clicks } => {
+            for kept in clicks {
+                clicks::reconsider(transaction, snapshot, &kept.click.click_id, now)?;
+            }
         }
+        Decision::Merge { into, correction: Some(better), .. } if better.books => {
+            clicks::reconsider_arrivals(transaction, snapshot, *into, now)?;
+        }
+        _ => {}
     }
     Ok((true, fact(&envelope, &decision)))
 }

@@ -8,7 +8,7 @@ use units::Timestamp;
 
 use super::attribute::{Attribution, Basis, attribute, evidence_kind, wanted_click};
 use super::merge::{together, told_again};
-use super::{Booking, Claims, Considered, Decision, Ground, Known, Reason, Under, validate};
+use super::{AUTO_VOID, Booking, Claims, Considered, Decision, Ground, Known, Reason, Under, validate};
 use crate::envelope::Envelope;
 use crate::owner::owner;
 
@@ -24,7 +24,7 @@ pub(super) struct Arrival<'a> {
 impl Arrival<'_> {
     /// When the order happened, as far as is known: one order may arrive more than once.
     pub(super) fn at(&self) -> Timestamp {
-        let standing = self.known.standing.as_ref().map(|standing| standing.received_at);
+        let standing = self.known.standing.as_ref().map(|standing| standing.first_at);
         standing.map_or(self.envelope.received_at, |first| first.min(self.envelope.received_at))
     }
 
@@ -162,7 +162,9 @@ fn earned(
 /// Without evidence a conversion waits for its copy that has some: one order commonly arrives raw first. A
 /// visitor who refused has no such copy.
 fn due_at(arrival: &Arrival<'_>, proven: bool) -> Timestamp {
-    let ready = arrival.envelope.received_at.plus(arrival.ground.policy.delivery.evidence_wait);
+    let wait = arrival.ground.policy.delivery.evidence_wait;
+    // An edge whose clock runs ahead makes nobody wait for it.
+    let ready = arrival.envelope.received_at.min(arrival.now).plus(wait);
     if proven { arrival.now } else { ready.max(arrival.now) }
 }
 
@@ -180,7 +182,7 @@ fn flags(arrival: &Arrival<'_>, claims: &Claims, overruled: &[Reason]) -> Vec<St
         flags.push("zero_amount".to_owned());
     }
     if arrival.is_auto_voided() {
-        flags.push("auto_void".to_owned());
+        flags.push(AUTO_VOID.to_owned());
     }
     flags.sort();
     flags.dedup();

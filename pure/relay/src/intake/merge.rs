@@ -5,14 +5,15 @@ use core::time::Duration;
 use attribution::commission::kind;
 use attribution::{Credit, Duplicates, Posting, posting};
 use tracking::{Field, Home, Value};
-use units::Money;
 use units::limits::TOUCHES_MAX;
+use units::{EventId, Money};
 
 use super::attribute::wanted_click;
 use super::book::{Arrival, Draft, Obstacles, booking, draft, held};
 use super::considered::{USED, WEAKER};
 use super::{
-    Better, Booking, Claims, Considered, Correction, Decision, EvidenceKind, Known, Reason, Standing, Under,
+    AUTO_VOID, Better, Booking, Claims, Considered, Correction, Decision, EvidenceKind, Known, Reason,
+    Standing, Under,
 };
 use crate::delivery::State;
 use crate::envelope::Envelope;
@@ -22,12 +23,13 @@ pub(super) fn merge(arrival: &Arrival<'_>, standing: &Standing) -> Decision {
     let claims = Claims::of(arrival.envelope);
     let into = standing.event_id;
     let same_money = claims.amount == standing.amount;
-    let merged = |correction| {
+    let merged = |correction: Option<Box<Correction>>| {
         let wanted_click = wanted_click(arrival, &claims);
-        Decision::Merge { into, correction, wanted_click }
+        let may_be_sent = may_be_sent(correction.as_deref(), wanted_click.as_deref(), standing);
+        Decision::Merge { into, correction, wanted_click, may_be_sent }
     };
     match policy(arrival, &claims) {
-        Duplicates::First => Decision::Merge { into, correction: None, wanted_click: None },
+        Duplicates::First => ignored(into),
         Duplicates::Each => alone(arrival, Under::Nothing),
         Duplicates::Window { hours } if is_far(arrival, standing, hours) => {
             let later = arrival.envelope.received_at > standing.received_at;
@@ -43,6 +45,18 @@ pub(super) fn merge(arrival: &Arrival<'_>, standing: &Standing) -> Decision {
         // A page that is seen again is one order, even after another click: that click came too late to earn by it.
         _ => merged(better(arrival, standing)),
     }
+}
+
+/// Nothing that it proves ever counts.
+const fn ignored(into: EventId) -> Decision {
+    Decision::Merge { into, correction: None, wanted_click: None, may_be_sent: false }
+}
+
+/// True if the owner may be told by an arrival: because it is better now, because the click that it names may make it so,
+/// or because nobody can say before what is held is decided about.
+fn may_be_sent(better: Option<&Correction>, wanted_click: Option<&str>, standing: &Standing) -> bool {
+    let waits = standing.state == State::Held && standing.postings.is_none();
+    better.is_some_and(|better| better.is_sent) || !standing.sent && (wanted_click.is_some() || waits)
 }
 
 /// What the terms make of another arrival of an order.
@@ -81,8 +95,8 @@ fn better_at_its_value(arrival: &Arrival<'_>, standing: &Standing) -> Option<Box
     let mut better = better(&Arrival { envelope: &envelope, ..*arrival }, standing)?;
     // The legacy platform gets the client's own bytes, and those of this arrival say another value.
     let says_other = arrival.envelope.event.money(Field::Amount) != standing.amount;
-    if says_other && better.booking.owner == Home::Legacy && standing.postings.is_some() {
-        better.is_sent = false;
+    if says_other && better.booking.owner == Home::Legacy {
+        (better.is_sent, better.books) = (false, false);
     }
     Some(better)
 }
@@ -106,6 +120,11 @@ fn is_far(arrival: &Arrival<'_>, standing: &Standing, hours: u32) -> bool {
 /// An arrival that could not be booked by itself still counts as seen; it has nothing better to say. What is earned is
 /// found out from the evidence of all arrivals together, so that the order in which they come does not matter.
 fn better(arrival: &Arrival<'_>, standing: &Standing) -> Option<Box<Correction>> {
+    // What is doubtful about an order was settled when it was booked; what is doubtful about an arrival was not.
+    let sound = !arrival.envelope.problems.iter().any(|code| tracking::decode::holds(code));
+    let approved = arrival.known.approved || sound && standing.postings.is_some();
+    let known = &Known { approved, ..arrival.known.clone() };
+    let arrival = &Arrival { known, ..*arrival };
     let mut draft = correctable(arrival, standing)?;
     let better = improvement(&draft, standing)?;
     if better == Better::Journey {
@@ -154,7 +173,8 @@ fn corrected(draft: Draft, standing: &Standing, better: Better) -> Correction {
     // What changes nothing comes too late for nobody.
     let in_time = !standing.sent || better == Better::Journey;
     let is_sent = in_time && is_told(better, &booking, standing);
-    let unmapped = if is_sent { unmapped } else { Vec::new() };
+    let silent = matches!(better, Better::Money | Better::Journey);
+    let unmapped = if silent { Vec::new() } else { unmapped };
     let held = standing.state == State::Held && standing.postings.is_none();
     let books = is_sent && held && tells(&booking) && unmapped.is_empty();
     let as_it_stands = standing.postings.as_ref().is_none_or(|lines| same_lines(lines, &booking.postings));
@@ -186,7 +206,7 @@ fn tells(booking: &Booking) -> bool {
 fn improvement(draft: &Draft, standing: &Standing) -> Option<Better> {
     let Draft { booking, unmapped } = draft;
     let Some(awarded) = &booking.awarded else {
-        let voided = booking.flags.iter().any(|flag| flag == "auto_void");
+        let voided = booking.flags.iter().any(|flag| flag == AUTO_VOID);
         if voided && !standing.auto_voided {
             return Some(Better::Void);
         }

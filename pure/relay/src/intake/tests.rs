@@ -150,6 +150,7 @@ fn standing(envelope: &Envelope, sent: bool) -> Known {
         sent,
         postings: Some(booking.postings),
         received_at: envelope.received_at,
+        first_at: envelope.received_at,
         last_at: envelope.received_at,
         considered: booking.considered,
         figures: None,
@@ -276,7 +277,12 @@ fn a_click_is_kept() {
 #[test]
 fn the_same_money_is_merged_and_other_money_is_a_conflict() {
     let known = standing(&sale(1), false);
-    let expected = Decision::Merge { into: EventId::from_u128(1), correction: None, wanted_click: None };
+    let expected = Decision::Merge {
+        into: EventId::from_u128(1),
+        correction: None,
+        wanted_click: None,
+        may_be_sent: false,
+    };
     assert_eq!(decided(&sale(2), &known), expected);
     assert_eq!(decided(&raw(2), &known), expected, "a weaker arrival takes nothing away");
     let other = with(|event| event.set(Field::Amount, Value::Money(Money::from_minor(999, Currency::USD))));

@@ -56,7 +56,7 @@ fn advertiser(arrival: &Arrival<'_>, claims: &Claims) -> Option<Reason> {
             Some(missing("invalid_advertiser_id", message))
         }
         (Some(id), _) if arrival.ground.directory.advertiser(id).is_none() => {
-            let message = format!("advertiser {id} is not in the directory: add it, then redrive the event");
+            let message = format!("advertiser {id} is not in the directory: add it");
             Some(missing("unknown_advertiser", message))
         }
         (Some(_), _) => None,

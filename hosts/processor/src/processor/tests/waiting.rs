@@ -14,7 +14,7 @@ use units::{Currency, Money};
 use super::arrivals::{STRANGER, map_the_stranger};
 use super::awards::with_terms;
 use super::world::{MOVED, OBSERVED, Reply, START, UNMAPPED, World, batch, event_id, sale, snapshot};
-use crate::{Correcting, ImportedClick};
+use crate::{Correcting, ImportedClick, Redrive};
 
 on_a_server_too! {
     what_was_tried_is_not_told_of_a_publisher_without_an_id,
@@ -28,6 +28,15 @@ on_a_server_too! {
     i9_what_turns_out_to_be_another_arrival_leaves_nothing_personal,
     a_copy_of_a_visitor_who_refused_takes_nothing_away,
     the_next_click_that_an_arrival_names_is_waited_for,
+    what_was_given_to_another_channel_stays_so_while_it_is_held,
+    i2_what_came_along_to_another_order_is_never_told_under_its_old_reference,
+    what_was_tried_and_waits_for_a_map_goes_on_with_a_click_that_needs_none,
+    what_another_arrival_books_is_weighed_with_all_of_them,
+    what_an_edge_has_sent_is_weighed_too,
+    the_legacy_platform_is_told_the_value_that_stands_of_what_was_held,
+    an_order_happened_when_the_first_of_its_arrivals_came,
+    a_copy_of_a_booked_order_proves_its_click_whatever_reads_like_it,
+    a_clock_that_runs_ahead_puts_nothing_off,
 }
 
 /// In no directory.
@@ -220,6 +229,15 @@ fn what_came_before_its_programme_was_known_is_weighed_then() {
     world.assert_balanced();
 }
 
+/// A person says that the order has another reference.
+fn rename(world: &mut World, id: u64, reference: &str) {
+    let (field, to) = (Field::OrderReference, Some(reference.to_owned()));
+    let (actor, reason) = ("ann".to_owned(), "a slip of the shop".to_owned());
+    let (changes, event_id) = (vec![Change { field, to }], event_id(id));
+    let correcting = Correcting { event_id, changes, overrules: false, dry_run: false, actor, reason };
+    world.processor.correct_event(&correcting, world.now).unwrap();
+}
+
 #[test]
 fn i9_what_turns_out_to_be_another_arrival_leaves_nothing_personal() {
     let mut world = World::new();
@@ -230,11 +248,7 @@ fn i9_what_turns_out_to_be_another_arrival_leaves_nothing_personal() {
     receive(&mut world, &[clicked(1, STRANGER, 30), naming(raw(2, MOVED), "k")]);
     let kept = |world: &World, id| world.processor.ledger().show(event_id(id)).unwrap().unwrap().sealed;
     assert!(kept(&world, 1) && kept(&world, 2));
-    let (field, to) = (Field::OrderReference, Some("A-9".to_owned()));
-    let (actor, reason) = ("ann".to_owned(), "a slip of the shop".to_owned());
-    let (changes, id) = (vec![Change { field, to }], event_id(1));
-    let correcting = Correcting { event_id: id, changes, overrules: false, dry_run: false, actor, reason };
-    world.processor.correct_event(&correcting, world.now).unwrap();
+    rename(&mut world, 1, "A-9");
     assert_eq!((world.state(1), world.state(9)), ("merged", "confirmed"));
     let row = world.processor.ledger().conversion(event_id(2)).unwrap().unwrap();
     assert_eq!(row.first, Some(event_id(9)));
@@ -262,4 +276,173 @@ fn the_next_click_that_an_arrival_names_is_waited_for() {
         assert_eq!(world.shares(1), [(publisher, 100)]);
     }
     world.assert_balanced();
+}
+
+#[test]
+fn what_was_given_to_another_channel_stays_so_while_it_is_held() {
+    let of = |mut envelope: Envelope| {
+        envelope.event.set(Field::AdvertiserId, Value::Id(UNMAPPED));
+        envelope.key = raw(1, UNMAPPED).key;
+        envelope.click.iter_mut().for_each(|click| click.advertiser_id = UNMAPPED);
+        envelope
+    };
+    let mut voided = raw(1, UNMAPPED);
+    voided.event.set(Field::AutoVoid, Value::Flag(true));
+    for arrivals in [[voided.clone(), of(clicked(2, 456, 30))], [of(clicked(2, 456, 30)), voided]] {
+        let mut world = World::new();
+        receive(&mut world, &arrivals);
+        let first = if arrivals[0].event_id == event_id(1) { 1 } else { 2 };
+        assert_eq!(world.state(first), "held");
+        assert_eq!(map_the_advertiser(&mut world, UNMAPPED), 1);
+        assert_eq!((world.state(first), world.shares(first)), ("queued", vec![]));
+        let shown = world.processor.ledger().show(event_id(first)).unwrap().unwrap();
+        assert!(shown.postings.iter().all(|row| row.posting.is_none()), "and nobody ever earned by it");
+        world.assert_balanced();
+    }
+}
+
+#[test]
+fn i2_what_came_along_to_another_order_is_never_told_under_its_old_reference() {
+    let mut world = World::new();
+    let mut nine = raw(9, MOVED);
+    nine.event.set(Field::OrderReference, Value::Text("A-9".into()));
+    nine.key = tracking::key::conversion_key(&nine.event, 0, |_| false);
+    receive(&mut world, &[nine, remembering(raw(1, MOVED), STRANGER), naming(raw(2, MOVED), "k")]);
+    rename(&mut world, 1, "A-9");
+    assert_eq!((world.state(1), world.state(9)), ("merged", "queued"));
+    world.processor.import_clicks(vec![record("k", MOVED, true)], world.now).unwrap();
+    map_the_stranger(&mut world);
+    world.pass(Duration::from_secs(90));
+    let mut told = String::new();
+    assert_eq!(
+        world.deliver(|delivery| {
+            told = String::from_utf8_lossy(&delivery.request.body).into_owned();
+            Reply::Says(Verdict::Confirmed)
+        }),
+        1
+    );
+    assert!(told.contains("A-9"), "{told}");
+    world.assert_balanced();
+}
+
+#[test]
+fn what_was_tried_and_waits_for_a_map_goes_on_with_a_click_that_needs_none() {
+    let mut world = World::new();
+    receive(&mut world, &[raw(1, MOVED)]);
+    world.pass(Duration::from_secs(90));
+    assert_eq!(world.deliver(|_| Reply::Says(Verdict::Later)), 1);
+    receive(&mut world, &[clicked(2, STRANGER, 30)]);
+    world.pass(Duration::from_secs(3600));
+    assert!(world.deliveries().is_empty());
+    assert_eq!(world.state(1), "held");
+    receive(&mut world, &[clicked(3, 456, 20)]);
+    assert_eq!((world.state(1), world.shares(1)), ("queued", vec![(456, 100)]));
+    world.pass(Duration::from_secs(3600));
+    assert_eq!(world.deliver(|_| Reply::Says(Verdict::Confirmed)), 1);
+    world.assert_balanced();
+}
+
+/// An arrival of the order of nobody's programme, with a click.
+fn of_nobody(id: u64, publisher_id: u64, minutes: u64) -> Envelope {
+    let mut envelope = clicked(id, publisher_id, minutes);
+    envelope.event.set(Field::AdvertiserId, Value::Id(NOBODYS));
+    envelope.click.as_mut().unwrap().advertiser_id = NOBODYS;
+    Envelope { key: raw(id, NOBODYS).key, ..envelope }
+}
+
+/// The programme is known by now, and an arrival comes before what is held is looked at.
+#[test]
+fn what_another_arrival_books_is_weighed_with_all_of_them() {
+    for best in [1, 2] {
+        let mut world = World::new();
+        let minutes = |id| if id == best { 10 } else { 60 };
+        receive(&mut world, &[of_nobody(1, 457, minutes(1)), of_nobody(2, 457, minutes(2))]);
+        assert_eq!((world.state(1), world.state(2)), ("held", "merged"));
+        let mut mapped = snapshot();
+        let known = mapped.directory.advertiser(MOVED).unwrap();
+        let new = Advertiser { legacy_id: NOBODYS, primary_id: Some(1_077), ..known };
+        let advertisers = mapped.directory.advertisers().chain([new]).collect();
+        mapped.directory = Directory::new(advertisers, mapped.directory.publishers().collect(), Vec::new());
+        world.processor.replace_snapshot(Arc::new(mapped));
+        receive(&mut world, &[of_nobody(3, 456, 30)]);
+        assert_eq!((world.state(1), world.shares(1)), ("queued", vec![(457, 100)]), "{best}");
+        assert_eq!(world.deliver(|_| Reply::Says(Verdict::Confirmed)), 1);
+        world.assert_balanced();
+    }
+}
+
+#[test]
+fn what_an_edge_has_sent_is_weighed_too() {
+    let mut world = World::new();
+    let (home, verdict) = (Home::Primary, Verdict::Taken);
+    let sent = Sent { home, endpoint: "x".to_owned(), verdict, reason: String::new() };
+    receive(&mut world, &[Envelope { sent: Some(sent), ..raw(1, NOBODYS) }, of_nobody(2, 456, 30)]);
+    assert_eq!(map_the_advertiser(&mut world, NOBODYS), 1);
+    assert_eq!((world.state(1), world.shares(1)), ("taken", vec![(456, 100)]));
+    world.assert_balanced();
+}
+
+#[test]
+fn the_legacy_platform_is_told_the_value_that_stands_of_what_was_held() {
+    let mut world = World::with(with_terms("[[terms]]\n[[terms.duplicate]]\npolicy = \"merge\"\n"));
+    let doubtful = Envelope { problems: vec!["conflicting_amount".to_owned()], ..raw(1, OBSERVED) };
+    let mut dearer = worth(raw(2, OBSERVED), 7777);
+    dearer.click = sale(2, OBSERVED).envelope().click;
+    receive(&mut world, &[doubtful, dearer]);
+    assert_eq!(world.state(1), "held");
+    let order = Redrive {
+        events: vec![event_id(1)],
+        actor: "ann".to_owned(),
+        why: "it is right".to_owned(),
+        approved: true,
+    };
+    world.processor.redrive(&order, world.now).unwrap();
+    assert_eq!((world.state(1), world.shares(1)), ("queued", vec![(456, 100)]));
+    let source = world.processor.ledger().sealed_of(event_id(1)).unwrap().unwrap().0;
+    assert_eq!(source, event_id(1), "its bytes say that value");
+    world.assert_balanced();
+}
+
+/// A click between the first arrival and the others led to nothing, in whichever order those two are handed over. Once it
+/// is credited, an arrival that names nobody takes nothing away.
+#[test]
+fn an_order_happened_when_the_first_of_its_arrivals_came() {
+    let at = |hours: u64, envelope| Envelope {
+        received_at: START.plus(Duration::from_secs(3600 * hours)),
+        ..envelope
+    };
+    let mut late = clicked(3, 456, 0);
+    late.click.as_mut().unwrap().at = START.plus(Duration::from_secs(6 * 3600));
+    let arrivals = [at(10, raw(1, MOVED)), at(5, raw(2, MOVED)), at(7, late)];
+    for order in [[0, 1, 2], [1, 0, 2], [1, 2, 0]] {
+        let mut world = World::new();
+        receive(&mut world, &order.map(|place: usize| arrivals[place].clone()));
+        assert_eq!(world.shares(order[0] as u64 + 1), [], "{order:?}");
+    }
+}
+
+#[test]
+fn a_copy_of_a_booked_order_proves_its_click_whatever_reads_like_it() {
+    let long = |mut envelope: Envelope, last: &str| {
+        let reference = format!("{}{last}", "x".repeat(50));
+        envelope.event.set(Field::OrderReference, Value::Text(reference.as_str().into()));
+        Envelope { key: Some(reference), ..envelope }
+    };
+    let mut world = World::new();
+    receive(
+        &mut world,
+        &[long(raw(1, MOVED), "1"), long(raw(2, MOVED), "2"), long(clicked(3, 456, 30), "1")],
+    );
+    assert_eq!((world.state(1), world.state(2), world.state(3)), ("queued", "held", "merged"));
+    assert_eq!(reason(&world, 2), "reference_collides");
+    assert_eq!(world.shares(1), [(456, 100)]);
+}
+
+#[test]
+fn a_clock_that_runs_ahead_puts_nothing_off() {
+    let mut world = World::new();
+    let received_at = world.now.plus(Duration::from_secs(3 * 3600));
+    receive(&mut world, &[Envelope { received_at, ..raw(1, MOVED) }]);
+    world.pass(Duration::from_secs(61));
+    assert_eq!(world.deliver(|_| Reply::Says(Verdict::Taken)), 1);
 }
