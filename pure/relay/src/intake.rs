@@ -266,9 +266,19 @@ pub struct Correction {
     pub is_sent: bool,
     /// True if who earns how much, and by which touches, is written anew.
     pub is_decided_anew: bool,
+    /// True if the click that is credited from now on is one that another arrival brought: the owner is told of it by that.
+    pub is_proven_elsewhere: bool,
     /// What the new platform could not be told with the better evidence, because no map has it: with any, what stands
     /// waits for that.
     pub unmapped: Vec<Reason>,
+}
+
+impl Correction {
+    /// True if all arrivals of the order are to be looked at again: they could not be weighed before, or one of them
+    /// brought the click that the owner is to be told of.
+    pub const fn asks_for_all(&self) -> bool {
+        self.books || self.is_proven_elsewhere
+    }
 }
 
 /// What a correction makes better.

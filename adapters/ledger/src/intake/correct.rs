@@ -260,20 +260,18 @@ impl Transaction<'_> {
         sql::all(&self.inner, query, (click_id, sql::limit(limit)), waiter)
     }
 
-    /// The arrivals of the conversion `event_id` but the one that it is delivered from, at most `limit`.
+    /// The arrivals that were merged into the conversion `event_id`, at most `limit`, and its own.
     ///
     /// # Errors
     /// If the store fails.
-    pub fn other_arrivals(&self, event_id: EventId, limit: usize) -> Result<Vec<Waiter>, LedgerError> {
+    pub fn arrivals_of(&self, event_id: EventId, limit: usize) -> Result<Vec<Waiter>, LedgerError> {
         let query = "SELECT c.event_id, e.open, CASE WHEN e.sealed IS NULL THEN 0 ELSE 1 END
             FROM conversions c JOIN envelopes e ON e.event_id = c.event_id
-            WHERE c.first = ?1 AND c.state = 'merged'
-            AND c.event_id <> (SELECT s.source FROM conversions s WHERE s.event_id = ?1)
-            ORDER BY c.event_id LIMIT ?2";
+            WHERE c.first = ?1 AND c.state = 'merged' ORDER BY c.event_id LIMIT ?2";
         let mut arrivals = sql::all(&self.inner, query, (sql::id(event_id), sql::limit(limit)), waiter)?;
         let itself = "SELECT c.event_id, e.open, CASE WHEN e.sealed IS NULL THEN 0 ELSE 1 END
             FROM conversions c JOIN envelopes e ON e.event_id = c.event_id
-            WHERE c.event_id = ?1 AND c.source <> ?1";
+            WHERE c.event_id = ?1";
         arrivals.extend(sql::one(&self.inner, itself, (sql::id(event_id),), waiter)?);
         Ok(arrivals)
     }

@@ -2,7 +2,7 @@
 
 use ledger::{By, Keeping, Ledger, LedgerError, Transaction, Waiter};
 use relay::Envelope;
-use relay::intake::{self, BoundVoucher, Ground, KeptClick, Known, Origin, voucher_code};
+use relay::intake::{self, BoundVoucher, Correction, Ground, KeptClick, Known, Origin, voucher_code};
 use relay::policy::Snapshot;
 use serde::{Deserialize, Serialize};
 use tracking::Home;
@@ -31,30 +31,44 @@ pub(super) fn reconsider(
     Ok(corrected)
 }
 
-/// Looks again at the other arrivals of what has only now been booked: until then nobody could weigh what they prove.
+/// Looks again at every arrival of a conversion: of what has only now been booked, because until then nobody could
+/// weigh what they prove; and where one of them brought the click that is credited now.
 pub(super) fn reconsider_arrivals(
     transaction: &mut Transaction<'_>,
     snapshot: &Snapshot,
     event_id: EventId,
     now: Timestamp,
 ) -> Result<(), LedgerError> {
-    for waiter in transaction.other_arrivals(event_id, RECONSIDERED_MAX)? {
-        look_again(transaction, snapshot, &waiter, now)?;
+    for waiter in transaction.arrivals_of(event_id, RECONSIDERED_MAX)? {
+        weigh(transaction, snapshot, &waiter, now)?;
     }
     Ok(())
 }
 
-/// True if the arrival makes what stands for it better.
+/// True if the arrival makes what stands for it better; then all of its arrivals are looked at again where that matters.
 fn look_again(
     transaction: &mut Transaction<'_>,
     snapshot: &Snapshot,
     waiter: &Waiter,
     now: Timestamp,
 ) -> Result<bool, LedgerError> {
-    let Ok(envelope) = Envelope::decode(&waiter.open) else { return Ok(false) };
-    let Some(standing) = transaction.standing_for(waiter.event_id)? else { return Ok(false) };
+    let Some((into, better)) = weigh(transaction, snapshot, waiter, now)? else { return Ok(false) };
+    if better.asks_for_all() {
+        reconsider_arrivals(transaction, snapshot, into, now)?;
+    }
+    Ok(true)
+}
+
+/// Weighs an arrival against what stands for it, and what it made better of which conversion.
+fn weigh(
+    transaction: &mut Transaction<'_>,
+    snapshot: &Snapshot,
+    waiter: &Waiter,
+    now: Timestamp,
+) -> Result<Option<(EventId, Box<Correction>)>, LedgerError> {
+    let Ok(envelope) = Envelope::decode(&waiter.open) else { return Ok(None) };
+    let Some(standing) = transaction.standing_for(waiter.event_id)? else { return Ok(None) };
     let (into, ground) = (standing.event_id, Ground::of(snapshot));
-    // What is erased cannot be sent: the conversion goes on as what it is, with the better evidence.
     let is_source = transaction.source_of(into)? == Some(waiter.event_id);
     let approved = is_source && standing.postings.is_some();
     let known = receive::known_of(transaction, snapshot, &envelope, Some(standing))?;
@@ -62,15 +76,13 @@ fn look_again(
     let wanted = intake::wanted_click(&ground, &envelope, &known);
     transaction.wants_click(waiter.event_id, wanted.as_deref())?;
     let Some(mut better) = intake::reconsider(&ground, &envelope, &known, now) else {
-        return Ok(false);
+        return Ok(None);
     };
+    // What is erased cannot be sent: the conversion goes on as what it is, with the better evidence.
     better.is_sent &= is_source || waiter.sealed && is_of_its_key(transaction, &envelope, into)?;
     better.books &= better.is_sent;
     transaction.correct(into, &envelope, &better)?;
-    if better.books {
-        reconsider_arrivals(transaction, snapshot, into, now)?;
-    }
-    Ok(true)
+    Ok(Some((into, better)))
 }
 
 /// True if the conversion stands under the arrival's own key. A person may have given the order another reference since,

@@ -115,7 +115,7 @@ pub(super) fn take_in(
                 clicks::reconsider(transaction, snapshot, &kept.click.click_id, now)?;
             }
         }
-        Decision::Merge { into, correction: Some(better), .. } if better.books => {
+        Decision::Merge { into, correction: Some(better), .. } if better.asks_for_all() => {
             clicks::reconsider_arrivals(transaction, snapshot, *into, now)?;
         }
         _ => {}

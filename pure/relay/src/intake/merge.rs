@@ -35,7 +35,7 @@ pub(super) fn merge(arrival: &Arrival<'_>, standing: &Standing) -> Decision {
             let later = arrival.envelope.received_at > standing.received_at;
             alone(arrival, if later { Under::InPlaceOf(into) } else { Under::Nothing })
         }
-        Duplicates::Merge if !same_money => merged(better_at_its_value(arrival, standing)),
+        Duplicates::Merge if !same_money => merged(better_at_its_value(arrival, standing, Look::First)),
         Duplicates::Latest if !same_money => merged(latest(arrival, standing)),
         // Its merchant took the order back before anybody could read what it is worth.
         _ if standing.state == State::Dropped && standing.amount.is_none() => merged(None),
@@ -43,8 +43,15 @@ pub(super) fn merge(arrival: &Arrival<'_>, standing: &Standing) -> Decision {
             Decision::Conflict { with: into, reason: conflict(standing.amount, claims.amount) }
         }
         // A page that is seen again is one order, even after another click: that click came too late to earn by it.
-        _ => merged(better(arrival, standing)),
+        _ => merged(better(arrival, standing, Look::First)),
     }
+}
+
+/// Whether an arrival is looked at as it comes, or again because more is known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    First,
+    Again,
 }
 
 /// Nothing that it proves ever counts.
@@ -72,7 +79,7 @@ pub(super) fn again(arrival: &Arrival<'_>, standing: &Standing) -> Option<Box<Co
     if !itself && policy(arrival, &Claims::of(arrival.envelope)) == Duplicates::First {
         return None;
     }
-    better_at_its_value(arrival, standing)
+    better_at_its_value(arrival, standing, Look::Again)
 }
 
 /// The envelope as it would be if it said the order's value that stands.
@@ -90,9 +97,9 @@ pub(super) fn told_again(arrival: &Arrival<'_>) -> Option<Envelope> {
 }
 
 /// What an arrival makes better but for the order's value, which stands.
-fn better_at_its_value(arrival: &Arrival<'_>, standing: &Standing) -> Option<Box<Correction>> {
+fn better_at_its_value(arrival: &Arrival<'_>, standing: &Standing, look: Look) -> Option<Box<Correction>> {
     let envelope = at_its_value(arrival.envelope, standing);
-    let mut better = better(&Arrival { envelope: &envelope, ..*arrival }, standing)?;
+    let mut better = better(&Arrival { envelope: &envelope, ..*arrival }, standing, look)?;
     // The legacy platform gets the client's own bytes, and those of this arrival say another value.
     let says_other = arrival.envelope.event.money(Field::Amount) != standing.amount;
     if says_other && better.booking.owner == Home::Legacy {
@@ -119,14 +126,14 @@ fn is_far(arrival: &Arrival<'_>, standing: &Standing, hours: u32) -> bool {
 ///
 /// An arrival that could not be booked by itself still counts as seen; it has nothing better to say. What is earned is
 /// found out from the evidence of all arrivals together, so that the order in which they come does not matter.
-fn better(arrival: &Arrival<'_>, standing: &Standing) -> Option<Box<Correction>> {
+fn better(arrival: &Arrival<'_>, standing: &Standing, look: Look) -> Option<Box<Correction>> {
     // What is doubtful about an order was settled when it was booked; what is doubtful about an arrival was not.
     let sound = !arrival.envelope.problems.iter().any(|code| tracking::decode::holds(code));
     let approved = arrival.known.approved || sound && standing.postings.is_some();
     let known = &Known { approved, ..arrival.known.clone() };
     let arrival = &Arrival { known, ..*arrival };
     let mut draft = correctable(arrival, standing)?;
-    let better = improvement(&draft, standing)?;
+    let better = improvement(&draft, standing, look)?;
     if better == Better::Journey {
         draft = as_decided(arrival, standing).unwrap_or(draft);
     }
@@ -144,10 +151,10 @@ fn as_decided(arrival: &Arrival<'_>, standing: &Standing) -> Option<Draft> {
 /// The money of whatever was received last is right.
 fn latest(arrival: &Arrival<'_>, standing: &Standing) -> Option<Box<Correction>> {
     if arrival.envelope.received_at <= standing.last_at {
-        return better_at_its_value(arrival, standing);
+        return better_at_its_value(arrival, standing, Look::First);
     }
     let draft = correctable(arrival, standing)?;
-    let evidence = improvement(&draft, standing) == Some(Better::Evidence);
+    let evidence = improvement(&draft, standing, Look::First) == Some(Better::Evidence);
     let better = if evidence { Better::Evidence } else { Better::Amount };
     Some(Box::new(corrected(draft, standing, better)))
 }
@@ -180,9 +187,21 @@ fn corrected(draft: Draft, standing: &Standing, better: Better) -> Correction {
     let as_it_stands = standing.postings.as_ref().is_none_or(|lines| same_lines(lines, &booking.postings));
     let is_decided_anew = better != Better::Journey || as_it_stands;
     let stands = matches!(booking.credit, Credit::None(_));
+    let credited = booking.awarded.as_ref().map(|awarded| awarded.credited.publisher_id);
+    let is_proven_elsewhere = stands && credited.is_some() && credited != standing.publisher_id;
     let considered = together(booking.considered, stands, standing);
     let booking = Booking { considered, ..booking };
-    Correction { booking, postings, in_time, better, books, is_sent, is_decided_anew, unmapped }
+    Correction {
+        booking,
+        postings,
+        in_time,
+        better,
+        books,
+        is_sent,
+        is_decided_anew,
+        is_proven_elsewhere,
+        unmapped,
+    }
 }
 
 /// True if the owner is to be told by the arrival that makes it better. What is held is decided about by the arrival that
@@ -203,7 +222,7 @@ fn tells(booking: &Booking) -> bool {
     proven || booking.awarded.is_none()
 }
 
-fn improvement(draft: &Draft, standing: &Standing) -> Option<Better> {
+fn improvement(draft: &Draft, standing: &Standing, look: Look) -> Option<Better> {
     let Draft { booking, unmapped } = draft;
     let Some(awarded) = &booking.awarded else {
         let voided = booking.flags.iter().any(|flag| flag == AUTO_VOID);
@@ -225,11 +244,12 @@ fn improvement(draft: &Draft, standing: &Standing) -> Option<Better> {
     if standing.postings.is_none() && tells(booking) && !waits_on {
         return Some(Better::Evidence);
     }
+    let brings_the_credited = own && Some(awarded.credited.publisher_id) != standing.publisher_id;
     // An arrival that names nobody new changes nothing: not even where the terms were edited meanwhile.
-    if names_nobody_new {
+    if names_nobody_new && !(look == Look::Again && brings_the_credited) {
         return None;
     }
-    if own && Some(awarded.credited.publisher_id) != standing.publisher_id {
+    if brings_the_credited {
         return Some(Better::Evidence);
     }
     let stands = standing.postings.as_ref().is_none_or(|lines| same_lines(lines, &booking.postings));

@@ -149,6 +149,9 @@ fn books(model: &str, arrivals: &[Arrival], acts: &[Act]) -> Books {
         if row.state.name() != "merged" {
             *count += 1;
             *shares = world.shares(place);
+            let awards = world.processor.ledger().awards_of(row.event_id).unwrap();
+            let credited = awards.iter().rfind(|award| award.credited).map(|award| award.publisher_id);
+            assert_eq!(row.publisher_id, credited, "who is told is who is credited");
             assert!(
                 matches!(row.state, State::Confirmed | State::Taken),
                 "{} is {}",
