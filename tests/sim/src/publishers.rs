@@ -14,8 +14,8 @@ use crate::merchants::Merchants;
 use crate::model::{Violation, violation};
 use crate::platform::pick;
 use crate::run::Sabotage;
-use crate::shopper::{Meaning, Reference};
-use crate::words::{self, STRANGER};
+use crate::shopper::Meaning;
+use crate::words;
 use crate::world::World;
 
 /// Most clicks of one import.
@@ -124,10 +124,9 @@ impl Publishers {
         self.foreign.iter().any(|click| click.imported && click.orders.contains(&order))
     }
 
-    /// I2 at the end: where a click is imported that an order names, somebody is credited. A site that the new platform
-    /// does not have earns nothing by what comes after the first arrival.
+    /// I2 at the end: where a click is imported that an order names, somebody is credited.
     pub(crate) fn credited(&self, known: &Known<'_>, rows: &Rows, gaps: &mut Gaps) -> Result<(), Violation> {
-        for click in self.foreign.iter().filter(|click| click.kept_from.is_some() && click.site != STRANGER) {
+        for click in self.foreign.iter().filter(|click| click.kept_from.is_some()) {
             for number in &click.requests {
                 let Some(arrival) = known.model.arrivals.get(number) else { continue };
                 let Some(own) = rows.get(&arrival.event_id) else { continue };
@@ -138,13 +137,7 @@ impl Publishers {
                 // By a clock that was wrong an order can be older than its click.
                 let too_old = others.any(|other| other.received_at < click.at);
                 let changed = known.merchants.account(row.event_id).is_changed;
-                // A copy that could not be booked by itself says nothing better: one with a click of such a site, and one
-                // that the platform would take for another order's.
-                let is_long = matches!(known.orders[arrival.order].reference, Reference::Long(_));
-                let of_a_stranger = arrival.touch.is_some_and(|touch| touch.site == STRANGER);
-                let says_nothing = own.first.is_some() && (is_long || of_a_stranger);
-                let excused =
-                    too_old || changed || says_nothing || known.said.touched.contains(&arrival.order);
+                let excused = too_old || changed || known.said.touched.contains(&arrival.order);
                 if stands && own.state != State::Conflict && !excused && row.publisher_id.is_none() {
                     let what = format!("click {} is imported and credits nobody: {row:?}", click.id);
                     match (own.first, click.kept_from) {

@@ -13,7 +13,6 @@ use units::Timestamp;
 use super::{Known, Rows};
 use crate::model::{Touch, Violation, violation};
 use crate::shopper::Reference;
-use crate::words::{STRANGER, has_moved};
 
 /// I12: who earns of an order earns what the terms say, to the unit, and who earns most is who the platform is told of.
 /// `named` are orders whose evidence is another platform's. How many orders were shared by several.
@@ -45,10 +44,7 @@ pub(crate) fn shares(
             in_force.iter().map(|award| (award.publisher_id, award.share.minor)).collect();
         let told = in_force.iter().find(|award| award.credited).map(|award| award.publisher_id);
         let credited = models::credited(&touches, &weights);
-        // The platform is told by an arrival that names its click itself: who weighs most by several stays untold.
-        let is_told = row.publisher_id == credited
-            || row.publisher_id.is_some_and(|id| due.len() > 1 && due.contains_key(&id));
-        if earned != due || told != credited || !is_told {
+        if earned != due || told != credited || row.publisher_id != credited {
             return violation("I12", format!("{due:?} by {touches:?}, and {in_force:?} for {row:?}"));
         }
         shared += u64::from(due.len() > 1);
@@ -62,13 +58,12 @@ const fn is_booked(row: &ConversionRow) -> bool {
 
 /// True if no person and no merchant had a part in it, and all of its arrivals can be told from other orders'.
 fn is_of_shoppers(known: &Known<'_>, row: &ConversionRow, order: usize) -> bool {
-    let is_plain = matches!(known.orders[order].reference, Reference::Own(_));
+    let is_plain = matches!(known.orders[order].reference, Reference::Own(_) | Reference::Long(_));
     let touched = known.said.touched.contains(&order) || known.merchants.parents.contains_key(&order);
     is_plain && !touched && !known.merchants.account(row.event_id).is_changed
 }
 
-/// The clicks of an order, the oldest first. None if a wrong clock makes one later than the order, or if one is of a site
-/// that its platform does not have: what it comes with is not booked, and says nothing better of what stands.
+/// The clicks of an order, the oldest first. None if a wrong clock makes one later than the order.
 fn touches(known: &Known<'_>, rows: &Rows, row: &ConversionRow, order: usize) -> Option<Vec<Touch>> {
     let mut touches: BTreeMap<(i64, u64), Touch> = BTreeMap::new();
     let mut first = row.received_at.as_seconds();
@@ -87,8 +82,7 @@ fn touches(known: &Known<'_>, rows: &Rows, row: &ConversionRow, order: usize) ->
     let mut touches: Vec<Touch> = touches.into_values().collect();
     // Of one second, what proves more counts as the later; of the same proof, the site with the smaller id.
     touches.sort_by_key(|touch| (touch.second, touch.named, std::cmp::Reverse(touch.site)));
-    let is_known = |touch: &Touch| touch.site != STRANGER || !has_moved(row.advertiser_id);
-    touches.iter().all(|touch| touch.second <= first && is_known(touch)).then_some(touches)
+    touches.iter().all(|touch| touch.second <= first).then_some(touches)
 }
 
 /// When the order happened, as it was decided about last.
