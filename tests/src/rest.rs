@@ -1,8 +1,11 @@
 //! What operators ask of a data directory, whether a process serves it or not.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::process::{Finished, turnout};
+use crate::wait::wait_until;
 
 /// Questions that only read, of one dead letter's event and until this moment.
 fn questions<'a>(event_id: &'a str, until: &'a str) -> Vec<Vec<&'a str>> {
@@ -27,6 +30,15 @@ fn questions<'a>(event_id: &'a str, until: &'a str) -> Vec<Vec<&'a str>> {
 
 fn ask(folder: &str, words: &[&str]) -> Finished {
     turnout(&[words, &["--data", folder, "--json"]].concat(), b"")
+}
+
+/// The answers once everything is written down of the event: its request comes into the log a moment after its reply.
+pub fn answers_in_full(folder: &str, event_id: &str, until: &str) -> Vec<(String, Value)> {
+    let explained = || ask(folder, &["explain", event_id]).out;
+    let in_full =
+        |told: &String| serde_json::from_str::<Value>(told).is_ok_and(|told| !told["request"].is_null());
+    wait_until("its request is in the log", Duration::from_secs(60), explained, in_full);
+    answers(folder, event_id, until)
 }
 
 /// The answers as programs read them, without what only a running edge tells.

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use system_tests::process::turnout;
-use system_tests::rest::{answers, assert_rests};
+use system_tests::rest::{answers_in_full, assert_rests};
 use system_tests::wait::wait_until;
 use system_tests::{Data, Sale, System};
 
@@ -27,7 +27,7 @@ fn killed() -> (Data, String, String, Vec<(String, serde_json::Value)>) {
     let changed = rows.iter().map(|row| row.all["changed_at"].as_str().unwrap().to_owned());
     let until = changed.max().unwrap();
     let folder = system.data.text();
-    let before = answers(&folder, &held, &until);
+    let before = answers_in_full(&folder, &held, &until);
     (system.crash(), held, until, before)
 }
 

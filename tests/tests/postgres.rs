@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use system_tests::books::booked;
 use system_tests::clicks::follow;
 use system_tests::process::turnout;
-use system_tests::rest::{answers, assert_rests};
+use system_tests::rest::{answers_in_full, assert_rests};
 use system_tests::roles::Roles;
 use system_tests::sales::Stream;
 use system_tests::wait::wait_until;
@@ -134,7 +134,7 @@ fn a_ledger_on_a_server_is_reconciled_and_shown_while_nothing_runs() {
     let held = rows.iter().find(|row| row.state == "held").unwrap().event_id.clone();
     let changed = rows.iter().map(|row| row.all["changed_at"].as_str().unwrap().to_owned());
     let until = changed.max().unwrap();
-    let before = answers(&folder, &held, &until);
+    let before = answers_in_full(&folder, &held, &until);
     roles.edge.kill();
     roles.processor.kill();
     assert_rests(&folder, &held, &until, &before);

@@ -4,6 +4,7 @@ mod ahead;
 mod correct;
 mod known;
 mod sent;
+mod waiters;
 
 use attribution::{Awarded, Credit, Status};
 use relay::delivery::State;
@@ -18,9 +19,9 @@ use crate::post::NewSet;
 use crate::store::named_params;
 use crate::{LedgerError, Transaction, sql};
 pub(crate) use ahead::Ahead;
-pub use correct::Waiter;
 pub(crate) use known::{balances, in_force, posting, postings, standing_of};
 use known::{collision, standing};
+pub use waiters::Waiter;
 
 impl Transaction<'_> {
     /// Takes an event in. False if it was taken in before: then nothing is to be done about it.

@@ -9,22 +9,11 @@ use super::{ProofRow, earned, told};
 use crate::awards::{Award, counted};
 use crate::people::{By, Redriven};
 use crate::post::NewSet;
-use crate::store::{Row, StoreError, named_params};
+use crate::store::named_params;
 use crate::unmapped::waits_for_a_map;
 use crate::{LedgerError, Transaction, sql};
 
 const DOING: &str = "correct a conversion";
-
-/// An arrival that waits for the record of a click.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Waiter {
-    /// The arrival.
-    pub event_id: EventId,
-    /// Its encoded envelope, without its sealed part.
-    pub open: Vec<u8>,
-    /// True while its sealed part is kept.
-    pub sealed: bool,
-}
 
 impl Transaction<'_> {
     /// Writes what `arrival` makes better into the conversion that stands. The arrival is a later one, or the
@@ -248,60 +237,10 @@ impl Transaction<'_> {
         self.journal("processor", "change owner", Some(into), &detail)
     }
 
-    /// The arrivals that name the click `click_id`, which was not recorded when they came. At most `limit`.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub fn waiting_for_click(&self, click_id: &str, limit: usize) -> Result<Vec<Waiter>, LedgerError> {
-        let query = "SELECT c.event_id, e.open, CASE WHEN e.sealed IS NULL THEN 0 ELSE 1 END
-            FROM conversions c JOIN envelopes e ON e.event_id = c.event_id
-            WHERE c.wanted_click = ?1 AND c.state <> 'conflict'
-            ORDER BY CASE WHEN c.state = 'merged' THEN 1 ELSE 0 END, c.event_id LIMIT ?2";
-        sql::all(&self.inner, query, (click_id, sql::limit(limit)), waiter)
-    }
-
-    /// The arrivals that were merged into the conversion `event_id`, at most `limit`, and its own.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub fn arrivals_of(&self, event_id: EventId, limit: usize) -> Result<Vec<Waiter>, LedgerError> {
-        let query = "SELECT c.event_id, e.open, CASE WHEN e.sealed IS NULL THEN 0 ELSE 1 END
-            FROM conversions c JOIN envelopes e ON e.event_id = c.event_id
-            WHERE c.first = ?1 AND c.state = 'merged' ORDER BY c.event_id LIMIT ?2";
-        let mut arrivals = sql::all(&self.inner, query, (sql::id(event_id), sql::limit(limit)), waiter)?;
-        let itself = "SELECT c.event_id, e.open, CASE WHEN e.sealed IS NULL THEN 0 ELSE 1 END
-            FROM conversions c JOIN envelopes e ON e.event_id = c.event_id
-            WHERE c.event_id = ?1";
-        arrivals.extend(sql::one(&self.inner, itself, (sql::id(event_id),), waiter)?);
-        Ok(arrivals)
-    }
-
-    /// The click id that an arrival waits for from now on; none for none.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub fn wants_click(&mut self, event_id: EventId, click_id: Option<&str>) -> Result<(), LedgerError> {
-        let update = "UPDATE conversions SET wanted_click = ?2 WHERE event_id = ?1";
-        sql::run(&self.inner, update, (sql::id(event_id), click_id), "wait for a click").map(drop)
-    }
-
-    /// The event that a conversion is delivered from.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub fn source_of(&self, event_id: EventId) -> Result<Option<EventId>, LedgerError> {
-        let query = "SELECT source FROM conversions WHERE event_id = ?1";
-        sql::one(&self.inner, query, (sql::id(event_id),), |row| row.get(0).map(sql::event_id))
-    }
-
     /// When this transaction happens.
     pub(crate) const fn now(&self) -> Timestamp {
         self.now
     }
-}
-
-fn waiter(row: &Row<'_>) -> Result<Waiter, StoreError> {
-    Ok(Waiter { event_id: sql::event_id(row.get(0)?), open: row.get(1)?, sealed: row.get(2)? })
 }
 
 /// What a correction is, for people.

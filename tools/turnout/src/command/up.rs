@@ -85,6 +85,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 }
 
 async fn serve(arguments: &Arguments) -> Outcome {
+    if LedgerPlace::noted(&arguments.data)?.is_on_server() {
+        let message = "the ledger of this data directory is on a server, and `up` keeps its own: name another directory";
+        return Err(message.into());
+    }
     // Before anything is written there: the tables of another seed are not what the other process serves by.
     if let Some(run) = data::running(&arguments.data).ok().filter(RunFile::answers) {
         let (pid, folder) = (run.pid, arguments.data.display());
@@ -94,10 +98,6 @@ async fn serve(arguments: &Arguments) -> Outcome {
         .into());
     }
     let data = DataDir::open(&arguments.data)?;
-    if LedgerPlace::noted(data.folder())?.is_on_server() {
-        let message = "the ledger of this data directory is on a server, and `up` keeps its own: name another directory";
-        return Err(message.into());
-    }
     let keys = data.keys()?;
     let hang_up = reload::listen()?;
     let system = start(arguments, &data, &keys).await?;
