@@ -83,8 +83,18 @@ fn is_done(world: &World, call: &Call, before: &Seen, (named, follows): (EventId
             only == Some(named) && selected.iter().all(|row| is_so(world, before, call, row))
         }
         Wish::New { .. } => stands(world, call, named),
-        Wish::Refer { .. } => stands(world, call, named) && only.is_some() && follows == only,
+        Wish::Refer { parent, .. } => {
+            let linked = follows == only || follows.is_some_and(|event| is_of(world, event, parent));
+            stands(world, call, named) && only.is_some() && linked
+        }
     }
+}
+
+/// True if the event told of this order: an arrival without a readable amount stood for it until a better one came, and
+/// what was made to follow that follows the order.
+fn is_of(world: &World, event: EventId, order: usize) -> bool {
+    let arrival = world.model.event(event);
+    arrival.is_some_and(|arrival| are_alike(&world.shoppers.orders, arrival.order, order))
 }
 
 fn is_refused(world: &World, call: &Call, before: &Seen, said: &str) -> bool {
