@@ -188,9 +188,7 @@ impl Transaction<'_> {
         if source.event_id == event_id {
             return Ok(());
         }
-        let update = "UPDATE conversions SET wanted_click = ?2 WHERE event_id = ?1";
-        let row = (sql::id(event_id), stood.wanted_click.as_deref());
-        sql::run(&self.inner, update, row, "keep a wanted click").map(drop)
+        self.wants_click(event_id, stood.wanted_click.as_deref())
     }
 
     /// A held entry that could not be read turned out to be an event, which was taken in by itself: the entry

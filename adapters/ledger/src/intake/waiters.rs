@@ -17,17 +17,20 @@ pub struct Waiter {
     pub sealed: bool,
 }
 
+const WAITERS: &str = "SELECT c.event_id, e.open, CASE WHEN e.sealed IS NULL THEN 0 ELSE 1 END
+    FROM conversions c JOIN envelopes e ON e.event_id = c.event_id";
+
 impl Transaction<'_> {
     /// The arrivals that name the click `click_id`, which was not recorded when they came. At most `limit`.
     ///
     /// # Errors
     /// If the store fails.
     pub fn waiting_for_click(&self, click_id: &str, limit: usize) -> Result<Vec<Waiter>, LedgerError> {
-        let query = "SELECT c.event_id, e.open, CASE WHEN e.sealed IS NULL THEN 0 ELSE 1 END
-            FROM conversions c JOIN envelopes e ON e.event_id = c.event_id
-            WHERE c.wanted_click = ?1 AND c.state <> 'conflict'
-            ORDER BY CASE WHEN c.state = 'merged' THEN 1 ELSE 0 END, c.event_id LIMIT ?2";
-        sql::all(&self.inner, query, (click_id, sql::limit(limit)), waiter)
+        let query = format!(
+            "{WAITERS} WHERE c.wanted_click = ?1 AND c.state <> 'conflict'
+             ORDER BY CASE WHEN c.state = 'merged' THEN 1 ELSE 0 END, c.event_id LIMIT ?2"
+        );
+        sql::all(&self.inner, &query, (click_id, sql::limit(limit)), waiter)
     }
 
     /// The arrivals that were merged into the conversion `event_id`, at most `limit`, and its own.
@@ -35,14 +38,11 @@ impl Transaction<'_> {
     /// # Errors
     /// If the store fails.
     pub fn arrivals_of(&self, event_id: EventId, limit: usize) -> Result<Vec<Waiter>, LedgerError> {
-        let query = "SELECT c.event_id, e.open, CASE WHEN e.sealed IS NULL THEN 0 ELSE 1 END
-            FROM conversions c JOIN envelopes e ON e.event_id = c.event_id
-            WHERE c.first = ?1 AND c.state = 'merged' ORDER BY c.event_id LIMIT ?2";
-        let mut arrivals = sql::all(&self.inner, query, (sql::id(event_id), sql::limit(limit)), waiter)?;
-        let itself = "SELECT c.event_id, e.open, CASE WHEN e.sealed IS NULL THEN 0 ELSE 1 END
-            FROM conversions c JOIN envelopes e ON e.event_id = c.event_id
-            WHERE c.event_id = ?1";
-        arrivals.extend(sql::one(&self.inner, itself, (sql::id(event_id),), waiter)?);
+        let query =
+            format!("{WAITERS} WHERE c.first = ?1 AND c.state = 'merged' ORDER BY c.event_id LIMIT ?2");
+        let mut arrivals = sql::all(&self.inner, &query, (sql::id(event_id), sql::limit(limit)), waiter)?;
+        let itself = format!("{WAITERS} WHERE c.event_id = ?1");
+        arrivals.extend(sql::one(&self.inner, &itself, (sql::id(event_id),), waiter)?);
         Ok(arrivals)
     }
 

@@ -89,8 +89,8 @@ fn reason(world: &World, id: u64) -> String {
     world.processor.ledger().conversion(event_id(id)).unwrap().unwrap().reason
 }
 
-#[test]
-fn what_was_tried_is_not_told_of_a_publisher_without_an_id() {
+/// A sale that was tried once, and of whose click only then is known that no map has its publisher.
+fn tried_and_waiting() -> World {
     let mut world = World::new();
     receive(&mut world, &[raw(1, MOVED)]);
     world.pass(Duration::from_secs(90));
@@ -98,6 +98,12 @@ fn what_was_tried_is_not_told_of_a_publisher_without_an_id() {
     receive(&mut world, &[clicked(2, STRANGER, 30)]);
     world.pass(Duration::from_secs(3600));
     assert!(world.deliveries().is_empty());
+    world
+}
+
+#[test]
+fn what_was_tried_is_not_told_of_a_publisher_without_an_id() {
+    let mut world = tried_and_waiting();
     assert_eq!((world.state(1), reason(&world, 1)), ("held", "publisher_unmapped".to_owned()));
     let waits = world.processor.ledger().unmapped(10).unwrap();
     assert_eq!((waits.len(), waits[0].legacy_id), (1, STRANGER));
@@ -327,13 +333,7 @@ fn i2_what_came_along_to_another_order_is_never_told_under_its_old_reference() {
 
 #[test]
 fn what_was_tried_and_waits_for_a_map_goes_on_with_a_click_that_needs_none() {
-    let mut world = World::new();
-    receive(&mut world, &[raw(1, MOVED)]);
-    world.pass(Duration::from_secs(90));
-    assert_eq!(world.deliver(|_| Reply::Says(Verdict::Later)), 1);
-    receive(&mut world, &[clicked(2, STRANGER, 30)]);
-    world.pass(Duration::from_secs(3600));
-    assert!(world.deliveries().is_empty());
+    let mut world = tried_and_waiting();
     assert_eq!(world.state(1), "held");
     receive(&mut world, &[clicked(3, 456, 20)]);
     assert_eq!((world.state(1), world.shares(1)), ("queued", vec![(456, 100)]));
