@@ -3,13 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test")]
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use system_tests::clicks::follow;
+use system_tests::roles::Role;
 use system_tests::sales::Stream;
+use system_tests::tracer::Injection;
 use system_tests::wait::wait_for;
 use system_tests::world::{MERCHANT, World};
 use system_tests::{Client, Sale};
@@ -58,4 +61,19 @@ fn twenty_exchanges_under_load_refuse_nobody_and_lose_nothing() {
     );
     assert_eq!(world.seen.not, BTreeMap::new(), "nobody is refused");
     world.everything_adds_up();
+}
+
+/// A role that does not hear it yet is ended by it with its connections broken, so it hears before anybody can know of it.
+#[test]
+fn a_polite_kill_is_heard_before_anybody_knows_that_a_role_serves() {
+    let mut world = World::start("");
+    for (role, at_latest) in [(Role::Edge, "listen("), (Role::Processor, "write(1,")] {
+        // Nothing is late by so little that it would matter: what counts is the order of the calls.
+        let calls = Injection::late("rt_sigaction,listen,write", 1, "1");
+        assert!(world.roles.crash_into(role, &calls), "{}", world.roles.process(role).errors());
+        let trace = fs::read_to_string(world.roles.data.file("trace.log")).unwrap();
+        let place = |what: &str| trace.lines().position(|line| line.contains(what)).unwrap_or(usize::MAX);
+        let (heard, known) = (place("rt_sigaction(SIGTERM, {"), place(at_latest));
+        assert!(heard < known && known < usize::MAX, "{role:?}: {heard}, {known}\n{trace}");
+    }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use ledger::{ConversionRow, Fault, Faults, Ledger, LedgerError, Page, StoreError, When};
 use processor::{Called, Delivery, Processor, ProcessorError, ReceiveError, Told, Turn};
 use relay::Envelope;
+use relay::delivery::GateStatus;
 use relay::policy::Snapshot;
 use relay::step::Served;
 use tracking::SendFailure;
@@ -276,6 +277,14 @@ impl Desk {
     pub(crate) fn wake(&mut self, now: Timestamp) -> Result<Option<Timestamp>, Violation> {
         let wake = self.ask("tell its next time", now, |processor, now| processor.next_wake(now))?;
         Ok(wake.map_or(Some(now.plus(LEDGER_WAIT)), |wake| wake.map(|shown| self.clock.when(shown))))
+    }
+
+    /// Destinations of which a place is taken.
+    pub(crate) fn busy(&mut self) -> Result<Vec<GateStatus>, Violation> {
+        self.faults.look(true);
+        let status = self.processor()?.status().map_err(|error| broken("tell how it stands", &error));
+        self.faults.look(false);
+        Ok(status?.destinations.into_iter().filter(|gate| gate.in_flight > 0).collect())
     }
 
     /// A person orders everything again that certainly never arrived, or that waits for a decision.

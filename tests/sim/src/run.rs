@@ -282,6 +282,15 @@ fn in_time(took: Duration) -> Result<(), Violation> {
     violation("I2", format!("it took {took:?} until nothing waited any more"))
 }
 
+/// I2: a place that nobody gives back stops a destination sooner or later.
+fn places_are_free(world: &mut World) -> Result<(), Violation> {
+    let busy = world.desk.busy()?;
+    if busy.is_empty() {
+        return Ok(());
+    }
+    violation("I2", format!("nothing is under way, and places are taken: {busy:?}"))
+}
+
 /// Lets everything run until nothing is left to do.
 fn drain(world: &mut World) -> Result<(), Violation> {
     let begun = world.now;
@@ -297,7 +306,10 @@ fn drain(world: &mut World) -> Result<(), Violation> {
         let next: Option<Timestamp> = world.desk.next_answer().into_iter().chain(wake).min();
         match next {
             Some(at) => world.now = world.now.max(at.min(world.now.plus(SLEEP_MAX))),
-            None if sent == Some(0) && !backlog => return in_time(world.now.since(begun)),
+            None if sent == Some(0) && !backlog => {
+                places_are_free(world)?;
+                return in_time(world.now.since(begun));
+            }
             None => {}
         }
         world.settle()?;

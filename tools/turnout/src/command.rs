@@ -43,7 +43,7 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use tracking::source::Mistake;
 
@@ -73,21 +73,33 @@ fn survive_file_limits() -> std::io::Result<()> {
     signal(exceeded).map(drop)
 }
 
-/// Waits for ctrl-c, for a polite kill, or for the time to be over.
-async fn told_to_stop(after: Option<Duration>) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let over = async {
-        match after {
-            Some(after) => tokio::time::sleep(after).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        () = over => {}
+/// Being asked to end, by ctrl-c or by a polite kill. A process that does not hear them is ended by the first one with
+/// its connections broken, so this exists before anybody can know that it serves.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    /// Hears them from now on.
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
-    Ok(())
+
+    /// Waits until one has come, or for the time to be over.
+    async fn told(mut self, after: Option<Duration>) {
+        let over = async {
+            match after {
+                Some(after) => tokio::time::sleep(after).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            () = over => {}
+        }
+    }
 }
 
 /// An error with everything that led to it, as far as it does not say so itself.

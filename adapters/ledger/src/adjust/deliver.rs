@@ -89,6 +89,12 @@ const COLUMNS: &str = "SELECT a.adjustment_id, a.conversion, a.operation, a.adve
     FROM adjustments a CROSS JOIN conversions c ON c.event_id = a.conversion
     CROSS JOIN envelopes e ON e.event_id = c.source";
 
+/// The condition that a change is of none of these advertisers.
+fn of_others(except: &[u64]) -> String {
+    let ids: Vec<String> = except.iter().map(|id| sql::int(*id).to_string()).collect();
+    if ids.is_empty() { String::new() } else { format!(" AND a.advertiser_id NOT IN ({})", ids.join(", ")) }
+}
+
 impl Ledger {
     /// Changes that are wanted and due, the longest due first: all of the advertiser of the first.
     ///
@@ -101,11 +107,7 @@ impl Ledger {
         limit: usize,
     ) -> Result<Vec<DueAdjustment>, LedgerError> {
         let WantedChanges { told_before, operation, except } = *wanted;
-        let except: Vec<String> = except.iter().map(|id| sql::int(*id).to_string()).collect();
-        let others = match except.as_slice() {
-            [] => String::new(),
-            ids => format!(" AND a.advertiser_id NOT IN ({})", ids.join(", ")),
-        };
+        let others = of_others(except);
         let query = format!(
             "{COLUMNS} WHERE {READY} AND {IN_TURN}{others} ORDER BY a.due_at, a.adjustment_id LIMIT :limit"
         );
@@ -127,18 +129,23 @@ impl Ledger {
         Ok(rows)
     }
 
-    /// When changes may be due next; none if nothing waits.
+    /// When a change of this kind may be due next, of advertisers other than `except`; none if nothing waits.
     ///
     /// # Errors
     /// If the store fails.
-    pub fn next_adjustment(&self) -> Result<Option<Timestamp>, LedgerError> {
+    pub fn next_adjustment(
+        &self,
+        operation: Operation,
+        except: &[u64],
+    ) -> Result<Option<Timestamp>, LedgerError> {
+        let others = of_others(except);
         let query = format!(
             "SELECT CASE WHEN a.due_at > c.changed_at THEN a.due_at ELSE c.changed_at END FROM adjustments a CROSS JOIN conversions c
-            ON c.event_id = a.conversion WHERE a.active = 1 AND a.state = 'queued'
+            ON c.event_id = a.conversion WHERE a.active = 1 AND a.state = 'queued' AND a.operation = ?1
             AND (c.state IN ('taken', 'confirmed') OR (c.state = 'dropped' AND c.ambiguous = 1))
-            AND {IN_TURN} ORDER BY a.due_at LIMIT 1"
+            AND {IN_TURN}{others} ORDER BY a.due_at LIMIT 1"
         );
-        sql::one(&self.connection, &query, (), |row| row.get::<i64>(0).map(sql::time))
+        sql::one(&self.connection, &query, (operation.name(),), |row| row.get::<i64>(0).map(sql::time))
     }
 
     /// Puts changes back that were being told when the last process ended. How many there were.

@@ -4,10 +4,11 @@
 //! the platform takes it or refuses it. Changes of many transactions go in one request; where its answer is a refusal
 //! nobody knows whose it is, and each goes by itself the next time.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ledger::{AdjustmentFinished, Begun, DueAdjustment, WantedChanges};
-use relay::delivery::{Admission, Destination, Outcome, Rank, Settled, State, Tried, Went, settle};
+use relay::delivery::{Admission, Destination, Health, Outcome, Rank, Settled, State, Tried, Went, settle};
 use relay::intake::EvidenceKind;
 use relay::policy::Snapshot;
 use relay::{Envelope, Fact};
@@ -23,7 +24,7 @@ use super::settle::{Ended, Unsettled, excerpt, judged};
 use super::{Processor, ProcessorError, request};
 
 /// Most merchants that are passed over for one request, because they may not send for now.
-const MERCHANTS_PASSED_OVER_MAX: usize = 16;
+const MERCHANTS_PASSED_OVER_MAX: usize = 1000;
 
 /// Most changes in one request of ours.
 const TOGETHER_MAX: usize = 1000;
@@ -132,37 +133,52 @@ impl Processor {
 
     /// Changes of the merchant whose change is due the longest, of those that may send.
     fn changes_of_one(
-        &mut self,
+        &self,
         destination: &Destination,
         (told_before, operation): (Timestamp, Operation),
         limit: usize,
         now: Timestamp,
     ) -> Result<Vec<DueAdjustment>, ProcessorError> {
-        let mut shut_out = Vec::new();
-        for _ in 0..MERCHANTS_PASSED_OVER_MAX {
-            let wanted = WantedChanges { told_before, operation, except: &shut_out };
-            let rows = self.ledger.due_adjustments(now, &wanted, limit)?;
-            let Some(first) = rows.first() else { break };
-            if self.gate(destination).merchant_room(first.advertiser_id, now) > 0 {
-                return Ok(rows);
-            }
-            shut_out.push(first.advertiser_id);
-        }
-        Ok(Vec::new())
+        let except = self.without_room(destination, now);
+        let rows = self.ledger.due_adjustments(
+            now,
+            &WantedChanges { told_before, operation, except: &except },
+            limit,
+        )?;
+        Ok(rows)
     }
 
-    /// When a change could be told, should one be due; none if nothing but an outcome makes that possible.
-    pub(super) fn changes_open_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let sends = self.snapshot.migration.sends.iter().filter(|send| send.change.is_some());
-        let opens = sends.filter_map(|send| {
+    /// The merchants that are passed over, because they may not send for now.
+    fn without_room(&self, destination: &Destination, now: Timestamp) -> Vec<u64> {
+        let gate = self.gates.get(destination);
+        let shut_out = gate.into_iter().flat_map(|gate| gate.merchants_without_room(now));
+        shut_out.take(MERCHANTS_PASSED_OVER_MAX).collect()
+    }
+
+    /// When [`Processor::next_changes`] may have something that it has not now; none if nothing but an outcome makes
+    /// that possible.
+    pub(super) fn next_change_at(&self, now: Timestamp) -> Result<Option<Timestamp>, ProcessorError> {
+        let mut next: Option<Timestamp> = None;
+        for send in &self.snapshot.migration.sends {
+            let Some(operation) = send.change else { continue };
             let destination = Destination::new(Home::Primary, &send.endpoint);
-            let Some(gate) = self.gates.get(&destination) else { return Some(now) };
-            let opens = gate.opens_at(now);
+            let gate = self.gates.get(&destination);
+            let opens = gate.and_then(|gate| gate.opens_at(now));
             // Every place is taken, or it is asked first whether anybody is there: that outcome wakes.
-            let shut = self.asks_first(&destination) || opens.is_none() && gate.room(now) == 0;
-            (!shut).then(|| opens.unwrap_or(now).max(now))
-        });
-        opens.min()
+            let taken = opens.is_none() && gate.is_some_and(|gate| gate.room(now) == 0);
+            if taken || self.asks_first(&destination) {
+                continue;
+            }
+            let except = self.without_room(&destination, now);
+            let due = self.ledger.next_adjustment(operation, &except)?;
+            let due = due.map(|due| due.plus(send.settle));
+            // Those who are passed over come when the first of them may send again.
+            let others = gate.filter(|_| !except.is_empty()).and_then(|gate| gate.merchant_opens_at(now));
+            let possible = due.into_iter().chain(others).min();
+            let possible = possible.map(|at| at.max(self.change_at).max(opens.unwrap_or(at)));
+            next = next.into_iter().chain(possible).min();
+        }
+        Ok(next)
     }
 
     fn begin_changes(
@@ -226,13 +242,14 @@ impl Processor {
         now: Timestamp,
     ) -> Result<(), ProcessorError> {
         let mut settled = Vec::new();
-        for Unsettled { ended, at, .. } in ended {
+        for (call, Unsettled { ended, at, .. }) in ended.iter().enumerate() {
             for id in &ended.ids {
-                settled.extend(self.judge_change(*id, &ended.result, *at).map(|made| (*id, ended, made)));
+                settled
+                    .extend(self.judge_change(*id, &ended.result, *at).map(|made| (call, *id, ended, made)));
             }
         }
         let mut transaction = self.ledger.transaction(now)?;
-        for (id, ended, (made, alone)) in &settled {
+        for (_, id, ended, (made, alone)) in &settled {
             let answer = ended.result.as_ref().ok();
             let excerpt = answer.map(|answer| excerpt(&answer.body)).unwrap_or_default();
             transaction.finish_adjustment(&AdjustmentFinished {
@@ -245,15 +262,17 @@ impl Processor {
             })?;
         }
         transaction.commit()?;
-        let mut call = None;
-        for (id, _, (made, _)) in settled {
+        // Each request gives its place back, however many changes it told of.
+        let mut calls: BTreeMap<usize, (Destination, Went, Health)> = BTreeMap::new();
+        for (call, id, _, (made, _)) in settled {
             let Some(telling) = self.telling.remove(&id) else { continue };
             let took = now.since(telling.began_at);
             let (event_id, home, verdict) = (id.event_id, Home::Primary, made.verdict);
             self.facts.push(Fact::Attempted { event_id, home, verdict, took });
-            call = call.or(Some((telling.destination, telling.went, made.health)));
+            let (.., health) = calls.entry(call).or_insert((telling.destination, telling.went, made.health));
+            *health = health.better(made.health);
         }
-        if let Some((destination, went, health)) = call {
+        for (destination, went, health) in calls.into_values() {
             let changes = self.gate(&destination).ended(health, went, now);
             self.changed(&destination, changes);
         }
@@ -276,10 +295,13 @@ impl Processor {
             }
             Err(failure) => Outcome::Failed(failure.clone()),
         };
-        let mut settled = settle(&telling.tried, &outcome, &self.snapshot.policy.delivery, at, seed);
+        let later = matches!(&outcome, Outcome::Judged(judged) if judged.verdict == Verdict::Later);
+        // "No such transaction" speaks of this change and not of the platform, so that it counts even where the call was to
+        // find out whether the platform is well: else a transaction that is not there would be asked for without end.
+        let not_there = later && result.as_ref().is_ok_and(|answer| answer.status < 429);
+        let tried = Tried { probe: telling.tried.probe && !not_there, ..telling.tried };
+        let mut settled = settle(&tried, &outcome, &self.snapshot.policy.delivery, at, seed);
         let decided = matches!(settled.verdict, Verdict::Rejected | Verdict::Confirmed);
-        let not_there =
-            result.as_ref().is_ok_and(|answer| settled.verdict == Verdict::Later && answer.status < 429);
         let alone = telling.company > 1 && (decided || not_there);
         if alone {
             settled.state = State::Queued;

@@ -285,20 +285,11 @@ impl Processor {
                 });
             }
         }
-        let changes = self.ledger.next_adjustment()?.zip(self.changes_open_at(now));
-        changes.into_iter().for_each(|(due, opens)| {
-            at(due.plus(self.shortest_settling()).max(self.change_at).max(opens));
-        });
+        self.next_change_at(now)?.into_iter().for_each(&mut at);
         self.next_postback()?.into_iter().for_each(&mut at);
         self.has_more_to_lock().then_some(now).into_iter().for_each(&mut at);
         self.next_order().into_iter().for_each(&mut at);
         Ok(wake)
-    }
-
-    /// How soon after its delivery the platform can be told of a transaction's change.
-    fn shortest_settling(&self) -> Duration {
-        let sends = self.snapshot.migration.sends.iter().filter(|send| send.change.is_some());
-        sends.map(|send| send.settle).min().unwrap_or_default()
     }
 
     /// Conversions of which an attempt is under way.

@@ -218,6 +218,16 @@ impl Gate {
         self.merchants.room(merchant, now)
     }
 
+    /// The merchants of which no call could be admitted now.
+    pub fn merchants_without_room(&self, now: Timestamp) -> impl Iterator<Item = u64> {
+        self.merchants.without_room(now)
+    }
+
+    /// When the first of the merchants that wait may send again; none if none waits for a time.
+    pub fn merchant_opens_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.merchants.waiting(now).map(|(_, until)| until).min()
+    }
+
     /// How many first attempts of a backlog could be admitted now.
     pub fn backlog_room(&mut self, now: Timestamp) -> usize {
         self.pacer.left(now)
@@ -435,7 +445,7 @@ impl Gate {
             retries_left: self.budget.left(),
             pause: self.pause,
             throttled_until: self.throttled(now),
-            merchants_waiting: self.merchants.waiting(now),
+            merchants_waiting: self.merchants.waiting(now).count(),
         }
     }
 }

@@ -144,10 +144,15 @@ impl Merchants {
         self.known.retain(|_, known| known.in_flight > 0 || known.until.is_some());
     }
 
-    /// How many may not send at `now`.
-    pub(super) fn waiting(&self, now: Timestamp) -> usize {
-        let ahead = |known: &&Merchant| known.until.is_some_and(|until| self.is_ahead(until, now));
-        self.known.values().filter(ahead).count()
+    /// Those that may not send before a time, with it.
+    pub(super) fn waiting(&self, now: Timestamp) -> impl Iterator<Item = (u64, Timestamp)> {
+        let ahead = move |until: &Timestamp| self.is_ahead(*until, now);
+        self.known.iter().filter_map(move |(merchant, known)| Some((*merchant, known.until.filter(ahead)?)))
+    }
+
+    /// Those of which no call may go: they wait, or have their share of the places.
+    pub(super) fn without_room(&self, now: Timestamp) -> impl Iterator<Item = u64> {
+        self.known.keys().copied().filter(move |merchant| self.room(*merchant, now) == 0)
     }
 
     /// What is known of the merchant, to be changed; none if too many are remembered.
@@ -221,12 +226,13 @@ mod tests {
         merchants.began(1);
         assert_eq!(merchants.told_to_wait(1, Duration::from_secs(30), at(0)), None);
         assert_eq!((merchants.room(1, at(29)), merchants.room(2, at(0))), (0, 4));
-        assert_eq!((merchants.waiting(at(29)), merchants.waiting(at(30))), (1, 0));
+        assert_eq!((merchants.waiting(at(29)).count(), merchants.waiting(at(30)).count()), (1, 0));
         let mut late = merchants.clone();
         assert_eq!(late.told_to_wait(2, Duration::from_secs(5), at(30)), None, "its time is just over");
         merchants.began(2);
         assert_eq!(merchants.told_to_wait(2, Duration::from_secs(5), at(1)), Some(at(30)));
-        assert_eq!((merchants.waiting(at(1)), merchants.waiting(at(6))), (2, 1));
+        assert_eq!(merchants.waiting(at(1)).collect::<Vec<_>>(), [(1, at(30)), (2, at(6))]);
+        assert_eq!(merchants.without_room(at(6)).collect::<Vec<_>>(), [1]);
         merchants.began(3);
         assert_eq!(merchants.told_to_wait(3, Duration::from_secs(5), at(40)), None, "their time is over");
         merchants.forgive();

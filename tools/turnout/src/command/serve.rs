@@ -10,6 +10,7 @@ use telemetry::Telemetry;
 use tokio::signal::unix::Signal;
 use tracking::source::Mistake;
 
+use super::Stop;
 use crate::cli::Outcome;
 use crate::data::{self, DataDir, KeyRing, RunFile};
 use crate::reload::{self, Readers};
@@ -66,8 +67,9 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Outcome {
     let mut run = RunFile { pid: std::process::id(), ..RunFile::default() };
     if arguments.role == Role::Platforms {
         let lab = platforms(&settings, &mut run).await?;
+        let stop = Stop::listen()?;
         announce(arguments, &data, &run)?;
-        super::told_to_stop(None).await?;
+        stop.told(None).await;
         data.remove_run_file(role);
         lab.stop().await;
         return Ok(ExitCode::SUCCESS);
@@ -77,6 +79,8 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Outcome {
     run.token.clone_from(&keys.token);
     match arguments.role {
         Role::Edge => {
+            // Its sockets may be handed over with requests in them.
+            let stop = Stop::listen()?;
             let processor = settings.edge.processor.clone();
             let (edge, snapshot) =
                 roles::edge(&ground, &keys, &settings.edge, settings.outbox.clone(), processor).await?;
@@ -87,7 +91,7 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Outcome {
             run.edge_copies = addresses.copies.map(|address| address.to_string());
             announce(arguments, &data, &run)?;
             let readers = readers(&settings, &data, &keys, hang_up);
-            until_stopped(Readers { edge: Some(snapshot), ..readers }).await?;
+            until_stopped(Readers { edge: Some(snapshot), ..readers }, stop).await;
             data.remove_run_file(role);
             edge.stop().await;
             close(&ground);
@@ -101,14 +105,11 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Outcome {
             };
             let processor = roles::processor(&ground, &keys, parts).await?;
             run.processor = Some(processor.address.to_string());
+            let stop = Stop::listen()?;
             announce(arguments, &data, &run)?;
             let readers = readers(&settings, &data, &keys, hang_up);
-            until_stopped(Readers {
-                processor: Some(processor.desk.clone()),
-                operators: processor.operators.clone(),
-                ..readers
-            })
-            .await?;
+            let (desk, operators) = (processor.desk.clone(), processor.operators.clone());
+            until_stopped(Readers { processor: Some(desk), operators, ..readers }, stop).await;
             data.remove_run_file(role);
             processor.stop().await;
             close(&ground);
@@ -138,10 +139,10 @@ fn readers(settings: &Settings, data: &DataDir, keys: &KeyRing, hang_up: Signal)
 }
 
 /// Serves, reloading when asked to, until the process is told to stop.
-async fn until_stopped(readers: Readers) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+async fn until_stopped(readers: Readers, stop: Stop) {
     tokio::select! {
-        () = readers.run() => Ok(()),
-        result = super::told_to_stop(None) => result,
+        () = readers.run() => {}
+        () = stop.told(None) => {}
     }
 }
 

@@ -14,6 +14,7 @@ use relay::policy::Snapshot;
 use telemetry::Telemetry;
 use tokio::sync::watch;
 
+use super::Stop;
 use crate::cli::Outcome;
 use crate::clock::parse_duration;
 use crate::data::{DataDir, RunFile};
@@ -102,6 +103,7 @@ async fn serve(arguments: &Arguments) -> Outcome {
     let hang_up = reload::listen()?;
     let system = start(arguments, &data, &keys).await?;
     let run = run_file(&system, &keys.token);
+    let asked = Stop::listen()?;
     data.write_run_file("up", &run)?;
     announce(arguments, &run)?;
     let (stop, stopped) = watch::channel(false);
@@ -117,18 +119,17 @@ async fn serve(arguments: &Arguments) -> Outcome {
         processor: Some(system.processor.desk.clone()),
         operators: system.processor.operators.clone(),
     };
-    let summary = tokio::select! {
-        () = readers.run() => Ok(()),
-        () = watch_numbers(&system, arguments.json) => Ok(()),
-        result = super::told_to_stop(arguments.run_for) => result,
-    };
+    tokio::select! {
+        () = readers.run() => {}
+        () = watch_numbers(&system, arguments.json) => {}
+        () = asked.told(arguments.run_for) => {}
+    }
     stop.send_replace(true);
     if let Some(traffic) = traffic {
         traffic.await??;
     }
     data.remove_run_file("up");
     finish(system, arguments.json).await;
-    summary?;
     Ok(ExitCode::SUCCESS)
 }
 

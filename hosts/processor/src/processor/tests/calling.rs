@@ -53,7 +53,7 @@ pub(super) fn world() -> World {
     world
 }
 
-fn callers() -> Callers {
+pub(super) fn callers() -> Callers {
     let caller = Caller {
         advertiser_id: MOVED,
         token: "token".to_owned(),

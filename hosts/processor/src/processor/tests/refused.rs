@@ -8,13 +8,16 @@ use tracking::dialect::interface::Operation;
 use tracking::{Field, Verdict};
 use units::EventId;
 
-use super::calling::{THE_ORDER, ask, sent, world};
-use super::world::{MOVED, Reply, World, event_id, sale};
+use super::calling::{THE_ORDER, ask, callers, sent, world};
+use super::world::{MOVED, Reply, Sale, World, ended, event_id, sale};
 
 on_a_server_too! {
     a_change_that_was_refused_is_work_like_every_dead_letter,
     a_change_that_is_given_up_lets_those_behind_it_go,
     a_change_that_did_not_arrive_is_not_told_after_a_later_one,
+    a_change_of_what_is_not_there_becomes_work_although_nothing_else_is_told,
+    requests_for_changes_that_end_together_give_each_place_back,
+    a_change_of_a_merchant_that_waits_is_woken_for_when_it_may_go,
 }
 
 /// A sale that the platform has, and a change of it that the platform refuses: the change's id.
@@ -60,7 +63,7 @@ fn a_change_that_was_refused_is_work_like_every_dead_letter() {
     let closed = world.processor.close(&[change], true, by, world.now).unwrap().remove(0).1;
     assert!(matches!(closed, Closed::Contradicts(State::InFlight, _)), "{closed:?}");
     let result = world.result(&under_way[0], Reply::Says(Verdict::Rejected));
-    world.processor.settle(vec![super::world::ended(&under_way[0], result)], world.now).unwrap();
+    world.processor.settle(vec![ended(&under_way[0], result)], world.now).unwrap();
     assert_eq!(state(&world), "rejected");
     let closed = world.processor.close(&[change], true, by, world.now).unwrap().remove(0).1;
     assert_eq!(closed, Closed::Done(State::Confirmed));
@@ -117,4 +120,78 @@ fn a_change_that_did_not_arrive_is_not_told_after_a_later_one() {
         assert_eq!(sent(&mut world).len(), told_again, "later: {later}");
         world.assert_balanced();
     }
+}
+
+/// Where nobody can ask whether the platform is back, the change itself has to find it out.
+#[test]
+fn a_change_of_what_is_not_there_becomes_work_although_nothing_else_is_told() {
+    let mut snapshot = super::world::snapshot();
+    snapshot.migration.primary.probe = None;
+    let mut world = World::with(snapshot);
+    world.processor.replace_callers(callers());
+    world.receive(&[sale(1, MOVED)]);
+    assert_eq!(sent(&mut world).len(), 1);
+    ask(&mut world, 100, Operation::Void, &[THE_ORDER]);
+    world.pass(Duration::from_secs(181));
+    let (mut refusals, mut told) = (0, 0);
+    for _ in 0..100 {
+        let (reply, count) = match refusals {
+            0..10 => (Reply::Refuses, &mut refusals),
+            // The first answer of the endpoint that asks to come later is "no such transaction".
+            _ => (Reply::Says(Verdict::Later), &mut told),
+        };
+        *count += world.deliver(|_| reply);
+        let Some(wake) = world.processor.next_wake(world.now).unwrap() else { break };
+        world.now = wake;
+    }
+    let rows = world.processor.ledger().adjustments_of(event_id(1)).unwrap();
+    assert_eq!(rows[0].state, State::Dead, "told {told} times: {rows:?}");
+    assert!(told > 1, "that the platform was away is counted little: {rows:?}");
+    world.assert_balanced();
+}
+
+fn order_of(world: &World, id: u64) -> (Field, String) {
+    let row = world.processor.ledger().conversion(event_id(id)).unwrap().unwrap();
+    (Field::OrderReference, row.reference.unwrap())
+}
+
+/// Two sales that the platform has, a change of each asked for: an edit of the first, a void of the second.
+fn two_changes() -> World {
+    let mut world = world();
+    world.receive(&[sale(1, MOVED), Sale { reference: "A-2".to_owned(), ..sale(2, MOVED) }]);
+    assert_eq!(sent(&mut world).len(), 1, "both in one request");
+    let [(field, first), (_, second)] = [1, 2].map(|id| order_of(&world, id));
+    ask(&mut world, 100, Operation::Edit, &[(field, &first), (Field::Amount, "7.00")]);
+    ask(&mut world, 101, Operation::Void, &[(field, &second)]);
+    world.pass(Duration::from_secs(181));
+    world
+}
+
+#[test]
+fn requests_for_changes_that_end_together_give_each_place_back() {
+    let mut world = two_changes();
+    let mut under_way = world.deliveries();
+    world.pass(Duration::from_secs(10));
+    under_way.extend(world.deliveries());
+    assert_eq!(under_way.len(), 2, "{under_way:?}");
+    let answered = |delivery| ended(delivery, world.result(delivery, Reply::Says(Verdict::Taken)));
+    let ended = under_way.iter().map(answered).collect();
+    world.processor.settle(ended, world.now).unwrap();
+    world.assert_balanced();
+}
+
+#[test]
+fn a_change_of_a_merchant_that_waits_is_woken_for_when_it_may_go() {
+    let mut world = two_changes();
+    let delivery = world.deliveries().remove(0);
+    let headers = vec![("retry-after".to_owned(), b"120".to_vec())];
+    let busy = tracking::Answer { status: 429, headers, body: Vec::new() };
+    world.processor.settle(vec![ended(&delivery, Ok(busy))], world.now).unwrap();
+    let opens = world.now.plus(Duration::from_secs(120));
+    world.pass(Duration::from_secs(10));
+    assert_eq!(world.deliveries().len(), 0, "the other change is of the same merchant");
+    assert_eq!(world.processor.next_wake(world.now).unwrap(), Some(opens));
+    world.now = opens;
+    assert_eq!(world.deliver(|_| Reply::Says(Verdict::Taken)), 1);
+    world.assert_balanced();
 }

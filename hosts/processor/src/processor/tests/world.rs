@@ -291,8 +291,11 @@ impl World {
         Processor::new(self.place.open(), snapshot, Seed(7), self.now).unwrap()
     }
 
-    /// I3 and I12, recomputed from the rows.
+    /// I3 and I12, recomputed from the rows; and nobody holds a place once nothing is under way.
     pub(crate) fn assert_balanced(&self) {
+        let gates = self.processor.status().unwrap().destinations;
+        let held: Vec<_> = gates.iter().filter(|gate| gate.in_flight > 0).collect();
+        assert!(self.processor.in_flight() > 0 || held.is_empty(), "{held:#?}");
         let audit = self.processor.ledger().audit().unwrap();
         assert!(audit.findings.is_empty(), "{:#?}", audit.findings);
     }
