@@ -239,10 +239,10 @@ impl Ledger {
         Self::prepare(Connection::memory().map_err(store("open in memory"))?)
     }
 
-    /// The same, whose store fails as `faults` plans it.
+    /// The same, whose store fails as `faults` plans it: what the last one of these faults has stored, if it has ended.
     ///
     /// # Errors
-    /// If there is not enough memory.
+    /// If there is not enough memory, or as planned.
     pub fn simulated(faults: &Faults) -> Result<Self, LedgerError> {
         Self::prepare(Connection::simulated(faults).map_err(store("open in memory"))?)
     }

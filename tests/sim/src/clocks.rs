@@ -33,7 +33,7 @@ impl Clock {
 
     /// It is set, rightly or wrongly.
     pub(crate) fn set(&mut self, scope: Scope, chance: &mut Chance) {
-        let is_far = scope >= Scope::Terms && chance.happens(1, 9);
+        let is_far = scope.has_terms() && chance.happens(1, 9);
         self.0 = if is_far { AHEAD } else { pick(chance, &OFFSETS) };
     }
 

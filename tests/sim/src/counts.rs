@@ -54,6 +54,7 @@ counts! {
     ledger_failures "failures of the ledger",
     in_doubt "of these, connections lost that may leave a commit in doubt",
     begun_anew "times that the processor had to begin anew",
+    starts_failed "starts of the processor whose ledger failed",
     killed_inside "processors killed in a transaction",
     clocks_set "clocks set",
     acts "acts of people",

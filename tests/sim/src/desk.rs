@@ -21,6 +21,8 @@ use crate::merchants;
 use crate::model::{Violation, violation};
 use crate::platform::{Platform, Reaction};
 use crate::run::Sabotage;
+use crate::run::further::any_fault;
+use crate::scope::Dial;
 use flights::Flights;
 
 /// The processor with what is around it.
@@ -35,6 +37,8 @@ pub(crate) struct Desk {
     /// How calls of publishers ended that the processor was not told of, and how often it had begun anew by then.
     called: Vec<(Called, u64)>,
     seeds: Chance,
+    /// How often its ledger fails while it starts.
+    starting: Dial,
     /// True if the ledger may have changed since [`Desk::changed`] was last asked.
     touched: bool,
     /// What it does wrong on purpose.
@@ -80,40 +84,70 @@ fn broken(doing: &'static str, error: &dyn std::error::Error) -> Violation {
     Violation { invariant: "I2", what: format!("the processor could not {doing}: {error}{cause}") }
 }
 
+/// Statements of a start, or a few more.
+const STATEMENTS_OF_A_START: u64 = 30;
+
+/// A processor on what `faults` has stored.
+fn begin(
+    faults: &Faults,
+    snapshot: Arc<Snapshot>,
+    seed: Seed,
+    shown: Timestamp,
+) -> Result<Processor, LedgerError> {
+    let ledger = Ledger::simulated(faults)?;
+    let processor = Processor::new(ledger, snapshot, seed, shown);
+    let mut processor = processor.map_err(|ProcessorError::Ledger(error)| error)?;
+    processor.replace_callers(merchants::callers());
+    Ok(processor)
+}
+
 impl Desk {
     pub(crate) fn new(
         snapshot: Arc<Snapshot>,
         seed: Seed,
         now: Timestamp,
-        sabotage: Sabotage,
+        (starting, sabotage): (Dial, Sabotage),
     ) -> Result<Self, Violation> {
-        let faults = Faults::default();
-        let ledger = Ledger::simulated(&faults).map_err(|error| broken("make a ledger", &error))?;
         let mut desk = Self {
             processor: None,
             snapshot,
-            faults,
+            faults: Faults::default(),
             flights: Flights::default(),
             clock: Clock::default(),
             latest: now,
             called: Vec::new(),
             seeds: Chance::new(seed),
+            starting,
             touched: true,
             sabotage,
             counts: Counts::default(),
         };
-        desk.start(ledger, now)?;
+        desk.start(now)?;
         Ok(desk)
     }
 
-    fn start(&mut self, ledger: Ledger, now: Timestamp) -> Result<(), Violation> {
-        self.faults.restart();
-        let (seed, shown) = (Seed(self.seeds.next_u128()), self.shows(now));
-        let processor = Processor::new(ledger, Arc::clone(&self.snapshot), seed, shown);
-        let mut processor = processor.map_err(|error| broken("start", &error))?;
-        processor.replace_callers(merchants::callers());
-        self.processor = Some(processor);
-        Ok(())
+    /// Starts a processor on what the last one has left; where its ledger fails before it serves, once more.
+    fn start(&mut self, now: Timestamp) -> Result<(), Violation> {
+        loop {
+            self.faults.restart();
+            if self.starting.strikes() {
+                let at = 1 + self.starting.chance.below(STATEMENTS_OF_A_START);
+                self.faults.plan(When::Statement(at), any_fault(&mut self.starting.chance));
+            }
+            let (seed, shown) = (Seed(self.seeds.next_u128()), self.shows(now));
+            match begin(&self.faults, Arc::clone(&self.snapshot), seed, shown) {
+                Ok(processor) => {
+                    // What was planned for the start does not come later.
+                    self.faults.calm();
+                    self.processor = Some(processor);
+                    return Ok(());
+                }
+                Err(error) if self.faults.hit().is_some() && is_planned(&error) => {
+                    self.counts.starts_failed += 1;
+                }
+                Err(error) => return Err(broken("start", &error)),
+            }
+        }
     }
 
     /// The process ends as if killed, and another takes its place: what it had not committed is gone, and so
@@ -123,9 +157,10 @@ impl Desk {
         self.called.clear();
         self.touched = true;
         match self.processor.take() {
-            Some(processor) => self.start(processor.into_ledger(), now),
-            None => violation("I2", "the processor is gone".to_owned()),
+            Some(processor) => drop(processor),
+            None => return violation("I2", "the processor is gone".to_owned()),
         }
+        self.start(now)
     }
 
     /// The ledger is going to fail.

@@ -1,6 +1,6 @@
 //! One seed: what happens in which order, and how it ends.
 
-mod further;
+pub(crate) mod further;
 
 use std::time::Duration;
 
@@ -135,7 +135,7 @@ fn live(world: &mut World, steps: usize, step: &mut usize) -> Result<(), Violati
     }
     merchants::settled(&world.merchants, &known, &rows)?;
     world.desk.look(|ledger| Ok(check::books((world.scope, &rows), &world.merchants, ledger)))??;
-    if world.scope >= Scope::Terms {
+    if world.scope.has_terms() {
         let named = world.publishers.named();
         let shared = world.desk.look(|ledger| Ok(check::shares(&known, &rows, &named, ledger)))??;
         world.counts.shared += shared;

@@ -20,14 +20,16 @@ pub enum Scope {
     Merchants,
     /// And terms by which more than the last click earns.
     Terms,
+    /// And a ledger that fails while the processor starts.
+    Starts,
 }
 
 impl Scope {
     /// Everything.
-    pub const WHOLE: Self = Self::Terms;
+    pub const WHOLE: Self = Self::Starts;
 
     /// Every scope, in the order in which they grow.
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Machines,
         Self::Ledger,
         Self::Clocks,
@@ -35,7 +37,13 @@ impl Scope {
         Self::Publishers,
         Self::Merchants,
         Self::Terms,
+        Self::Starts,
     ];
+
+    /// True if more than the last click earns.
+    pub(crate) const fn has_terms(self) -> bool {
+        matches!(self, Self::Terms | Self::Starts)
+    }
 
     /// The scope of this name.
     pub fn parse(name: &str) -> Option<Self> {

@@ -193,7 +193,7 @@ impl Shoppers {
         let mut headers = Vec::new();
         let clicks: Vec<&Remembered> = self.clicks.iter().rev().filter(|click| click.shop == shop).collect();
         // Where terms share, it matters that one order is told of with several of its clicks.
-        let back = if self.scope >= Scope::Terms { self.chance.below(CLICKS_BACK) } else { 0 };
+        let back = if self.scope.has_terms() { self.chance.below(CLICKS_BACK) } else { 0 };
         let click = usize::try_from(back).ok().and_then(|back| clicks.get(back)).or(clicks.first());
         let touch = |click: &Remembered, named| Touch { second: click.second, site: click.site, named };
         let mut touched = None;

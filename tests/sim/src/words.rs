@@ -35,7 +35,7 @@ pub(crate) const STRANGER: u64 = 8;
 /// Who refers: the site that earns the credit, one that the map does not have, and where terms share a second one that
 /// earns.
 pub(crate) const fn sites(scope: Scope) -> &'static [u64] {
-    if matches!(scope, Scope::Terms) { &[7, 9, STRANGER] } else { &[7, STRANGER] }
+    if scope.has_terms() { &[7, 9, STRANGER] } else { &[7, STRANGER] }
 }
 
 /// What the new platform adds to the old one's ids.
@@ -46,7 +46,7 @@ pub(crate) const CAP: i64 = 2000;
 
 /// What a sale of so many cents earns, in cents, where nothing caps it.
 pub(crate) const fn earns(scope: Scope, shop: u64, cents: i64) -> i64 {
-    let is_dear = matches!(scope, Scope::Terms) && shop == DEDUPLICATES && cents >= 10_000;
+    let is_dear = scope.has_terms() && shop == DEDUPLICATES && cents >= 10_000;
     let (part, of) = (cents, if is_dear { 20 } else { 10 });
     // Rounded to the nearest cent, and a half to the even one.
     let (whole, rest) = (part / of, 2 * (part % of));
@@ -125,7 +125,7 @@ pub(crate) fn snapshot(scope: Scope) -> Arc<Snapshot> {
     static SHARED: OnceLock<Arc<Snapshot>> = OnceLock::new();
     // What merchants call is asked for in every turn, so that a smaller scope must not even know of it.
     let shelf = match scope {
-        Scope::Terms => &SHARED,
+        Scope::Terms | Scope::Starts => &SHARED,
         Scope::Merchants => &CALLED,
         _ => &QUIET,
     };
@@ -135,7 +135,7 @@ pub(crate) fn snapshot(scope: Scope) -> Arc<Snapshot> {
 #[expect(clippy::panic, reason = "a mistake in the simulation's own texts is a mistake of its author")]
 fn compiled(scope: Scope) -> Arc<Snapshot> {
     let calls = scope >= Scope::Merchants;
-    let terms = if scope >= Scope::Terms { include_str!("../data/terms.toml") } else { "" };
+    let terms = if scope.has_terms() { include_str!("../data/terms.toml") } else { "" };
     let terms = Terms::load("terms.toml", terms).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
     let text = |own: &str, further: &str| format!("{own}{}", if calls { further } else { "" });
     let dialect = |name: &str| {

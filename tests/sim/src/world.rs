@@ -87,6 +87,7 @@ impl World {
         let mut chance = Chance::new(seed.fork(1));
         let disk = |number| Disk::new(number, sabotage == Sabotage::ForgetsSync);
         let edges = (0..=chance.below(2)).map(|number| Edge::new(disk(number))).collect::<Result<_, _>>()?;
+        let starting = Dial::new(seed, Scope::Starts, scope, &[0, 200, 500]);
         Ok(Self {
             now: START,
             chance,
@@ -95,7 +96,7 @@ impl World {
             shoppers: Shoppers::new(Chance::new(seed.fork(2)), scope),
             model: Model::default(),
             edges,
-            desk: Desk::new(Arc::clone(&snapshot), seed.fork(3), START, sabotage)?,
+            desk: Desk::new(Arc::clone(&snapshot), seed.fork(3), START, (starting, sabotage))?,
             platforms: Home::ALL.map(Platform::new),
             bodies: Vec::new(),
             gaps: Gaps::default(),
@@ -336,7 +337,7 @@ impl World {
         let rows = &self.rows;
         rows.values().for_each(|row| self.trace.mix(row.state.name().as_bytes()));
         check::accounts(rows, &self.desk.look(ledger::Ledger::audit)?)?;
-        if self.scope >= Scope::Terms {
+        if self.scope.has_terms() {
             self.earned = check::capped(&self.earned, rows)?;
         }
         check::acknowledged(&self.model, &self.edges, rows, &self.strays)?;

@@ -74,9 +74,12 @@ struct Plan {
     silent: u64,
     down: bool,
     looking: bool,
+    /// What is stored while no process has it open.
+    disk: Option<Sqlite>,
 }
 
-/// Plans how a simulated ledger fails, and tells what came of it.
+/// Plans how a simulated ledger fails, and tells what came of it. It is the ledger's disk, too: what one process has
+/// stored the next one finds.
 #[derive(Clone, Debug, Default)]
 pub struct Faults(Arc<Mutex<Plan>>);
 
@@ -106,7 +109,8 @@ impl Faults {
 
     /// Another process takes the place of the one that ended.
     pub fn restart(&self) {
-        *self.lock() = Plan::default();
+        let mut plan = self.lock();
+        *plan = Plan { disk: plan.disk.take(), ..Plan::default() };
     }
 
     /// While an observer looks, nothing fails, and nothing that it asks counts.
@@ -183,13 +187,26 @@ fn broken_file() -> StoreError {
 
 #[derive(Debug)]
 pub(crate) struct Simulated {
-    inner: Sqlite,
+    /// None only while it is dropped.
+    inner: Option<Sqlite>,
     faults: Faults,
+}
+
+impl Drop for Simulated {
+    fn drop(&mut self) {
+        self.roll_back();
+        self.faults.lock().disk = self.inner.take();
+    }
 }
 
 impl Simulated {
     pub(super) fn new(faults: Faults) -> Result<Self, StoreError> {
-        Ok(Self { inner: Sqlite::memory()?, faults })
+        let disk = faults.lock().disk.take();
+        Ok(Self { inner: Some(disk.map_or_else(Sqlite::memory, Ok)?), faults })
+    }
+
+    fn inner(&self) -> Result<&Sqlite, StoreError> {
+        self.inner.as_ref().ok_or(StoreError::Gone)
     }
 
     pub(super) fn begin_anew(&self) {
@@ -203,14 +220,14 @@ impl Simulated {
         let fault = plan.strikes(false).filter(|fault| *fault != Fault::Forgets);
         let Some(fault) = fault else { return Ok(()) };
         if fault == (Fault::Fails { undoes: true }) {
-            self.inner.roll_back();
+            self.inner()?.roll_back();
         }
         Err(plan.fail(fault))
     }
 
     pub(super) fn run(&self, sql: &str, params: &dyn Params) -> Result<usize, StoreError> {
         self.pass()?;
-        self.inner.run(sql, params)
+        self.inner()?.run(sql, params)
     }
 
     /// A server tells what went wrong with a statement that nobody waits for with the next one.
@@ -218,7 +235,7 @@ impl Simulated {
         match self.pass() {
             Err(StoreError::Aborted) => Ok(()),
             Err(error) => Err(error),
-            Ok(()) => self.inner.run(sql, params).map(drop),
+            Ok(()) => self.inner()?.run(sql, params).map(drop),
         }
     }
 
@@ -229,17 +246,17 @@ impl Simulated {
         each: &mut dyn FnMut(&Row<'_>) -> Result<Enough, StoreError>,
     ) -> Result<(), StoreError> {
         self.pass()?;
-        self.inner.rows(sql, params, each)
+        self.inner()?.rows(sql, params, each)
     }
 
     pub(super) fn script(&self, text: &str) -> Result<(), StoreError> {
         self.pass()?;
-        self.inner.script(text)
+        self.inner()?.script(text)
     }
 
     pub(super) fn begin(&self, purpose: Purpose) -> Result<(), StoreError> {
         self.pass()?;
-        self.inner.begin(purpose)?;
+        self.inner()?.begin(purpose)?;
         self.faults.lock().stage = Stage::Open;
         Ok(())
     }
@@ -261,7 +278,7 @@ impl Simulated {
             None => true,
         };
         if happens {
-            self.inner.script("COMMIT")?;
+            self.inner()?.script("COMMIT")?;
         }
         let Some(fault) = fault.filter(|fault| *fault != Fault::Forgets) else { return Ok(()) };
         let error = plan.fail(fault);
@@ -273,6 +290,6 @@ impl Simulated {
     /// Undoes the open transaction, if there is one.
     pub(super) fn roll_back(&self) {
         self.faults.lock().stage = Stage::None;
-        self.inner.roll_back();
+        self.inner.iter().for_each(Sqlite::roll_back);
     }
 }

@@ -128,7 +128,7 @@ pub(crate) fn books(
         let credited = row.publisher_id.is_some() && is_booked(row) && !account.is_void;
         let cents = account.cents.unwrap_or_else(|| row.amount.map_or(0, |money| money.minor));
         let due = earns(scope, row.advertiser_id, cents);
-        let is_capped = scope >= Scope::Terms && row.advertiser_id == OFFLINE;
+        let is_capped = scope.has_terms() && row.advertiser_id == OFFLINE;
         capped += if is_capped { owed } else { 0 };
         let right = match credited {
             true if is_capped => owed <= due + 1 && capped <= CAP,

@@ -71,7 +71,8 @@ fn plan(world: &mut World) {
     }
 }
 
-fn any_fault(chance: &mut Chance) -> Fault {
+/// How the ledger fails.
+pub(crate) fn any_fault(chance: &mut Chance) -> Fault {
     let happened = chance.happens(1, 2);
     match chance.below(8) {
         0 => Fault::Fails { undoes: happened },
