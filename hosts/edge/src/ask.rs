@@ -11,6 +11,7 @@ use upstream::{Call, Peer, Request};
 
 use crate::clock;
 use crate::settings::ProcessorSettings;
+use crate::taken::{self, Taken};
 
 /// Where calls are posted.
 const PATH: &[u8] = b"/v1/calls";
@@ -74,10 +75,12 @@ impl Asker {
     /// # Errors
     /// Ambiguous unless it is certain that the processor has read nothing: it alone may say that it holds the entry.
     pub(crate) async fn hand_over(&self, entry: Entry, within: Duration) -> Result<(), SendFailure> {
-        match self.post(HAND_OVER_PATH, entry, within).await? {
-            answer if answer.status == 200 => Ok(()),
-            answer => Err(SendFailure::Ambiguous(format!("it answered {}", answer.status))),
-        }
+        let answer = self.post(HAND_OVER_PATH, entry, within).await?;
+        let taken = taken::yes::<Taken>(&answer, 1, &self.address);
+        taken.map(drop).map_err(|reason| {
+            tracing::warn!(%reason, "the processor did not take a conversion that the outbox cannot take");
+            SendFailure::Ambiguous(reason)
+        })
     }
 
     async fn answered(&self, entry: Entry, within: Duration) -> Result<Answered, String> {

@@ -10,10 +10,9 @@ use std::time::Duration;
 use outbox::Consumer;
 use relay::envelope::Batch;
 use resilience::Backoff;
-use serde::Deserialize;
 use telemetry::HostFact;
 use tokio::sync::watch;
-use tracking::{Answer, Home, SendFailure};
+use tracking::{Home, SendFailure};
 use units::limits;
 use upstream::{Call, Peer, Request};
 
@@ -21,6 +20,7 @@ use crate::clock::{self, Seeds};
 use crate::drive::Hands;
 use crate::settings::ProcessorSettings;
 use crate::stats::Stats;
+use crate::taken::{self, Taken};
 
 /// Where batches are posted.
 const PATH: &[u8] = b"/v1/batches";
@@ -43,14 +43,6 @@ pub(crate) struct Handover {
     pub(crate) linger: Duration,
     /// Whether what is handed over counts: copies are counted where they come from.
     pub(crate) counted: bool,
-}
-
-/// What the processor answers to a batch that it has taken.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Taken {
-    /// The state of its breakers by the platform's name: `closed`, `open` or `half_open`.
-    breakers: std::collections::BTreeMap<String, String>,
 }
 
 impl Handover {
@@ -109,15 +101,15 @@ impl Handover {
             let posted = tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => return false,
-                posted = self.post(&body) => posted,
+                posted = self.post(&body, batch.entries.len()) => posted,
             };
             match posted {
-                Ok(answer) => {
+                Ok(taken) => {
                     self.stats.handed_over(count);
                     if self.counted {
                         self.hands.telemetry.observe(&HostFact::BatchTaken { entries: count });
                     }
-                    self.learn(&answer);
+                    self.learn(&taken);
                     return true;
                 }
                 Err(reason) => {
@@ -132,7 +124,7 @@ impl Handover {
         }
     }
 
-    async fn post(&self, body: &[u8]) -> Result<Answer, String> {
+    async fn post(&self, body: &[u8], entries: usize) -> Result<Taken, String> {
         let signature = self.settings.keys.sign(body, clock::now());
         let signed = signature.headers().map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
         let mut headers = vec![("content-type".to_owned(), b"application/x-protobuf".to_vec())];
@@ -140,15 +132,13 @@ impl Handover {
         let host = self.settings.endpoint.address.as_str();
         let request = Request { method: "POST", host, target: PATH, headers: &headers, body };
         match self.processor.call(&request, Call::once(self.settings.within)).await {
-            Ok(answer) if answer.status == 200 => Ok(answer),
-            Ok(answer) => Err(format!("it answered {}: {}", answer.status, excerpt(&answer.body))),
+            Ok(answer) => taken::yes(&answer, entries, host),
             Err(SendFailure::NothingSent(reason) | SendFailure::Ambiguous(reason)) => Err(reason),
         }
     }
 
     /// Takes over what the processor says about the platforms.
-    fn learn(&self, answer: &Answer) {
-        let Ok(taken) = serde_json::from_slice::<Taken>(&answer.body) else { return };
+    fn learn(&self, taken: &Taken) {
         for home in Home::ALL {
             if let Some(state) = taken.breakers.get(home.name()) {
                 let open = state == resilience::breaker::State::Open.name();
@@ -174,10 +164,4 @@ where
 
 async fn stops_within(stop: &mut watch::Receiver<bool>, wait: Duration) -> bool {
     tokio::time::timeout(wait, stop.wait_for(|stop| *stop)).await.is_ok()
-}
-
-/// The beginning of an answer, for a log line.
-fn excerpt(body: &[u8]) -> String {
-    let end = body.len().min(limits::SHOWN_BYTES_MAX);
-    String::from_utf8_lossy(body.get(..end).unwrap_or_default()).into_owned()
 }

@@ -28,6 +28,7 @@ use upstream::{Call, Peer, Request};
 use crate::clock;
 use crate::http::{self, Service};
 use crate::settings::KeeperSettings;
+use crate::taken::{self, Kept};
 
 /// Where copies are posted.
 const PATH: &str = "/v1/copies";
@@ -142,8 +143,7 @@ impl Sender {
         let request =
             Request { method: "POST", host, target: PATH.as_bytes(), headers: &signed, body: &body };
         match self.keeper.call(&request, Call::once(self.settings.within)).await {
-            Ok(answer) if answer.status == 200 => Ok(()),
-            Ok(answer) => Err(format!("it answered {}", answer.status)),
+            Ok(answer) => taken::yes::<Kept>(&answer, group.len(), host).map(drop),
             Err(SendFailure::NothingSent(reason) | SendFailure::Ambiguous(reason)) => Err(reason),
         }
     }
@@ -204,8 +204,9 @@ impl Keeper {
         Batch::decode(&inbound.body).map_err(|error| error.to_string())
     }
 
-    /// Makes every entry durable, or says that it could not.
+    /// Makes every entry durable and says how many it keeps, or that it could not.
     async fn keep(&self, batch: Batch) -> Reply {
+        let kept = batch.entries.len();
         let mut appends = tokio::task::JoinSet::new();
         for entry in batch.entries {
             let appender = self.appender.clone();
@@ -218,6 +219,7 @@ impl Keeper {
                 Err(error) => return http::text(500, &error.to_string()),
             }
         }
-        Reply { mode: Mode::Local, status: 200, headers: Vec::new(), body: Vec::new() }
+        let body = format!(r#"{{"kept":{kept}}}"#).into_bytes();
+        Reply { mode: Mode::Local, status: 200, headers: Vec::new(), body }
     }
 }

@@ -23,6 +23,7 @@ mod service;
 pub mod settings;
 mod shelf;
 mod stats;
+mod taken;
 mod tls;
 mod vows;
 

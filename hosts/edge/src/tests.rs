@@ -5,6 +5,7 @@ mod certificates;
 mod copies;
 mod fixture;
 mod passing;
+mod strangers;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -19,7 +20,7 @@ use tempfile::TempDir;
 use tracking::{Answer, Home};
 use upstream::{Call, Endpoint, Origin, Peer, Request, Roots};
 
-use self::fixture::{snapshot, stand};
+use self::fixture::{TAKEN, snapshot, stand};
 use crate::settings::{Certificate, Drain, OperatorSettings, ProcessorSettings, TlsSettings, Token};
 use crate::{EdgeSettings, Error, Parts, RunningEdge, clock, serve};
 
@@ -98,7 +99,7 @@ fn origin(home: Home, address: SocketAddr) -> Origin {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sale_is_durable_then_replied_to_then_handed_over_signed() {
-    let (address, stand, _alive) = stand(vec![(503, "not now"), (200, "{}")]).await;
+    let (address, stand, _alive) = stand(vec![(503, "not now"), (200, TAKEN)]).await;
     let settings = processor(address);
     let (edge, _directory) = edge(|edge| edge.processor = Some(settings.clone())).await;
     let said =
@@ -162,8 +163,11 @@ async fn a_dead_primary_is_noticed_before_a_shopper_is_sent_there() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_living_primary_gets_its_clicks_and_the_processor_can_stop_that() {
     let (primary, _, _alive) = stand(vec![(200, "")]).await;
-    let (address, _, _living) =
-        stand(vec![(200, r#"{"breakers":{"primary":"open","legacy":"closed"}}"#)]).await;
+    let (address, _, _living) = stand(vec![(
+        200,
+        r#"{"accepted":ENTRIES,"duplicates":0,"breakers":{"primary":"open","legacy":"closed"}}"#,
+    )])
+    .await;
     let (edge, _directory) = edge(|edge| {
         edge.upstream.origins = vec![origin(Home::Primary, primary)];
         edge.processor = Some(processor(address));

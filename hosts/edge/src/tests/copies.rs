@@ -36,7 +36,7 @@ const SALE: &str = "/buy?shop=1&sum=10.00&order=A-1";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sale_whose_edge_loses_its_disk_reaches_the_processor_all_the_same() {
-    let (address, stand, _alive) = stand(vec![(200, "{}")]).await;
+    let (address, stand, _alive) = stand(vec![(200, TAKEN)]).await;
     let settings = processor(address);
     let (keeper, _kept) = keeper(&settings).await;
     let (edge, directory) =
@@ -56,13 +56,11 @@ async fn a_sale_whose_edge_loses_its_disk_reaches_the_processor_all_the_same() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sale_that_only_the_keeper_can_take_is_acknowledged_and_sent_to_no_platform() {
-    let (address, _stand, _alive) = stand(vec![(200, "{}")]).await;
+    let (address, _stand, _alive) = stand(vec![(200, TAKEN)]).await;
     let settings = processor(address);
     let (keeper, _kept) = keeper(&settings).await;
-    // An outbox that holds one short entry: no sale fits.
-    let limits = Limits { entry_bytes_max: 8, backlog_bytes_max: 64, reserve_bytes: 0, ..Limits::default() };
     let (edge, _directory) =
-        copied(kept_by(keeper.addresses().copies.unwrap(), settings.keys.clone()), limits).await;
+        copied(kept_by(keeper.addresses().copies.unwrap(), settings.keys.clone()), strangers::tiny()).await;
     let said = browse(edge.addresses().plain.unwrap(), "old.test", SALE).await;
     assert!(said.starts_with("HTTP/1.1 200 OK"), "{said}");
     assert_eq!((edge.stats().captured, edge.stats().not_captured), (1, 0));
@@ -72,7 +70,7 @@ async fn a_sale_that_only_the_keeper_can_take_is_acknowledged_and_sent_to_no_pla
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_keeper_that_is_away_or_refuses_keeps_nobody_waiting() {
-    let (address, _stand, _alive) = stand(vec![(200, "{}")]).await;
+    let (address, _stand, _alive) = stand(vec![(200, TAKEN)]).await;
     let settings = processor(address);
     let (keeper, _kept) = keeper(&settings).await;
     let stranger = Keys::new(SigningKey { name: "stranger".to_owned(), secret: vec![1; 32] }, Vec::new());

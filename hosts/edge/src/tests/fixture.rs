@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use admission::{Limits, Refusal};
 use relay::Reply;
-use relay::envelope::SealKey;
+use relay::envelope::{Batch, SealKey};
 use relay::policy::{BreakerPolicy, ConsentPolicy, DeliveryPolicy, Phase, Policy, Secrets, Snapshot, Wave};
 use relay::reply::Mode;
 use tokio::sync::watch;
@@ -198,6 +198,9 @@ pub(super) fn snapshot() -> Snapshot {
     }
 }
 
+/// What a processor says that has taken a batch; the stand puts in how many entries it had.
+pub(super) const TAKEN: &str = r#"{"accepted":ENTRIES,"duplicates":0}"#;
+
 /// A server that gives these answers in turn, the last one for ever, and remembers what it was asked.
 #[derive(Debug)]
 pub(super) struct Stand {
@@ -209,9 +212,11 @@ impl Service for Stand {
     async fn reply(&self, inbound: Inbound) -> Reply {
         let mut asked = self.asked.lock().unwrap();
         let (status, body) = self.answers[asked.len().min(self.answers.len() - 1)];
+        let entries = Batch::decode(&inbound.body).map_or(0, |batch| batch.entries.len());
+        let body = body.replace("ENTRIES", &entries.to_string()).into_bytes();
         asked.push(inbound);
         let headers = vec![("x-from".to_owned(), "platform".to_owned())];
-        Reply { mode: Mode::Local, status, headers, body: body.as_bytes().to_vec() }
+        Reply { mode: Mode::Local, status, headers, body }
     }
 
     fn refused(&self, refusal: Refusal) {

@@ -47,11 +47,18 @@ impl Processor {
     /// If the body is no batch or the ledger fails; then nothing of it was taken in.
     pub fn receive(&mut self, body: &[u8], now: Timestamp) -> Result<Received, ReceiveError> {
         let batch = Batch::decode(body)?;
-        match calmly(|| self.receive_some(&batch.entries, &batch.lane, now)) {
-            Ok(Ok(received)) => Ok(received),
+        let received = match calmly(|| self.receive_some(&batch.entries, &batch.lane, now)) {
+            Ok(Ok(received)) => received,
             // Whose fault it is shows when each is taken in by itself.
-            Ok(Err(_)) | Err(_) => self.receive_one_by_one(&batch, now),
-        }
+            Ok(Err(_)) | Err(_) => self.receive_one_by_one(&batch, now)?,
+        };
+        // By this the sender knows that nothing of its batch was left behind.
+        debug_assert_eq!(
+            received.accepted + received.duplicates,
+            batch.entries.len(),
+            "each entry counts once"
+        );
+        Ok(received)
     }
 
     /// Takes entries in, all of them or none.
