@@ -269,8 +269,8 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// A call ended, or cannot be made. Where it is to be made again, everything else that waits for the same
-    /// publisher waits with it: its server would not take that either, and nobody else waits behind it.
+    /// A call ended, or cannot be made. Where it is to be made again, the publisher's others are put off with it
+    /// ([`Transaction::put_postbacks_off`]).
     ///
     /// # Errors
     /// If the store fails.
@@ -290,15 +290,23 @@ impl Transaction<'_> {
             let count = "UPDATE postback_addresses SET called = called + 1 WHERE publisher_id = ?1";
             sql::run(&self.inner, count, (publisher,), doing)?;
         }
-        if settled.state == State::Queued { self.put_off(publisher) } else { Ok(()) }
+        Ok(())
     }
 
-    /// Everything that waits for a publisher waits as long as what has waited for it the longest.
-    fn put_off(&mut self, publisher: i64) -> Result<(), LedgerError> {
-        let update = "UPDATE postbacks SET due_at = (SELECT max(due_at) FROM postbacks
-                WHERE publisher_id = ?1 AND state = 'queued' AND state <> 'confirmed')
-            WHERE publisher_id = ?1 AND event_id IN (SELECT event_id FROM postbacks
-                WHERE publisher_id = ?1 AND state = 'queued' AND state <> 'confirmed' ORDER BY due_at LIMIT ?2)";
+    /// Everything that waits for a publisher waits as long as what is put off the longest: its server would not take that
+    /// either, and nobody else waits behind it.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn put_postbacks_off(&mut self, publisher_id: u64) -> Result<(), LedgerError> {
+        let publisher = sql::int(publisher_id);
+        let last = "(SELECT max(due_at) FROM postbacks WHERE publisher_id = ?1 AND state = 'queued' AND state <> 'confirmed')";
+        let update = format!(
+            "UPDATE postbacks SET due_at = {last} WHERE publisher_id = ?1 AND event_id IN (SELECT event_id FROM postbacks
+                WHERE publisher_id = ?1 AND state = 'queued' AND state <> 'confirmed' AND due_at < {last}
+                ORDER BY due_at LIMIT ?2)"
+        );
+        let update = update.as_str();
         sql::run(&self.inner, update, (publisher, sql::limit(POSTBACKS_PUT_OFF_MAX)), "put postbacks off")?;
         Ok(())
     }

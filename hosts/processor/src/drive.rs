@@ -132,7 +132,7 @@ fn send(under_way: &mut JoinSet<Over>, upstream: &Upstream, delivery: Delivery) 
     let Delivery { ids, destination, endpoint: _, request, within } = delivery;
     let upstream = Arc::clone(upstream);
     under_way.spawn(async move {
-        let result = outcome(upstream(request, within), within).await;
+        let result = outcome(async move { upstream(request, within).await }, within).await;
         Over::Delivery(Ended { ids, destination, result })
     });
 }
@@ -141,13 +141,16 @@ fn call(under_way: &mut JoinSet<Over>, elsewhere: &Elsewhere, postback: Postback
     let Postback { id, call, within } = postback;
     let elsewhere = Arc::clone(elsewhere);
     under_way.spawn(async move {
-        let result = outcome(elsewhere(call, within), within).await;
+        let result = outcome(async move { elsewhere(call, within).await }, within).await;
         Over::Postback(Called { id, result })
     });
 }
 
 /// Waits for what is sent in a task of its own, so that a panic in an adapter ends as one ambiguous delivery.
-async fn outcome(sending: Sending, within: Duration) -> Result<Answer, SendFailure> {
+async fn outcome(
+    sending: impl Future<Output = Result<Answer, SendFailure>> + Send + 'static,
+    within: Duration,
+) -> Result<Answer, SendFailure> {
     match tokio::time::timeout(within + GRACE, tokio::spawn(sending)).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(SendFailure::Ambiguous("the sender failed".to_owned())),
@@ -156,7 +159,9 @@ async fn outcome(sending: Sending, within: Duration) -> Result<Answer, SendFailu
 }
 
 /// A ledger that fails is an invariant at risk: what a platform said is not durable yet.
-fn complain(sink: &FactSink, _error: &ProcessorError) {
+fn complain(sink: &FactSink, error: &ProcessorError) {
+    let why = ledger::with_causes(error);
+    tracing::error!(target: "turnout", why, "a turn of the processor went wrong, and is tried again");
     sink(Fact::InvariantBroken { invariant: "I2" });
 }
 

@@ -25,7 +25,7 @@ mod time;
 mod transactions;
 mod turn;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ledger::{Ledger, LedgerError, PostbackId};
@@ -34,6 +34,7 @@ use relay::call::Callers;
 use relay::delivery::{Destination, Gate, Rank, Tried, recover};
 use relay::policy::Snapshot;
 use tracking::Home;
+use tracking::dialect::interface::Operation;
 use units::{EventId, Seed, Timestamp};
 
 pub(crate) use clicks::show_click;
@@ -70,19 +71,31 @@ pub enum ProcessorError {
     /// The ledger failed.
     #[error("the ledger failed")]
     Ledger(#[from] LedgerError),
+    /// A step panicked, which is a defect of this program; what it was to do is tried again.
+    #[error("the processor could not {doing}: {said}")]
+    Panicked {
+        /// What was being done.
+        doing: &'static str,
+        /// What the panic said.
+        said: String,
+    },
 }
 
 impl ProcessorError {
     /// True if the ledger may hold what this processor does not know ([`Processor::begin_anew`]).
     pub const fn is_surprise(&self) -> bool {
-        let Self::Ledger(error) = self;
-        error.is_surprise()
+        match self {
+            Self::Ledger(error) => error.is_surprise(),
+            Self::Panicked { .. } => false,
+        }
     }
 
     /// True if the store has failed in a way that says nothing about what was to be written.
     fn is_of_the_store(&self) -> bool {
-        let Self::Ledger(error) = self;
-        error.is_of_the_store()
+        match self {
+            Self::Ledger(error) => error.is_of_the_store(),
+            Self::Panicked { .. } => false,
+        }
     }
 }
 
@@ -97,8 +110,8 @@ pub struct Processor {
     pace: Pace,
     /// The merchant that was looked at last, where they are gone through one after another.
     rings: BTreeMap<(Destination, Rank), u64>,
-    /// Which end of a backlog comes next.
-    newest_first: bool,
+    /// Whose backlog is asked for its newest next; the others for their oldest.
+    newest_first: BTreeSet<Destination>,
     /// Which platforms were last told to be down.
     told_down: [bool; 2],
     times: Times,
@@ -107,6 +120,8 @@ pub struct Processor {
     telling: BTreeMap<DeliveryId, Telling>,
     /// When the next request for changes may go.
     change_at: Timestamp,
+    /// Which change was told of last, and whose: the others come first the next time.
+    changed_last: Option<(Operation, u64)>,
     /// Who may call.
     callers: Callers,
     /// Destinations of which a probe is under way.
@@ -132,6 +147,8 @@ pub struct Processor {
     /// How often entries have failed that are not taken in, by the identity of their bytes.
     failures: BTreeMap<EventId, u32>,
     facts: Vec<Fact>,
+    /// What went wrong beside what was done, until the turn tells it.
+    complaints: Vec<ProcessorError>,
     /// True if more transactions wait to be locked than one turn takes.
     more_to_lock: bool,
     /// Who signs the roots of the ledger's chain; nobody in a simulation.
@@ -178,12 +195,13 @@ impl Processor {
             lanes,
             pace: Pace::new(now),
             rings: BTreeMap::new(),
-            newest_first: false,
+            newest_first: BTreeSet::new(),
             told_down: [false; 2],
             times: Times::new(now),
             flying: BTreeMap::new(),
             telling: BTreeMap::new(),
             change_at: now,
+            changed_last: None,
             callers: Callers::default(),
             probing: Vec::new(),
             unsettled: Vec::new(),
@@ -198,6 +216,7 @@ impl Processor {
             orders_run,
             failures: BTreeMap::new(),
             facts: Vec::new(),
+            complaints: Vec::new(),
             more_to_lock: false,
             signer: None,
             knows_nothing: false,

@@ -56,6 +56,7 @@ impl From<ProcessorError> for Trouble {
     fn from(error: ProcessorError) -> Self {
         match error {
             ProcessorError::Ledger(error) => Self::Ledger(error),
+            error @ ProcessorError::Panicked { .. } => Self::Other(error.to_string()),
         }
     }
 }
@@ -79,6 +80,10 @@ fn is_planned(error: &LedgerError) -> bool {
     }
 }
 
+fn was_planned(error: &ProcessorError) -> bool {
+    matches!(error, ProcessorError::Ledger(error) if is_planned(error))
+}
+
 fn broken(doing: &'static str, error: &dyn std::error::Error) -> Violation {
     let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
     Violation { invariant: "I2", what: format!("the processor could not {doing}: {error}{cause}") }
@@ -93,10 +98,9 @@ fn begin(
     snapshot: Arc<Snapshot>,
     seed: Seed,
     shown: Timestamp,
-) -> Result<Processor, LedgerError> {
+) -> Result<Processor, ProcessorError> {
     let ledger = Ledger::simulated(faults)?;
-    let processor = Processor::new(ledger, snapshot, seed, shown);
-    let mut processor = processor.map_err(|ProcessorError::Ledger(error)| error)?;
+    let mut processor = Processor::new(ledger, snapshot, seed, shown)?;
     processor.replace_callers(merchants::callers());
     Ok(processor)
 }
@@ -142,7 +146,7 @@ impl Desk {
                     self.processor = Some(processor);
                     return Ok(());
                 }
-                Err(error) if self.faults.hit().is_some() && is_planned(&error) => {
+                Err(error) if self.faults.hit().is_some() && was_planned(&error) => {
                     self.counts.starts_failed += 1;
                 }
                 Err(error) => return Err(broken("start", &error)),
@@ -245,11 +249,9 @@ impl Desk {
 
     fn turn(&mut self, told: Told, now: Timestamp) -> Result<Option<Turn>, Violation> {
         let turn = self.ask("take a turn", now, |processor, now| processor.turn(told, now))?;
-        if let Some(turn) = &turn {
-            let planned = |ProcessorError::Ledger(error): &&ProcessorError| !is_planned(error);
-            if let Some(error) = turn.complaints.iter().find(planned) {
-                return Err(broken("take a turn", error));
-            }
+        let mut complaints = turn.iter().flat_map(|turn| &turn.complaints);
+        if let Some(error) = complaints.find(|error| !was_planned(error)) {
+            return Err(broken("take a turn", error));
         }
         Ok(turn)
     }

@@ -55,6 +55,9 @@ fn end(ledger: &mut Ledger, id: PostbackId, state: State, due_at: Option<Timesta
     let settled = Settled { state, due_at, counted: id.number, ambiguous: false, verdict, reason, health };
     let mut transaction = ledger.transaction(NOW).unwrap();
     transaction.finish_postback(id, &settled).unwrap();
+    if settled.state == State::Queued {
+        transaction.put_postbacks_off(id.publisher_id).unwrap();
+    }
     transaction.commit().unwrap();
 }
 

@@ -19,7 +19,7 @@ use tracking::{Answer, Class, Event, Field, Home, SendFailure, Value, Verdict};
 use units::Timestamp;
 
 use super::deliver::{Delivery, DeliveryId};
-use super::quarantine::calmly;
+use super::quarantine::{calmly, steadily};
 use super::settle::{Ended, Unsettled, excerpt, judged};
 use super::{Processor, ProcessorError, request};
 
@@ -50,13 +50,19 @@ pub(super) struct Telling {
 }
 
 impl Processor {
-    /// The requests for changes that may go now, durably in flight.
-    pub(super) fn next_changes(&mut self, now: Timestamp) -> Result<Vec<Delivery>, ProcessorError> {
-        let mut deliveries = Vec::new();
-        for operation in [Operation::Edit, Operation::Void] {
-            deliveries.extend(self.next_change(operation, now)?);
+    /// Adds the requests for changes that may go now, durably in flight. Edits and voids are asked for first by turns, since
+    /// one of them takes the moment at which the platform takes a request. What has begun is in flight whatever happens to
+    /// the others, which are asked for again; what went wrong with them is told with the turn.
+    pub(super) fn next_changes(&mut self, now: Timestamp, deliveries: &mut Vec<Delivery>) {
+        let mut operations = [Operation::Edit, Operation::Void];
+        if self.changed_last.is_some_and(|(last, _)| last == Operation::Edit) {
+            operations.reverse();
         }
-        Ok(deliveries)
+        for operation in operations {
+            let ask = |processor: &mut Self| processor.next_change(operation, now);
+            let change = steadily("tell of changes", || self.passing_unreadable(now, ask));
+            change.map_or_else(|error| self.complaints.push(error), |change| deliveries.extend(change));
+        }
     }
 
     fn next_change(
@@ -85,10 +91,11 @@ impl Processor {
         };
         let went = Went { merchant, retry, probe };
         if let Err(error) = self.begin_changes(&written, &dispatch, went, now) {
-            self.gate(&destination).withdrawn(merchant);
+            self.gate(&destination).withdrawn(went, now);
             return Err(error);
         }
         self.change_at = now.plus(send.pace);
+        self.changed_last = Some((operation, merchant));
         Ok(Some(self.depart_changes(written, dispatch, went, now)))
     }
 
@@ -131,7 +138,8 @@ impl Processor {
         Ok((good, dispatch))
     }
 
-    /// Changes of the merchant whose change is due the longest, of those that may send.
+    /// Changes of the merchant whose change is due the longest, of those that may send; of the one who was told of last only
+    /// where nobody else waits, so that one with thousands delays another by one request.
     fn changes_of_one(
         &self,
         destination: &Destination,
@@ -139,13 +147,21 @@ impl Processor {
         limit: usize,
         now: Timestamp,
     ) -> Result<Vec<DueAdjustment>, ProcessorError> {
-        let except = self.without_room(destination, now);
-        let rows = self.ledger.due_adjustments(
-            now,
-            &WantedChanges { told_before, operation, except: &except },
-            limit,
-        )?;
-        Ok(rows)
+        let mut except = self.without_room(destination, now);
+        let due = |except: &[u64]| {
+            let wanted = WantedChanges { told_before, operation, except };
+            self.ledger.due_adjustments(now, &wanted, limit)
+        };
+        let last = self.changed_last.map(|(_, merchant)| merchant).filter(|last| !except.contains(last));
+        if let Some(last) = last {
+            except.push(last);
+            let others = due(&except)?;
+            if !others.is_empty() {
+                return Ok(others);
+            }
+            except.pop();
+        }
+        Ok(due(&except)?)
     }
 
     /// The merchants that are passed over, because they may not send for now.
@@ -215,11 +231,17 @@ impl Processor {
     ) -> Delivery {
         let destination = Destination::new(Home::Primary, &dispatch.endpoint);
         let company = written.len();
+        let alone = self.gate(&destination).refuses_alone(went.merchant);
         let ids: Vec<DeliveryId> = written.iter().map(|(row, _)| id(row)).collect();
         for (row, event) in written {
             // Setting a state twice is setting it once.
-            let tried =
-                Tried { deduplicates: true, counted: row.counted, ambiguous: false, probe: went.probe };
+            let tried = Tried {
+                deduplicates: true,
+                counted: row.counted,
+                ambiguous: false,
+                probe: went.probe,
+                alone,
+            };
             let endpoint = dispatch.endpoint.clone();
             let (destination, endpoint) = (destination.clone(), endpoint.into());
             let telling = Telling { destination, endpoint, event, tried, went, company, began_at: now };

@@ -56,7 +56,7 @@ pub(super) struct Flying {
 }
 
 pub(super) const fn tried(due: &Due, deduplicates: bool, probe: bool) -> Tried {
-    Tried { deduplicates, counted: due.counted, ambiguous: due.ambiguous, probe }
+    Tried { deduplicates, counted: due.counted, ambiguous: due.ambiguous, probe, alone: false }
 }
 
 const fn id(due: &Due) -> DeliveryId {
@@ -120,9 +120,7 @@ impl Processor {
         let mut deliveries: Vec<Delivery> =
             admitted.into_iter().filter_map(|each| self.depart(each, now)).collect();
         deliveries.extend(self.probes(now));
-        // What was begun above is in flight whatever happens to the changes, which are asked for again.
-        let changes = self.passing_unreadable(now, |processor| processor.next_changes(now));
-        deliveries.extend(changes.unwrap_or_default());
+        self.next_changes(now, &mut deliveries);
         Ok(deliveries)
     }
 
@@ -143,7 +141,8 @@ impl Processor {
 
     /// What was admitted does not go after all.
     fn withdraw(&mut self, admitted: &[Admitted]) {
-        admitted.iter().for_each(|each| self.gate(&each.destination).withdrawn(each.went.merchant));
+        let now = self.times.latest;
+        admitted.iter().for_each(|each| self.gate(&each.destination).withdrawn(each.went, now));
     }
 
     /// Writes down what has ended and what begins, both or neither. What cannot begin must not keep what a platform said
@@ -230,13 +229,14 @@ impl Processor {
     fn depart(&mut self, admitted: Admitted, now: Timestamp) -> Option<Delivery> {
         let Admitted { destination, went, items, mut together } = admitted;
         let mut ids = Vec::with_capacity(items.len());
+        let alone = self.gate(&destination).refuses_alone(went.merchant);
         for item in items {
             let (id, due) = (id(&item.due), item.due);
             let Ok(written) = item.written else {
                 self.moved(due.event_id, "held");
                 continue;
             };
-            let tried = tried(&due, self.deduplicates(&due), went.probe);
+            let tried = Tried { alone, ..tried(&due, self.deduplicates(&due), went.probe) };
             let endpoint = written.dispatch.endpoint.clone();
             let event = written.envelope.event;
             let (destination, endpoint) = (destination.clone(), endpoint.into());
@@ -245,7 +245,7 @@ impl Processor {
             ids.push(id);
         }
         let Some(dispatch) = together else {
-            self.gate(&destination).withdrawn(went.merchant);
+            self.gate(&destination).withdrawn(went, now);
             return None;
         };
         let (within, endpoint) =

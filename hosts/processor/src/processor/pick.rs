@@ -70,11 +70,13 @@ impl Processor {
         let mut crowded = false;
         // Of a backlog the oldest and the newest by turns: those at the end of their merchant's patience, and those
         // whose evidence is still warm.
-        let first_end = rank == Rank::Backlog && self.newest_first;
+        let first_end = rank == Rank::Backlog && self.newest_first.contains(&lane.destination);
         let first = self.ledger.waiting(&Wanted { newest: first_end, ..ask }, wanted)?;
         crowded |= first.len() == wanted;
         if rank == Rank::Backlog {
-            self.newest_first = !self.newest_first;
+            if !self.newest_first.remove(&lane.destination) {
+                self.newest_first.insert(lane.destination.clone());
+            }
             let second = wanted.div_euclid(2);
             let second = self.ledger.waiting(&Wanted { newest: !first_end, ..ask }, second)?;
             picked.take(interleaved(first, second));

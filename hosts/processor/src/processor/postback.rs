@@ -3,7 +3,7 @@
 //! A call moves no money, so that it may be made twice where nobody knows what became of the first; a publisher's
 //! server that does not answer holds up its owner alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ledger::{By, DuePostback, PostbackAddress, PostbackId, PostbackRow, Recalled};
@@ -13,11 +13,12 @@ use relay::postback;
 use serde::{Deserialize, Serialize};
 use tracking::postback::Call;
 use tracking::{Answer, SendFailure, Verdict};
-use units::limits::{POSTBACKS_IN_FLIGHT_MAX, POSTBACKS_OF_ONE_MAX};
+use units::limits::{POSTBACKS_IN_FLIGHT_MAX, POSTBACKS_OF_ONE_MAX, RETRY_AFTER_MAX};
 use units::{EventId, Timestamp};
 
 use super::clicks::Imported;
 use super::people::REDRIVE_EVERY;
+use super::quarantine::calmly;
 use super::{Processor, ProcessorError};
 
 /// Most rows that are looked at for one turn: what is beyond comes with the next.
@@ -157,7 +158,8 @@ impl Processor {
         if let Some(why) = row.not_owed {
             return Err(uncalled(row, State::Dropped, why.to_owned()));
         }
-        let call = postback::call(&self.snapshot, &row.told, self.private_postbacks);
+        let write = || postback::call(&self.snapshot, &row.told, self.private_postbacks);
+        let call = calmly(write).unwrap_or_else(Err);
         call.map_err(|why| uncalled(row, State::Dead, why))
     }
 
@@ -186,16 +188,18 @@ impl Processor {
         for Called { id, result } in called {
             let seed = self.draw();
             let Some(tried) = self.calling.get(id) else { continue };
-            let outcome = match result {
-                Ok(answer) => Outcome::Judged(postback::judge(answer)),
-                Err(failure) => Outcome::Failed(failure.clone()),
-            };
-            settled.push((*id, settle(tried, &outcome, &self.snapshot.policy.delivery, now, seed)));
+            let (outcome, wait) = heard(result);
+            let mut made = settle(tried, &outcome, &self.snapshot.policy.delivery, now, seed);
+            made.due_at = made.due_at.map(|due| due.max(now.plus(wait)));
+            settled.push((*id, made));
         }
         let mut transaction = self.ledger.transaction(now)?;
         for (id, settled) in &settled {
             transaction.finish_postback(*id, settled)?;
         }
+        let wait = settled.iter().filter(|(_, settled)| settled.state == State::Queued);
+        let wait: BTreeSet<u64> = wait.map(|(id, _)| id.publisher_id).collect();
+        wait.into_iter().try_for_each(|publisher_id| transaction.put_postbacks_off(publisher_id))?;
         transaction.commit()?;
         Ok(())
     }
@@ -246,6 +250,19 @@ impl Processor {
     }
 }
 
+/// What came of a call, and how long the publisher's server asks to be left alone. It only puts the next call off: a server
+/// that asks for time again and again has had its calls like one that fails.
+fn heard(result: &Result<Answer, SendFailure>) -> (Outcome, Duration) {
+    match result {
+        Ok(answer) => {
+            let mut judged = postback::judge(answer);
+            let wait = judged.retry_after.take().unwrap_or_default();
+            (Outcome::Judged(judged), wait.min(RETRY_AFTER_MAX))
+        }
+        Err(failure) => (Outcome::Failed(failure.clone()), Duration::ZERO),
+    }
+}
+
 const fn id(row: &DuePostback) -> PostbackId {
     let (event_id, publisher_id) = (row.told.event_id, row.told.publisher_id);
     PostbackId { event_id, publisher_id, number: row.tries.saturating_add(1) }
@@ -253,7 +270,7 @@ const fn id(row: &DuePostback) -> PostbackId {
 
 /// Being called twice is harmless: the transaction's identity is told.
 const fn tried(row: &DuePostback) -> Tried {
-    Tried { deduplicates: true, counted: row.counted, ambiguous: false, probe: false }
+    Tried { deduplicates: true, counted: row.counted, ambiguous: false, probe: false, alone: false }
 }
 
 /// What becomes of a call that is not made.

@@ -28,6 +28,14 @@ pub(super) fn calmly<T>(step: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(step)).map_err(|panic| said(&*panic))
 }
 
+/// The same for a step that can fail: beside what has begun already a panic is one more error.
+pub(super) fn steadily<T>(
+    doing: &'static str,
+    step: impl FnOnce() -> Result<T, ProcessorError>,
+) -> Result<T, ProcessorError> {
+    calmly(step).unwrap_or_else(|said| Err(ProcessorError::Panicked { doing, said }))
+}
+
 fn said(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
@@ -145,9 +153,8 @@ impl Processor {
 pub(super) fn step<T>(step: impl FnOnce() -> Result<T, ProcessorError>) -> Result<T, String> {
     match calmly(step) {
         Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(with_causes(&match error {
-            ProcessorError::Ledger(error) => ReceiveError::Ledger(error),
-        })),
+        Ok(Err(ProcessorError::Ledger(error))) => Err(with_causes(&ReceiveError::Ledger(error))),
+        Ok(Err(error)) => Err(with_causes(&error)),
         Err(panic) => Err(panic),
     }
 }

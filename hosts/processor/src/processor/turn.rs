@@ -3,6 +3,7 @@
 use relay::Fact;
 use units::Timestamp;
 
+use super::quarantine::steadily;
 use super::{Called, Delivery, Ended, Postback, Processor, ProcessorError};
 
 /// What is told in one turn.
@@ -74,18 +75,21 @@ impl Processor {
             }
             deliveries = self.settle_and_begin(landing, now)?;
             // What was begun above is in flight whatever happens to the calls, which are asked for again.
-            postbacks = self.next_postbacks(now).unwrap_or_else(|error| {
+            let calls = steadily("call publishers", || self.next_postbacks(now));
+            postbacks = calls.unwrap_or_else(|error| {
                 complaints.push(error);
                 Vec::new()
             });
         }
         // The books wait for nobody's answer, and can be kept a turn later.
-        complaints.extend(self.keep_books(now).err());
+        complaints.extend(steadily("keep the books", || self.keep_books(now)).err());
         // Without an answer the loop looks again after its longest sleep.
-        let wake = self.next_wake(now).unwrap_or_else(|error| {
+        let wake = steadily("tell when it is to be asked again", || self.next_wake(now));
+        let wake = wake.unwrap_or_else(|error| {
             complaints.push(error);
             None
         });
+        complaints.append(&mut self.complaints);
         Ok(Turn { deliveries, postbacks, wake, facts: self.take_facts(), complaints })
     }
 }

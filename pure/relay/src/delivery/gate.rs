@@ -78,6 +78,8 @@ pub struct Gate {
     /// Rejections for good, and whose was the last: one merchant's own mistakes are no evidence.
     rejections: Window,
     last_rejected: Option<u64>,
+    /// For whom our credentials were refused last: if they are taken for another, it is this merchant's own affair.
+    last_refused: Option<u64>,
     /// A merchant was shut out, and nothing has shown yet that it is not the destination.
     suspect: bool,
     trial: Trial,
@@ -144,6 +146,7 @@ impl Gate {
             language: Window::new(evidence),
             rejections: Window::new(many),
             last_rejected: None,
+            last_refused: None,
             suspect: false,
             trial: Trial::Over,
             trial_wait: delivery.attempt_deadline.saturating_mul(2),
@@ -218,6 +221,11 @@ impl Gate {
         self.merchants.room(merchant, now)
     }
 
+    /// True if our credentials are refused for this merchant, and are taken for others.
+    pub fn refuses_alone(&self, merchant: u64) -> bool {
+        self.merchants.is_refused(merchant)
+    }
+
     /// The merchants of which no call could be admitted now.
     pub fn merchants_without_room(&self, now: Timestamp) -> impl Iterator<Item = u64> {
         self.merchants.without_room(now)
@@ -289,12 +297,16 @@ impl Gate {
         Admission::Go { probe }
     }
 
-    /// A delivery of this merchant that was admitted was not sent after all.
-    pub fn withdrawn(&mut self, merchant: u64) {
+    /// A delivery that was admitted as `went` was not sent after all.
+    pub fn withdrawn(&mut self, went: Went, now: Timestamp) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        self.merchants.left(merchant);
+        self.merchants.left(went.merchant);
         if matches!(self.trial, Trial::UnderWay(_)) {
             self.trial = Trial::Wanted;
+        }
+        // Nothing was found out, so that another may try at once.
+        if let Some(pause) = self.pause.as_mut().filter(|_| went.probe) {
+            pause.next = now;
         }
     }
 
@@ -313,6 +325,10 @@ impl Gate {
             Health::Throttles(wait) => {
                 let all = self.merchants.told_to_wait(went.merchant, wait, now);
                 self.throttled_until = self.throttled_until.max(all);
+                self.breaker.record(true, now)
+            }
+            Health::Refuses if self.merchants.is_refused(went.merchant) => {
+                self.merchants.refused(went.merchant, now);
                 self.breaker.record(true, now)
             }
             Health::Refuses => self.says_nothing_of_merchants(went.merchant, true, now),
@@ -358,7 +374,11 @@ impl Gate {
     /// What an outcome does to the pause: only a trial ends one, because only a trial was sent during it.
     fn pausing(&mut self, health: Health, went: Went, now: Timestamp) -> Changes {
         let found = match health {
-            Health::Refuses => Some(Why::Credentials),
+            Health::Refuses if self.merchants.is_refused(went.merchant) => return Changes::default(),
+            Health::Refuses => {
+                self.last_refused = Some(went.merchant);
+                Some(Why::Credentials)
+            }
             Health::NotUnderstood => {
                 let enough = self.language.record(false, now);
                 (enough || self.pause.is_some()).then_some(Why::Language)
@@ -388,13 +408,28 @@ impl Gate {
                 pause.goes_on(why, now);
                 Changes::default()
             }
-            (Some(_), None) if went.probe => Changes { resumed: self.resume(), ..Changes::default() },
+            (Some(_), None) if went.probe => {
+                let alone = self.last_refused.filter(|other| *other != went.merchant);
+                let resumed = self.go_on();
+                // What is taken for one merchant and was refused for another is refused for that one alone.
+                if matches!(health, Health::Well | Health::Rejects) && resumed == Some(Why::Credentials) {
+                    alone.into_iter().for_each(|merchant| self.merchants.is_alone(merchant));
+                }
+                Changes { resumed, ..Changes::default() }
+            }
             _ => Changes::default(),
         }
     }
 
-    /// Ends the pause, as an operator orders it or a trial has shown. Returns why it was paused.
+    /// Ends the pause, as an operator orders it, and tries our credentials for every merchant anew. Returns why it was
+    /// paused.
     pub fn resume(&mut self) -> Option<Why> {
+        self.merchants.take_all();
+        self.go_on()
+    }
+
+    /// Ends the pause, as a trial has shown. Returns why it was paused.
+    fn go_on(&mut self) -> Option<Why> {
         self.language.clear();
         self.rejections.clear();
         self.throttled_until = None;

@@ -2,7 +2,7 @@
 //!
 //! Each may hold a share of the places in flight. Once its calls fail it may hold one place, until one goes well;
 //! and after a few failures in a row none for a while, which is the longer the more often it happens. One that is
-//! told to wait waits by itself.
+//! told to wait waits by itself, and so does one for whom our credentials are refused while others' calls are taken.
 //!
 //! What is remembered of a merchant is forgotten as soon as it says nothing any more.
 
@@ -10,7 +10,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use units::Timestamp;
-use units::limits::MERCHANTS_REMEMBERED_MAX;
+use units::limits::{CREDENTIALS_WAIT, MERCHANTS_REMEMBERED_MAX};
 
 /// What a merchant may do, and how long it is shut out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,6 +34,15 @@ struct Merchant {
     until: Option<Timestamp>,
     /// True if the platform asked for that wait.
     asked_to_wait: bool,
+    /// How often in a row our credentials were refused for it while they were taken for others; none if they are taken.
+    refused: Option<u32>,
+}
+
+impl Merchant {
+    /// True if it stands as one of whom nothing is known.
+    const fn says_nothing(&self) -> bool {
+        self.in_flight == 0 && self.failures == 0 && self.until.is_none() && self.refused.is_none()
+    }
 }
 
 /// What a failed call says.
@@ -63,7 +72,7 @@ impl Merchants {
         if known.until.is_some_and(|until| self.is_ahead(until, now)) {
             return 0;
         }
-        let most = if known.failures > 0 { 1 } else { self.rules.share };
+        let most = if known.failures > 0 || known.refused.is_some() { 1 } else { self.rules.share };
         most.saturating_sub(known.in_flight)
     }
 
@@ -92,9 +101,42 @@ impl Merchants {
 
     pub(super) fn went_well(&mut self, merchant: u64) {
         if let Some(known) = self.known.get_mut(&merchant) {
-            (known.failures, known.shut_out, known.until) = (0, 0, None);
+            (known.failures, known.shut_out, known.until, known.refused) = (0, 0, None, None);
         }
         self.left(merchant);
+    }
+
+    /// True if our credentials are known to be refused for this merchant alone.
+    pub(super) fn is_refused(&self, merchant: u64) -> bool {
+        self.known.get(&merchant).is_some_and(|known| known.refused.is_some())
+    }
+
+    /// Our credentials were refused for this merchant, and are taken for others.
+    pub(super) fn is_alone(&mut self, merchant: u64) {
+        if let Some(known) = self.remembered(merchant) {
+            known.refused.get_or_insert(0);
+        }
+    }
+
+    /// They were refused for it once more: it waits, the longer the more often.
+    pub(super) fn refused(&mut self, merchant: u64, now: Timestamp) {
+        if let Some(known) = self.remembered(merchant) {
+            let times = known.refused.unwrap_or(0);
+            let [first, longest] = CREDENTIALS_WAIT;
+            let factor = 1_u32.checked_shl(times).unwrap_or(u32::MAX);
+            let wait = first.checked_mul(factor).unwrap_or(longest).min(longest);
+            (known.until, known.asked_to_wait) = (Some(now.plus(wait)), false);
+            known.refused = Some(times.saturating_add(1));
+        }
+        self.left(merchant);
+    }
+
+    /// A person has mended our credentials: they are tried for everybody.
+    pub(super) fn take_all(&mut self) {
+        for known in self.known.values_mut().filter(|known| known.refused.is_some()) {
+            (known.refused, known.until) = (None, known.until.filter(|_| known.asked_to_wait));
+        }
+        self.known.retain(|_, known| !known.says_nothing());
     }
 
     pub(super) fn failed(&mut self, merchant: u64, now: Timestamp) -> Failed {
@@ -141,7 +183,7 @@ impl Merchants {
             (known.failures, known.shut_out) = (0, 0);
             known.until = known.until.filter(|_| known.asked_to_wait);
         }
-        self.known.retain(|_, known| known.in_flight > 0 || known.until.is_some());
+        self.known.retain(|_, known| !known.says_nothing());
     }
 
     /// Those that may not send before a time, with it.
@@ -164,8 +206,7 @@ impl Merchants {
     }
 
     fn forget(&mut self, merchant: u64) {
-        let idle = |known: &Merchant| known.in_flight == 0 && known.failures == 0 && known.until.is_none();
-        if self.known.get(&merchant).is_some_and(idle) {
+        if self.known.get(&merchant).is_some_and(Merchant::says_nothing) {
             self.known.remove(&merchant);
         }
     }

@@ -32,6 +32,8 @@ pub struct Tried {
     pub ambiguous: bool,
     /// True if this attempt was the probe of an open breaker.
     pub probe: bool,
+    /// True if our credentials are known to be refused for its merchant alone.
+    pub alone: bool,
 }
 
 /// What the outcome says about the destination.
@@ -119,9 +121,10 @@ pub fn settle(
     let ambiguous = tried.ambiguous || verdict == Verdict::Unknown;
     let health = Health::of(outcome, verdict);
     // An attempt that only found a platform down or busy, or our own credentials refused, says nothing about the
-    // conversion: were it counted, a long outage would make dead letters.
+    // conversion: were it counted, a long outage would make dead letters. Refused for one merchant alone, they are work for
+    // a person, as that merchant's mistakes are.
     let counts = match verdict {
-        Verdict::Paused => false,
+        Verdict::Paused => tried.alone,
         Verdict::Later if matches!(health, Health::Throttles(_)) => false,
         Verdict::Later | Verdict::Unknown => !tried.probe,
         Verdict::Confirmed | Verdict::Taken | Verdict::Rejected => true,
@@ -135,10 +138,10 @@ pub fn settle(
         Verdict::Rejected if tried.ambiguous => State::Unknown,
         Verdict::Rejected => State::Rejected,
         Verdict::Unknown if !tried.deduplicates => State::Unknown,
-        Verdict::Paused => State::Queued,
-        Verdict::Later | Verdict::Unknown if !exhausted => State::Queued,
-        Verdict::Later | Verdict::Unknown if ambiguous => State::Unknown,
-        Verdict::Later | Verdict::Unknown => State::Dead,
+        Verdict::Paused if !counts => State::Queued,
+        Verdict::Paused | Verdict::Later | Verdict::Unknown if !exhausted => State::Queued,
+        Verdict::Paused | Verdict::Later | Verdict::Unknown if ambiguous => State::Unknown,
+        Verdict::Paused | Verdict::Later | Verdict::Unknown => State::Dead,
     };
     let backoff = Backoff { first: policy.backoff_first, max: policy.backoff_max };
     let wait = backoff.wait(counted.max(1), seed).max(retry_after.unwrap_or_default().min(RETRY_AFTER_MAX));

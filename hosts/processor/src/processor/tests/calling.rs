@@ -54,13 +54,13 @@ pub(super) fn world() -> World {
 }
 
 pub(super) fn callers() -> Callers {
-    let caller = Caller {
-        advertiser_id: MOVED,
+    let caller = |advertiser_id| Caller {
+        advertiser_id,
         token: "token".to_owned(),
         secrets: vec!["new".to_owned(), SECRET.to_owned()],
         addresses: Vec::new(),
     };
-    Callers::new(vec![caller])
+    Callers::new([MOVED, DEDUPLICATES].map(caller).to_vec())
 }
 
 fn endpoint(world: &World, operation: Operation) -> &Endpoint {
@@ -71,14 +71,14 @@ fn endpoint(world: &World, operation: Operation) -> &Endpoint {
 /// A call as an edge asks it. The dialect says where its signature stands.
 fn envelope(
     world: &World,
-    id: u64,
+    (merchant, id): (u64, u64),
     operation: Operation,
     fields: &[(Field, &str)],
     secret: &str,
 ) -> Envelope {
     let endpoint = endpoint(world, operation);
     let mut event = Event::new(endpoint.class);
-    event.set(Field::AdvertiserId, Value::Id(MOVED));
+    event.set(Field::AdvertiserId, Value::Id(merchant));
     event.set(Field::TransactionDate, Value::Text(world.now.to_string().into()));
     for (field, text) in fields {
         event.set(
@@ -114,7 +114,7 @@ fn envelope(
         key: fields
             .iter()
             .find(|(field, _)| *field == Field::OrderReference)
-            .map(|(_, text)| format!("{MOVED}//{text}")),
+            .map(|(_, text)| format!("{merchant}//{text}")),
         event,
         consent: Consent::NoSignal,
         click: None,
@@ -128,7 +128,17 @@ fn envelope(
 }
 
 pub(super) fn ask(world: &mut World, id: u64, operation: Operation, fields: &[(Field, &str)]) -> Served {
-    let envelope = envelope(world, id, operation, fields, SECRET);
+    ask_of(world, (MOVED, id), operation, fields)
+}
+
+/// The same of another merchant.
+pub(super) fn ask_of(
+    world: &mut World,
+    merchant_and_id: (u64, u64),
+    operation: Operation,
+    fields: &[(Field, &str)],
+) -> Served {
+    let envelope = envelope(world, merchant_and_id, operation, fields, SECRET);
     world.processor.call(&batch(vec![envelope.encode()]), world.now).unwrap()
 }
 
@@ -163,6 +173,17 @@ pub(super) fn sent(world: &mut World) -> Vec<String> {
         world.pass(Duration::from_secs(4));
     }
     sent
+}
+
+/// Two sales that the platform has, a change of each asked for: an edit of the first, a void of the second.
+pub(super) fn two_changes_in(mut world: World) -> World {
+    world.processor.replace_callers(callers());
+    world.receive(&[sale(1, MOVED), Sale { reference: "A-2".to_owned(), ..sale(2, MOVED) }]);
+    assert_eq!(sent(&mut world).len(), 1, "both in one request");
+    ask(&mut world, 100, Operation::Edit, &[THE_ORDER, (Field::Amount, "7.00")]);
+    ask(&mut world, 101, Operation::Void, &[(Field::OrderReference, "A-2")]);
+    world.pass(Duration::from_secs(181));
+    world
 }
 
 #[test]
@@ -368,7 +389,7 @@ fn a_refused_request_for_several_is_taken_apart() {
 
 fn edit_of(world: &mut World, id: u64, advertiser_id: u64, reference: &str) {
     let fields = [(Field::OrderReference, reference), (Field::Amount, "7.77")];
-    let mut envelope = envelope(world, id, Operation::Edit, &fields, SECRET);
+    let mut envelope = envelope(world, (MOVED, id), Operation::Edit, &fields, SECRET);
     envelope.event.set(Field::AdvertiserId, Value::Id(advertiser_id));
     let served = world.processor.call(&batch(vec![envelope.encode()]), world.now).unwrap();
     assert_said(world, &served, CallOutcome::Done);
@@ -479,10 +500,10 @@ fn a_call_is_refused_or_passed_on_where_it_is_not_ours() {
     let unknown = ask(&mut world, 100, Operation::Void, &[THE_ORDER]);
     assert_eq!(unknown, Served::Forward, "the legacy platform may have it");
     world.receive(&[sale(1, MOVED)]);
-    let forged = envelope(&world, 101, Operation::Void, &[THE_ORDER], "wrong");
+    let forged = envelope(&world, (MOVED, 101), Operation::Void, &[THE_ORDER], "wrong");
     let served = world.processor.call(&batch(vec![forged.encode()]), world.now).unwrap();
     assert_said(&world, &served, CallOutcome::Unsigned);
-    let mut old = envelope(&world, 102, Operation::Void, &[THE_ORDER], SECRET);
+    let mut old = envelope(&world, (MOVED, 102), Operation::Void, &[THE_ORDER], SECRET);
     old.received_at = world.now.plus(Duration::from_secs(901));
     let served = world.processor.call(&batch(vec![old.encode()]), world.now).unwrap();
     assert_said(&world, &served, CallOutcome::Unsigned);

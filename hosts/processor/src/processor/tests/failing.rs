@@ -6,7 +6,8 @@ use ledger::{Fault, Faults, When};
 
 use tracking::{Home, Verdict};
 
-use super::world::{DEDUPLICATES, MOVED, Reply, World, batch, ended, sale};
+use super::calling::two_changes_in;
+use super::world::{DEDUPLICATES, MOVED, Reply, World, batch, ended, sale, snapshot};
 use crate::{Ended, Told};
 
 /// After every wait of a schedule.
@@ -162,4 +163,41 @@ fn what_cannot_begin_keeps_no_outcome_out_of_the_ledger() {
         }
     }
     assert!(refused > 5, "{refused} statements choose, write down and begin");
+}
+
+/// An edit and a void may go at once where the platform asks for no pause between them. Whichever statement the store does
+/// not take, what has begun is sent, and in the end both are told.
+#[test]
+fn a_change_that_cannot_begin_takes_none_with_it_that_has_begun() {
+    let mut struck = 0;
+    for nth in 1.. {
+        let mut snapshot = snapshot();
+        for send in snapshot.migration.sends.iter_mut().filter(|send| send.change.is_some()) {
+            send.pace = Duration::ZERO;
+        }
+        let faults = Faults::default();
+        let mut world = two_changes_in(World::failing_with(&faults, snapshot));
+        faults.plan(When::Statement(nth), Fault::Fails { undoes: true });
+        let (mut told, mut complained) = (0, false);
+        for _ in 0..3 {
+            let turn = world.processor.turn(Told::default(), world.now);
+            complained |= turn.as_ref().map_or(true, |turn| !turn.complaints.is_empty());
+            let deliveries = turn.map(|turn| turn.deliveries).unwrap_or_default();
+            told += deliveries.len();
+            let taken = |one| ended(one, world.result(one, Reply::Says(Verdict::Taken)));
+            let ended: Vec<Ended> = deliveries.iter().map(taken).collect();
+            // The store may fail here, too: then what was told is kept for the next turn.
+            drop(world.processor.settle(ended, world.now));
+        }
+        let hit = faults.hit().is_some();
+        faults.calm();
+        world.processor.settle(Vec::new(), world.now).unwrap();
+        assert_eq!((told, world.processor.in_flight()), (2, 0), "statement {nth}");
+        world.assert_balanced();
+        struck += usize::from(hit && complained);
+        if !hit {
+            break;
+        }
+    }
+    assert!(struck > 5, "{struck} statements fail a turn");
 }

@@ -17,8 +17,10 @@ use super::world::{
 use crate::Delivery;
 
 on_a_server_too! {
+    every_lane_has_both_ends_of_its_backlog_by_turns,
     a_clock_that_goes_back_puts_nothing_off,
     an_interface_that_refuses_our_credentials_pauses_by_itself,
+    credentials_that_are_refused_for_one_merchant_alone_stop_nobody_else,
     an_interface_that_is_down_leaves_the_platform_up,
     answers_in_another_language_stop_the_destination_after_a_few,
     one_merchants_stuck_calls_hold_a_share_of_the_places_and_delay_nobody,
@@ -149,6 +151,39 @@ fn an_interface_that_refuses_our_credentials_pauses_by_itself() {
     assert!((1..=5).all(|id| world.state(id) == "confirmed"));
     let nowhere = Destination::new(Home::Primary, "nowhere");
     assert_eq!(world.processor.resume(&nowhere, by, world.now).unwrap(), None);
+    world.assert_balanced();
+}
+
+/// What the platform takes for one merchant it does not refuse because of our key.
+#[test]
+fn credentials_that_are_refused_for_one_merchant_alone_stop_nobody_else() {
+    let mut world = many();
+    let answer = |delivery: &Delivery, world: &World| match delivery
+        .request
+        .target
+        .starts_with(b"/s2s/advertiser/1100/")
+    {
+        true => Ok(answers(403, ("x", "y"), "")),
+        false => world.result(delivery, TAKEN),
+    };
+    let paused = |world: &World| status_of(world, &interface()).pause.is_some();
+    let mut waited = 0;
+    world.receive(&[sale(1, 100)]);
+    for second in 0..3_600 {
+        if second % 20 == 10 {
+            let fresh = Sale { at: world.now, ..sale(10 + second, 101) };
+            world.receive(&[fresh]);
+        }
+        for delivery in world.deliveries() {
+            let result = answer(&delivery, &world);
+            settle(&mut world, &delivery, result);
+        }
+        waited += u64::from(second > 120 && paused(&world));
+        world.pass(Duration::from_secs(1));
+    }
+    assert_eq!(waited, 0, "seconds in which everybody waited for one");
+    assert_eq!(world.state(3_590 + 10), "taken");
+    assert_eq!(world.state(1), "dead", "it is work for a person");
     world.assert_balanced();
 }
 
@@ -337,6 +372,30 @@ fn after_an_outage_fresh_sales_go_first_and_the_backlog_at_its_rate_from_both_en
         (early.iter().filter(|id| **id <= 500).count(), early.iter().filter(|id| **id > 1_500).count());
     assert!(oldest >= 80 && newest >= 80, "{oldest} of the oldest, {newest} of the newest");
     world.assert_balanced();
+}
+
+/// Each lane has both ends of its own backlog by turns, however many lanes there are.
+#[test]
+fn every_lane_has_both_ends_of_its_backlog_by_turns() {
+    let mut snapshot = super::world::snapshot();
+    snapshot.policy.delivery.in_flight_max = 1;
+    let mut world = World::with(snapshot);
+    let unproven = |id| Sale { clicked: false, ..sale(id, MOVED) };
+    world.receive(&(1..=20).map(unproven).chain((21..=40).map(|id| sale(id, OBSERVED))).collect::<Vec<_>>());
+    world.pass(Duration::from_secs(3_600));
+    let mut first = BTreeMap::<Destination, Vec<u128>>::new();
+    for _ in 0..4 {
+        world.deliver(|delivery| {
+            let id = delivery.ids[0].event_id.as_u128() >> 64;
+            first.entry(delivery.destination.clone()).or_default().push(id);
+            TAKEN
+        });
+    }
+    assert_eq!(first.len(), 2, "{first:?}");
+    for ids in first.values() {
+        let old = ids.iter().filter(|id| *id % 20 <= 4 && *id % 20 > 0).count();
+        assert!((1..4).contains(&old), "{first:?}");
+    }
 }
 
 #[test]

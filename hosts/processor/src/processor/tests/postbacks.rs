@@ -23,6 +23,7 @@ on_a_server_too! {
     who_was_given_up_is_called_again_by_a_persons_order_and_at_a_pace,
     whatever_is_settled_as_not_there_is_not_called_for_whenever_that_comes,
     what_its_merchant_gave_to_another_channel_is_not_called_for,
+    who_only_asks_for_time_is_given_up_like_one_who_never_answers,
     who_is_called_when_another_turns_out_to_earn_it_is_not_called_again,
 }
 
@@ -109,6 +110,27 @@ fn a_publisher_is_called_for_a_few_at_a_time_and_again_after_a_crash() {
         end(&mut world, &made, Some(200));
     }
     assert_eq!((seen, listed(&world).called), (9, 9), "each once, but for those that the crash left open");
+    world.assert_balanced();
+}
+
+#[test]
+fn who_only_asks_for_time_is_given_up_like_one_who_never_answers() {
+    let mut world = World::new();
+    register(&mut world, "t.example", &[Fact::TransactionId]);
+    taken(&mut world, &[sale(1, MOVED)]);
+    let mut asked = Vec::new();
+    for second in 0..7_200_u32 {
+        let made = calls(&mut world);
+        let headers = vec![("retry-after".to_owned(), b"90".to_vec())];
+        let busy = Answer { status: 429, headers, body: Vec::new() };
+        let called = made.iter().map(|call| Called { id: call.id, result: Ok(busy.clone()) }).collect();
+        world.processor.settle_postbacks(called, world.now).unwrap();
+        asked.extend(made.iter().map(|_| second));
+        world.pass(Duration::from_secs(1));
+    }
+    assert_eq!(asked.len(), 5, "{asked:?}");
+    assert!(asked.windows(2).all(|pair| pair[1] - pair[0] >= 90), "{asked:?}");
+    assert_eq!((listed(&world).given_up, listed(&world).waiting), (1, 0));
     world.assert_balanced();
 }
 

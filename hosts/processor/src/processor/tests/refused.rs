@@ -8,8 +8,8 @@ use tracking::dialect::interface::Operation;
 use tracking::{Field, Verdict};
 use units::EventId;
 
-use super::calling::{THE_ORDER, ask, callers, sent, world};
-use super::world::{MOVED, Reply, Sale, World, ended, event_id, sale};
+use super::calling::{THE_ORDER, ask, ask_of, callers, sent, two_changes_in, world};
+use super::world::{DEDUPLICATES, MOVED, Reply, Sale, World, ended, event_id, sale};
 
 on_a_server_too! {
     a_change_that_was_refused_is_work_like_every_dead_letter,
@@ -18,6 +18,7 @@ on_a_server_too! {
     a_change_of_what_is_not_there_becomes_work_although_nothing_else_is_told,
     requests_for_changes_that_end_together_give_each_place_back,
     a_change_of_a_merchant_that_waits_is_woken_for_when_it_may_go,
+    changes_of_both_kinds_and_of_every_merchant_have_their_turns,
 }
 
 /// A sale that the platform has, and a change of it that the platform refuses: the change's id.
@@ -150,21 +151,42 @@ fn a_change_of_what_is_not_there_becomes_work_although_nothing_else_is_told() {
     world.assert_balanced();
 }
 
-fn order_of(world: &World, id: u64) -> (Field, String) {
-    let row = world.processor.ledger().conversion(event_id(id)).unwrap().unwrap();
-    (Field::OrderReference, row.reference.unwrap())
+/// One merchant has edits for every moment at which the platform takes a request; another has an edit and a void.
+#[test]
+fn changes_of_both_kinds_and_of_every_merchant_have_their_turns() {
+    let mut world = world();
+    let named = |id: u64| format!("A-{id}");
+    let many = (1..=6).map(|id| Sale { reference: named(id), ..sale(id, MOVED) });
+    let few = (7..=8).map(|id| Sale { reference: named(id), ..sale(id, DEDUPLICATES) });
+    world.receive(&many.chain(few).collect::<Vec<_>>());
+    sent(&mut world);
+    for id in 1..=6 {
+        let fields = [(Field::OrderReference, named(id)), (Field::Amount, "7.00".to_owned())];
+        let fields = fields.each_ref().map(|(field, text)| (*field, text.as_str()));
+        ask(&mut world, 100 + id, Operation::Edit, &fields);
+    }
+    world.pass(Duration::from_secs(181));
+    // Refused together, the six go one by one, and are due before what comes now.
+    assert_eq!(world.deliver(|_| Reply::Says(Verdict::Rejected)), 1);
+    world.pass(Duration::from_secs(4));
+    let edit = [(Field::OrderReference, "A-7"), (Field::Amount, "7.00")];
+    ask_of(&mut world, (DEDUPLICATES, 107), Operation::Edit, &edit);
+    ask_of(&mut world, (DEDUPLICATES, 108), Operation::Void, &[(Field::OrderReference, "A-8")]);
+    let mut left = vec![7, 8];
+    for _ in 0..3 {
+        world.deliver(|delivery| {
+            left.retain(|id| !String::from_utf8_lossy(&delivery.request.body).contains(&named(*id)));
+            Reply::Says(Verdict::Taken)
+        });
+        world.pass(Duration::from_secs(4));
+    }
+    assert_eq!(left, Vec::<u64>::new(), "they wait behind another's edits");
+    world.assert_balanced();
 }
 
 /// Two sales that the platform has, a change of each asked for: an edit of the first, a void of the second.
 fn two_changes() -> World {
-    let mut world = world();
-    world.receive(&[sale(1, MOVED), Sale { reference: "A-2".to_owned(), ..sale(2, MOVED) }]);
-    assert_eq!(sent(&mut world).len(), 1, "both in one request");
-    let [(field, first), (_, second)] = [1, 2].map(|id| order_of(&world, id));
-    ask(&mut world, 100, Operation::Edit, &[(field, &first), (Field::Amount, "7.00")]);
-    ask(&mut world, 101, Operation::Void, &[(field, &second)]);
-    world.pass(Duration::from_secs(181));
-    world
+    two_changes_in(World::new())
 }
 
 #[test]

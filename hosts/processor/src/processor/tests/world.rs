@@ -177,8 +177,12 @@ impl World {
 
     /// One whose ledger fails as planned.
     pub(crate) fn failing(faults: &Faults) -> Self {
+        Self::failing_with(faults, snapshot())
+    }
+
+    pub(crate) fn failing_with(faults: &Faults, snapshot: Snapshot) -> Self {
         let ledger = Ledger::simulated(faults).unwrap();
-        let processor = Processor::new(ledger, Arc::new(snapshot()), Seed(5), START).unwrap();
+        let processor = Processor::new(ledger, Arc::new(snapshot), Seed(5), START).unwrap();
         Self { place: Place::Memory, processor, now: START }
     }
 

@@ -106,8 +106,37 @@ fn what_is_not_sent_after_all_decides_nothing() {
     assert!(gate.probe(at(15)));
     gate.probed(true, at(15));
     assert_eq!(gate.admit(Rank::Fresh, 1, at(15)), TRY);
-    gate.withdrawn(1);
+    gate.withdrawn(Went { merchant: 1, retry: false, probe: true }, at(15));
     assert_eq!(gate.admit(Rank::Fresh, 1, at(15)), TRY);
+}
+
+#[test]
+fn a_trial_that_was_not_sent_leaves_its_turn_to_another() {
+    let mut gate = gate();
+    call(&mut gate, 1, Health::Refuses, at(1));
+    assert_eq!(gate.admit(Rank::Fresh, 2, at(31)), TRY);
+    assert_eq!(gate.room(at(32)), 0);
+    gate.withdrawn(Went { merchant: 2, retry: false, probe: true }, at(32));
+    assert_eq!(gate.admit(Rank::Fresh, 3, at(32)), TRY);
+}
+
+#[test]
+fn what_is_refused_for_one_merchant_and_taken_for_another_pauses_nothing_any_more() {
+    let mut gate = gate();
+    call(&mut gate, 1, Health::Refuses, at(1));
+    assert_eq!(call(&mut gate, 2, Health::Well, at(31)).resumed, Some(Why::Credentials));
+    assert_eq!((gate.refuses_alone(1), gate.refuses_alone(2)), (true, false));
+    assert_eq!(call(&mut gate, 1, Health::Refuses, at(32)), Changes::default());
+    assert_eq!((gate.merchant_room(1, at(61)), gate.merchant_room(1, at(62))), (0, 1), "it waits by itself");
+    assert_eq!(gate.merchant_room(2, at(33)), 2);
+    call(&mut gate, 1, Health::Refuses, at(62));
+    assert_eq!((gate.merchant_room(1, at(121)), gate.merchant_room(1, at(122))), (0, 1), "twice as long");
+    // Refused for another as well, it is our key.
+    assert_eq!(call(&mut gate, 3, Health::Refuses, at(123)).paused, Some(Why::Credentials));
+    assert_eq!(gate.resume(), Some(Why::Credentials));
+    assert!(!gate.refuses_alone(1) && gate.merchant_room(1, at(124)) == 2, "a person has mended it");
+    call(&mut gate, 1, Health::Well, at(125));
+    assert_eq!(call(&mut gate, 1, Health::Refuses, at(126)).paused, Some(Why::Credentials));
 }
 
 #[test]

@@ -12,7 +12,7 @@ const POLICY: DeliveryPolicy = DeliveryPolicy {
     in_flight_max: 64,
     ..DeliveryPolicy::USUAL
 };
-const FIRST: Tried = Tried { deduplicates: false, counted: 0, ambiguous: false, probe: false };
+const FIRST: Tried = Tried { deduplicates: false, counted: 0, ambiguous: false, probe: false, alone: false };
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
 fn judged(verdict: Verdict) -> Outcome {
@@ -58,14 +58,14 @@ fn i4_ambiguous_is_sent_again_only_where_the_owner_deduplicates() {
 
 #[test]
 fn what_was_once_ambiguous_never_dies() {
-    let tried = Tried { deduplicates: true, counted: 2, ambiguous: true, probe: false };
+    let tried = Tried { deduplicates: true, counted: 2, ambiguous: true, probe: false, alone: false };
     assert_eq!(state(tried, &nothing_sent()), State::Unknown);
     assert_eq!(state(Tried { ambiguous: false, ..tried }, &nothing_sent()), State::Dead);
 }
 
 #[test]
 fn i4_a_refusal_after_a_doubt_settles_nothing() {
-    let doubted = Tried { deduplicates: true, counted: 1, ambiguous: true, probe: false };
+    let doubted = Tried { deduplicates: true, counted: 1, ambiguous: true, probe: false, alone: false };
     assert_eq!(state(doubted, &judged(Verdict::Rejected)), State::Unknown);
     assert_eq!(state(Tried { ambiguous: false, ..doubted }, &judged(Verdict::Rejected)), State::Rejected);
 }
