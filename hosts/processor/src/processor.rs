@@ -16,6 +16,7 @@ mod postback;
 mod quarantine;
 mod receive;
 mod reconcile;
+mod recover;
 mod rehearse;
 mod release;
 mod request;
@@ -31,7 +32,7 @@ use std::sync::Arc;
 use ledger::{Ledger, LedgerError, PostbackId};
 use relay::Fact;
 use relay::call::Callers;
-use relay::delivery::{Destination, Gate, Rank, Tried, recover};
+use relay::delivery::{Destination, Gate, Rank, Tried};
 use relay::policy::Snapshot;
 use tracking::Home;
 use tracking::dialect::interface::Operation;
@@ -56,14 +57,11 @@ pub use transactions::{Children, Judgement, RootSigner, Sign};
 pub use turn::{Told, Turn};
 
 use change::Telling;
-use deliver::{Flying, tried};
+use deliver::Flying;
 use lane::{Lane, Pace};
 use orders::Pacing;
 use settle::Unsettled;
 use time::Times;
-
-/// Rows recovered in one transaction after a crash.
-const RECOVERED_AT_ONCE: usize = 500;
 
 /// Why the processor could not do what it was asked. Nothing was done.
 #[derive(Debug, thiserror::Error)]
@@ -254,44 +252,6 @@ impl Processor {
     /// How often it had to begin anew: what was under way before the last time is under way no more.
     pub const fn begun_anew(&self) -> u64 {
         self.begun_anew
-    }
-
-    fn recover_everything(&mut self, now: Timestamp) -> Result<(), ProcessorError> {
-        self.ledger.recover_adjustments(now)?;
-        self.ledger.recover_postbacks(now)?;
-        self.recover(now)
-    }
-
-    fn recover(&mut self, now: Timestamp) -> Result<(), ProcessorError> {
-        loop {
-            let rows = self
-                .passing_unreadable(now, |processor| Ok(processor.ledger.in_flight(RECOVERED_AT_ONCE)?))?;
-            if rows.is_empty() {
-                return Ok(());
-            }
-            self.pace.called_by_another(&self.lanes, now);
-            let policy = self.snapshot.policy.delivery.clone();
-            let mut settled = Vec::with_capacity(rows.len());
-            for row in &rows {
-                let seed = self.draw();
-                settled.push(recover(&tried(row, self.deduplicates(row), false), &policy, now, seed));
-            }
-            let mut transaction = self.ledger.transaction(now)?;
-            for (row, settled) in rows.iter().zip(&settled) {
-                let (event_id, number) = (row.event_id, row.tries);
-                transaction.finish(&ledger::Finished {
-                    event_id,
-                    number,
-                    settled,
-                    status: None,
-                    excerpt: "",
-                })?;
-            }
-            transaction.commit()?;
-            for (row, settled) in rows.iter().zip(&settled) {
-                self.moved(row.event_id, settled.state.name());
-            }
-        }
     }
 
     /// What has happened since this was last asked.

@@ -15,7 +15,7 @@ use relay::delivery::{Destination, Tried, Went};
 use tracking::{Class, Event, Home, Outbound};
 use units::{EventId, Timestamp};
 
-use super::admit::Admitted;
+use super::admit::{Admitted, Item};
 use super::settle::Landing;
 use super::{Processor, ProcessorError, request};
 
@@ -63,30 +63,27 @@ const fn id(due: &Due) -> DeliveryId {
     DeliveryId { event_id: due.event_id, number: due.tries.saturating_add(1) }
 }
 
-/// The attempts of an admitted call begin.
-fn begin(transaction: &mut Transaction<'_>, admitted: &Admitted) -> Result<(), LedgerError> {
-    for item in &admitted.items {
-        let DeliveryId { event_id, number } = id(&item.due);
-        match &item.written {
-            Ok(written) => {
-                let booked = (item.due.advertiser_primary_id, item.due.publisher_primary_id);
-                if written.ids != booked {
-                    transaction.remap(event_id, |_, _| written.ids)?;
-                }
-                transaction.begin(&Begun {
-                    event_id,
-                    number,
-                    home: admitted.destination.home,
-                    endpoint: &written.dispatch.endpoint,
-                    line: &request::line(&written.dispatch),
-                    probe: admitted.went.probe,
-                    request: &item.sealed,
-                })?;
+/// The attempt at one conversion of an admitted call begins.
+fn begin(transaction: &mut Transaction<'_>, admitted: &Admitted, item: &Item) -> Result<(), LedgerError> {
+    let DeliveryId { event_id, number } = id(&item.due);
+    match &item.written {
+        Ok(written) => {
+            let booked = (item.due.advertiser_primary_id, item.due.publisher_primary_id);
+            if written.ids != booked {
+                transaction.remap(event_id, |_, _| written.ids)?;
             }
-            Err(obstacle) => transaction.hold(event_id, obstacle.code, &obstacle.why)?,
+            transaction.begin(&Begun {
+                event_id,
+                number,
+                home: admitted.destination.home,
+                endpoint: &written.dispatch.endpoint,
+                line: &request::line(&written.dispatch),
+                probe: admitted.went.probe,
+                request: &item.sealed,
+            })
         }
+        Err(obstacle) => transaction.hold(event_id, obstacle.code, &obstacle.why),
     }
-    Ok(())
 }
 
 impl Processor {
@@ -146,7 +143,7 @@ impl Processor {
     }
 
     /// Writes down what has ended and what begins, both or neither. What cannot begin must not keep what a platform said
-    /// out of the ledger: that is written by itself then.
+    /// out of the ledger: that is written by itself then. What fails by itself is set aside, so that nothing waits for it.
     pub(super) fn write_down(
         &mut self,
         landing: Landing,
@@ -158,13 +155,29 @@ impl Processor {
             return Ok(());
         };
         self.withdraw(admitted);
-        let may_end = !admitted.is_empty() && !landing.is_empty() && !error.is_of_the_store();
+        let of_the_store = error.is_of_the_store();
+        let may_end = !admitted.is_empty() && !landing.is_empty() && !of_the_store;
         if may_end && self.write(&landing, &[], now).is_ok() {
             self.landed(landing, now);
         } else {
             self.not_landed(landing);
         }
+        if !of_the_store && !error.is_surprise() {
+            self.set_apart(admitted, now)?;
+        }
         Err(error)
+    }
+
+    /// Sets aside each outcome that cannot be written down, and each attempt that cannot begin, by itself.
+    fn set_apart(&mut self, admitted: &[Admitted], now: Timestamp) -> Result<(), ProcessorError> {
+        self.set_outcomes_apart(now)?;
+        for each in admitted {
+            for item in &each.items {
+                let begin = |transaction: &mut Transaction<'_>| begin(transaction, each, item);
+                self.aside_if_it_fails(item.due.event_id, now, begin)?;
+            }
+        }
+        Ok(())
     }
 
     fn write(
@@ -178,7 +191,9 @@ impl Processor {
         }
         let mut transaction = self.ledger.transaction(now)?;
         landing.write(&mut transaction)?;
-        admitted.iter().try_for_each(|each| begin(&mut transaction, each))?;
+        for each in admitted {
+            each.items.iter().try_for_each(|item| begin(&mut transaction, each, item))?;
+        }
         Ok(transaction.commit()?)
     }
 

@@ -9,7 +9,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::slice;
 
-use ledger::{LedgerError, Waiting, with_causes};
+use ledger::{LedgerError, Transaction, Waiting, with_causes};
 use relay::Fact;
 use relay::envelope::Batch;
 use relay::intake::Reason;
@@ -102,6 +102,32 @@ impl Processor {
             }
         }
         ask(self)
+    }
+
+    /// Sets a conversion aside of which a step fails by itself, twice and not because of the store: whatever is written down
+    /// together with it would fail for ever. True if it was.
+    ///
+    /// # Errors
+    /// If the ledger fails, or it cannot be set aside either.
+    pub(super) fn aside_if_it_fails(
+        &mut self,
+        event_id: EventId,
+        now: Timestamp,
+        step: impl Fn(&mut Transaction<'_>) -> Result<(), LedgerError>,
+    ) -> Result<bool, ProcessorError> {
+        let mut why = String::new();
+        for _ in 0..2 {
+            // Tried only: without a commit nothing of it has happened.
+            let mut transaction = self.ledger.transaction(now)?;
+            match step(&mut transaction) {
+                Err(error) if error.is_of_the_store() => return Err(error.into()),
+                // Somebody else has it, who will write down what becomes of it.
+                Ok(()) | Err(LedgerError::Moved { .. }) => return Ok(false),
+                Err(error) => why = with_causes(&error),
+            }
+        }
+        self.set_row_aside(Waiting::Conversion(event_id), &why, now)?;
+        Ok(true)
     }
 
     /// Sets a row aside that waits to be sent and cannot be read.

@@ -56,14 +56,23 @@ impl Landing {
     /// Writes down what became of each conversion.
     pub(super) fn write(&self, transaction: &mut Transaction<'_>) -> Result<(), LedgerError> {
         for (id, (place, settled)) in &self.verdicts {
-            let answer = self.came.get(*place).and_then(|one| one.ended.result.as_ref().ok());
-            let excerpt = answer.map(|answer| excerpt(&answer.body)).unwrap_or_default();
-            let status = answer.map(|answer| answer.status);
-            let (event_id, number) = (id.event_id, id.number);
-            transaction.finish(&Finished { event_id, number, settled, status, excerpt: &excerpt })?;
+            let result = self.came.get(*place).map(|one| &one.ended.result);
+            finish(transaction, *id, settled, result.and_then(|result| result.as_ref().ok()))?;
         }
         Ok(())
     }
+}
+
+/// Writes down what became of one conversion.
+pub(super) fn finish(
+    transaction: &mut Transaction<'_>,
+    id: DeliveryId,
+    settled: &Settled,
+    answer: Option<&Answer>,
+) -> Result<(), LedgerError> {
+    let excerpt = answer.map(|answer| excerpt(&answer.body)).unwrap_or_default();
+    let (event_id, number, status) = (id.event_id, id.number, answer.map(|answer| answer.status));
+    transaction.finish(&Finished { event_id, number, settled, status, excerpt: &excerpt })
 }
 
 impl Processor {
@@ -154,6 +163,30 @@ impl Processor {
     /// Outcomes could not be written down: the next call tries again.
     pub(super) fn not_landed(&mut self, landing: Landing) {
         self.unsettled = landing.came;
+    }
+
+    /// Sets aside what cannot be written down of the outcomes that wait for it: as under way they stay, and so does
+    /// everything beside them.
+    pub(super) fn set_outcomes_apart(&mut self, now: Timestamp) -> Result<(), ProcessorError> {
+        let mut came = std::mem::take(&mut self.unsettled);
+        for one in &mut came {
+            let mut left = Vec::with_capacity(one.ended.ids.len());
+            for id in std::mem::take(&mut one.ended.ids) {
+                let settled = self.judge(id, &one.ended.result, one.at);
+                let answer = one.ended.result.as_ref().ok();
+                let step = |transaction: &mut Transaction<'_>| {
+                    settled.iter().try_for_each(|settled| finish(transaction, id, settled, answer))
+                };
+                match self.aside_if_it_fails(id.event_id, now, step) {
+                    Ok(true) => drop(self.flying.remove(&id)),
+                    Ok(false) | Err(_) => left.push(id),
+                }
+            }
+            one.ended.ids = left;
+        }
+        came.retain(|one| !one.ended.ids.is_empty());
+        self.unsettled = came;
+        Ok(())
     }
 
     /// A probe says something about the destination, and nothing about any conversion.

@@ -57,6 +57,21 @@ impl Place {
         }
     }
 
+    /// From now on no attempt at the event, as it is written in a statement, can be ended.
+    pub(crate) fn refuse_to_end(&self, event: &str) {
+        let of =
+            format!("BEFORE UPDATE OF counted ON conversions FOR EACH ROW WHEN (OLD.event_id = {event})");
+        self.damage(&match self {
+            Self::Server(_) => format!(
+                "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'damaged'; END $$;
+                CREATE TRIGGER refuse {of} EXECUTE FUNCTION refuse()"
+            ),
+            Self::Memory | Self::File(_) => {
+                format!("CREATE TRIGGER refuse {of} BEGIN SELECT RAISE(ABORT, 'damaged'); END")
+            }
+        });
+    }
+
     pub(crate) fn open(&self) -> Ledger {
         match self {
             Self::Memory => Ledger::in_memory().unwrap(),

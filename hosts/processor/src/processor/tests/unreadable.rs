@@ -7,13 +7,16 @@ use relay::Fact;
 use tracking::Verdict;
 
 use super::place::Place;
-use super::world::{DEDUPLICATES, MOVED, OBSERVED, Reply, World, event_id, sale, snapshot};
+use super::world::{DEDUPLICATES, MOVED, OBSERVED, Reply, World, ended, event_id, sale, snapshot};
 
 on_a_server_too! {
     a_damaged_row_is_set_aside_and_everything_behind_it_is_delivered,
     more_damaged_rows_than_a_look_takes_stop_nobody,
     a_process_starts_on_a_damaged_row_that_was_under_way,
     what_is_set_aside_is_tried_told_and_dropped_like_any_dead_letter,
+    an_attempt_that_cannot_begin_is_set_aside_and_everything_beside_it_goes,
+    an_outcome_that_cannot_be_written_down_keeps_no_other_out_of_the_books,
+    a_process_starts_on_an_attempt_that_cannot_be_ended,
 }
 
 /// Three sales, of which the second is damaged before anything was sent.
@@ -114,5 +117,60 @@ fn what_is_set_aside_is_tried_told_and_dropped_like_any_dead_letter() {
     assert_eq!(world.state(2), "confirmed", "it was restored");
     let found = world.processor.ledger().search_dead(&DeadSearch::default(), None, 10).unwrap();
     assert!(found.rows.is_empty());
+    world.assert_balanced();
+}
+
+/// Its number stands already, which no statement of ours makes, and a restored or edited file can.
+#[test]
+fn an_attempt_that_cannot_begin_is_set_aside_and_everything_beside_it_goes() {
+    let mut world = World::at(Place::lasting(), snapshot());
+    world.receive(&[sale(2, DEDUPLICATES)]);
+    while world.deliver(|_| Reply::Refuses) == 0 {
+        world.pass(Duration::from_secs(1));
+    }
+    let second = second(&world);
+    world.place.damage(&format!("UPDATE conversions SET tries = 0 WHERE event_id = {second}"));
+    world.receive(&[sale(1, DEDUPLICATES), sale(3, DEDUPLICATES)]);
+    world.pass(Duration::from_secs(60));
+    assert!(world.processor.next_deliveries(world.now).is_err(), "it is told");
+    deliver_everything(&mut world);
+    assert_eq!((world.state(1), world.state(2), world.state(3)), ("confirmed", "held", "confirmed"));
+    let row = world.processor.ledger().conversion(event_id(2)).unwrap().unwrap();
+    assert_eq!(row.reason, UNREADABLE_ROW);
+    world.assert_balanced();
+}
+
+/// Three sales under way, of which the second is going to be damaged.
+fn stuck() -> World {
+    let mut world = World::at(Place::lasting(), snapshot());
+    world.receive(&(1..=3).map(|id| sale(id, OBSERVED)).collect::<Vec<_>>());
+    world
+}
+
+#[test]
+fn an_outcome_that_cannot_be_written_down_keeps_no_other_out_of_the_books() {
+    let mut world = stuck();
+    let under_way = world.deliveries();
+    assert_eq!(under_way.len(), 3);
+    world.place.refuse_to_end(&second(&world));
+    let ended =
+        under_way.iter().map(|one| ended(one, world.result(one, Reply::Says(Verdict::Taken)))).collect();
+    assert!(world.processor.settle(ended, world.now).is_err(), "it is told");
+    world.processor.settle(Vec::new(), world.now).unwrap();
+    assert_eq!((world.state(1), world.state(2), world.state(3)), ("taken", "unknown", "taken"));
+    assert_eq!(world.processor.in_flight(), 0);
+    world.assert_balanced();
+}
+
+#[test]
+fn a_process_starts_on_an_attempt_that_cannot_be_ended() {
+    let mut world = stuck();
+    assert_eq!(world.deliveries().len(), 3);
+    world.place.refuse_to_end(&second(&world));
+    let mut world = world.crash();
+    assert_eq!(["unknown"; 3], [1, 2, 3].map(|id| world.state(id)));
+    let row = world.processor.ledger().conversion(event_id(2)).unwrap().unwrap();
+    assert_eq!(row.reason, UNREADABLE_ROW);
+    deliver_everything(&mut world);
     world.assert_balanced();
 }
