@@ -313,3 +313,67 @@ fn at_rest(scene: Scene, file: &str) {
     assert_eq!(system.ledger().states().get("confirmed"), Some(&6));
     system.ledger().assert_balances();
 }
+
+impl Scene {
+    /// The answer of the new platform's interface about one merchant, as it would be saved.
+    fn saved(&self, name: &str, primary_ids: &[u64]) -> String {
+        let world = self.system.lab().world();
+        let key = format!("Bearer {}", world["primary_api_keys"][0].as_str().unwrap());
+        let (from, _) = self.days();
+        let mut client = Client::new(self.system.process.address("primary"));
+        let mut bytes = Vec::new();
+        for id in primary_ids {
+            let target = format!(
+                "/advertisers/{id}/transactions/?startDate={from}T00:00:00&endDate={from}T23:59:59&timezone=UTC&dateType=transaction"
+            );
+            let headers = [("authorization", key.as_str())];
+            let answer = client.get("api.awin.com", &target, &headers).unwrap();
+            assert_eq!(answer.status, 200);
+            bytes.extend(answer.body);
+        }
+        let path = self.system.data.file(name);
+        fs::write(&path, bytes).unwrap();
+        path.display().to_string()
+    }
+}
+
+#[test]
+fn what_a_report_cannot_tell_of_is_neither_claimed_nor_sent_again() {
+    let scene = Scene::new();
+    let other = scene.system.lab().moved()[1].clone();
+    let of_other = |reference: &str| {
+        let mut sale = Sale::plain(other.legacy_id, reference, "7.00");
+        sale.currency = Some(other.currency.clone());
+        sale
+    };
+    scene.report(&[scene.sale("OK-1", "20.00"), scene.sale("OK-2", "20.00"), of_other("OTHER-1")]);
+    scene.settled(3);
+    scene.system.lab().fault("primary", "processed_then_no_answer");
+    scene.report(&[of_other("OTHER-2"), scene.sale("NEVER-1", "9.00")]);
+    let unknown = || scene.system.ledger().states().get("unknown").copied().unwrap_or(0);
+    wait_until("two orders stand as unknown", WITHIN, unknown, |count| *count == 2);
+    scene.system.lab().fault("primary", "none");
+    scene.settled(5);
+    scene.meddle("NEVER-1", &json!({ "hidden": true }));
+    let folder = scene.system.data.file("differences");
+    let csv = folder.display().to_string();
+    let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
+    // Saved for one of the two alone, it says nothing of the other's.
+    let of_one = scene.saved("one.json", &[scene.moved.primary_id]);
+    let told = json_of(&scene.reconcile(&["--primary", &of_one, "--json", "--csv", &csv]));
+    let class = |told: &Value, order: &str| classes(told).get(order).cloned().unwrap_or_default();
+    assert_eq!(class(&told, "OTHER-1"), "not_covered", "{told:#}");
+    assert_eq!(class(&told, "OTHER-2"), "not_covered", "{told:#}");
+    assert_eq!(class(&told, "NEVER-1"), "missing_there_unknown", "{told:#}");
+    assert_eq!(read("redrive.txt").split_whitespace().filter(|word| word.len() == 26).count(), 1);
+    assert!(!read("claims.csv").contains("OTHER"), "{}", read("claims.csv"));
+    // A row that cannot be read may be the one that is missing.
+    let both = scene.saved("both.json", &[scene.moved.primary_id, other.primary_id]);
+    let torn = fs::read_to_string(&both).unwrap().replacen("\"saleAmount\"", "\"was\"", 1);
+    fs::write(&both, torn).unwrap();
+    let told = json_of(&scene.reconcile(&["--primary", &both, "--json", "--csv", &csv]));
+    assert_eq!((told["unreadable"].as_u64(), number(&told, "withheld") > 0), (Some(1), true), "{told:#}");
+    assert!(read("redrive.txt").is_empty() && !read("claims.csv").contains("book"), "{}", read("claims.csv"));
+    let screen = scene.reconcile(&["--primary", &both]);
+    assert!(screen.out.contains("neither claimed nor in redrive.txt"), "{screen:?}");
+}

@@ -58,7 +58,8 @@ const ROWS: &str =
     c.publisher_primary_id, coalesce(a.minor, c.minor), coalesce(a.currency, c.currency),
     CASE WHEN a.number IS NULL THEN c.commission_minor ELSE a.commission_minor END,
     CASE WHEN a.number IS NULL THEN c.commission_currency ELSE a.commission_currency END,
-    c.evidence, c.considered, c.click_at, c.reference, c.received_at, c.changed_at, a.operation, a.state, c.status
+    c.evidence, c.considered, c.click_at, c.reference, c.received_at, c.changed_at, a.operation, a.state, c.status,
+    (SELECT max(coalesce(t.finished_at, t.started_at)) FROM attempts t WHERE t.event_id = c.event_id)
     FROM conversions c JOIN events e ON e.event_id = c.event_id
     LEFT JOIN adjustments a ON a.conversion = c.event_id
         AND a.number = (SELECT max(number) FROM adjustments WHERE conversion = c.event_id)
@@ -163,6 +164,7 @@ fn ours(row: &Row<'_>) -> Result<Ours, LedgerError> {
         voided: operation.as_deref() == Some("void")
             || matches!(status.as_deref(), Some("declined" | "clawed_back")),
         change_pending: matches!(change, Some(State::Queued | State::InFlight | State::Unknown)),
+        sent_at: number(21)?.map(sql::time),
         day: 0,
     })
 }

@@ -43,6 +43,10 @@ pub enum Class {
     NotSettled,
     /// They confirmed it, and the report does not name it.
     MissingThereConfirmed,
+    /// They were sent it, and the report given is none that would name it.
+    NotCovered,
+    /// Its platform's report was not given.
+    NotCompared,
     /// They have it, and it is known why we do not.
     MissingHere,
     /// They have it more often than we sent it.
@@ -73,7 +77,7 @@ pub enum Class {
 
 impl Class {
     /// Every class, in the order in which they are shown.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 34] = [
         Self::Matched,
         Self::DateShift,
         Self::ReferenceCut,
@@ -93,6 +97,8 @@ impl Class {
         Self::MissingThereTaken,
         Self::NotSettled,
         Self::MissingThereConfirmed,
+        Self::NotCovered,
+        Self::NotCompared,
         Self::MissingHere,
         Self::DuplicatedThere,
         Self::DuplicatedHere,
@@ -130,6 +136,8 @@ impl Class {
             Self::MissingThereTaken => "missing_there_taken",
             Self::NotSettled => "not_settled",
             Self::MissingThereConfirmed => "missing_there_confirmed",
+            Self::NotCovered => "not_covered",
+            Self::NotCompared => "not_compared",
             Self::MissingHere => "missing_here",
             Self::DuplicatedThere => "duplicated_there",
             Self::DuplicatedHere => "duplicated_here",
@@ -161,6 +169,7 @@ impl Class {
                 | Self::NeverSent
                 | Self::MissingThereQueued
                 | Self::NotSettled
+                | Self::NotCompared
                 | Self::MissingHere
                 | Self::NamedAgain
                 | Self::Merged
@@ -206,6 +215,10 @@ impl Class {
             Self::MissingThereConfirmed => {
                 "ask the platform what became of a transaction that it had confirmed"
             }
+            Self::NotCovered => {
+                "give the report that would name it as well, or ask for it with --live; do not send it by this one"
+            }
+            Self::NotCompared => "nothing by these reports: its platform's was not given",
             Self::MissingHere => "nothing: it did not come through here, for the reason told",
             Self::DuplicatedThere => "have the platform void the surplus ones; claims.csv names them",
             Self::DuplicatedHere => "compare the events; discard the one that the shop sent twice",

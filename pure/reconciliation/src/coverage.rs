@@ -1,24 +1,50 @@
-//! Does the report cover what is compared?
+//! Does a report cover what is compared?
 //!
 //! An order that a report does not name is missing only if the report would have named it. A report that was cut off,
-//! or made for other days, would turn every order of the rest into a claim.
+//! made for other days, or saved for another merchant, would turn every order of the rest into a claim.
 
 use core::fmt;
 use std::collections::BTreeMap;
 
+use tracking::Home;
 use units::Day;
 
-/// So many of our delivered orders on days before a report's first row, or behind its last one, are no chance.
+use crate::row::Theirs;
+use crate::terms::Told;
+
+/// So many of our delivered orders on days of which a report is silent are no chance.
 const SILENT_ORDERS_MIN: u64 = 5;
 
-/// What was counted while a report was read.
+/// What was counted of one merchant, or of all of a platform's, while reports were read.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Coverage {
-    /// Its rows by day of its platform's clock.
+    /// The reports' rows by day of their platform's clock.
     rows: BTreeMap<i64, u64>,
-    /// Our delivered orders by the same day.
-    ours: BTreeMap<i64, u64>,
-    total: u64,
+    /// Our delivered orders by the days of their receipt and of their last sending: the platform dates them between.
+    ours: BTreeMap<(i64, i64), u64>,
+    /// True if the platform was asked for this merchant's rows by name.
+    asked: bool,
+    /// Whom its rows credit.
+    credited: Credited,
+}
+
+/// Whom the rows of a report credit, as far as it matters: an affiliate's export has its own sales alone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Credited {
+    #[default]
+    Nobody,
+    One(u64),
+    Several,
+}
+
+impl Credited {
+    const fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Nobody, credited) | (credited, Self::Nobody) => credited,
+            (Self::One(one), Self::One(another)) if one == another => self,
+            _ => Self::Several,
+        }
+    }
 }
 
 /// Why a report cannot be trusted to be whole.
@@ -43,53 +69,152 @@ pub enum Doubt {
         /// What we delivered after that.
         silent: u64,
     },
+    /// It has a hole.
+    Silent {
+        /// The last day before the hole.
+        after: i64,
+        /// The first day behind it.
+        before: i64,
+        /// What we delivered in it.
+        silent: u64,
+    },
 }
 
 impl Coverage {
     /// The report has a row of this day.
     pub fn named(&mut self, day: i64) {
-        add(&mut self.rows, day);
-        self.total = self.total.saturating_add(1);
+        add(&mut self.rows, day, 1);
     }
 
-    /// We delivered an order on this day, and the report ought to name it.
-    pub fn delivered(&mut self, day: i64) {
-        add(&mut self.ours, day);
+    /// We delivered an order that was received on this day and sent for the last time on another, and the report
+    /// ought to name it.
+    pub fn delivered(&mut self, day: i64, sent: i64) {
+        add(&mut self.ours, (day, sent), 1);
     }
 
-    /// Rows of the report.
-    pub const fn rows(&self) -> u64 {
-        self.total
+    /// Its rows were asked for by its name, and all of them came.
+    pub const fn asked(&mut self) {
+        self.asked = true;
+    }
+
+    /// True if the reports tell of it at all, or the platform was asked whether there is anything to tell.
+    fn is_told_of(&self) -> bool {
+        self.asked || !self.rows.is_empty()
     }
 
     /// What speaks against the report's being whole.
     pub fn doubts(&self) -> Vec<Doubt> {
-        let mut doubts = Vec::new();
-        let delivered: u64 = self.ours.values().sum();
         let (Some(first), Some(last)) = (self.rows.keys().next(), self.rows.keys().next_back()) else {
-            if delivered > 0 {
-                doubts.push(Doubt::Empty { delivered });
-            }
-            return doubts;
+            let delivered = self.silent(|_, _| true);
+            let enough = if self.asked { SILENT_ORDERS_MIN } else { 1 };
+            return if delivered >= enough { vec![Doubt::Empty { delivered }] } else { Vec::new() };
         };
+        let mut doubts = Vec::new();
         // A day's slack on either side: an order may be there on the day after ours.
-        let silent =
-            |days: &mut dyn Iterator<Item = (&i64, &u64)>| days.map(|(_, count)| *count).sum::<u64>();
-        let before = silent(&mut self.ours.range(..first.saturating_sub(1)));
+        let before = self.silent(|day, _| day < first.saturating_sub(1));
         if before >= SILENT_ORDERS_MIN {
             doubts.push(Doubt::BeginsLate { first: *first, silent: before });
         }
-        let after = silent(&mut self.ours.range(last.saturating_add(1)..));
+        doubts.extend(self.holes());
+        let after = self.silent(|day, _| day > *last);
         if after >= SILENT_ORDERS_MIN {
             doubts.push(Doubt::EndsEarly { last: *last, silent: after });
         }
         doubts
     }
+
+    /// Days between two rows on which orders were both received and sent. What was sent behind them is no sign of a
+    /// hole: the platform was away, and has it on a later day.
+    fn holes(&self) -> impl Iterator<Item = Doubt> {
+        self.rows.keys().zip(self.rows.keys().skip(1)).filter_map(|(after, before)| {
+            if before.saturating_sub(*after) <= 1 {
+                return None;
+            }
+            let silent = self.silent(|day, sent| day > *after && sent < *before);
+            (silent >= SILENT_ORDERS_MIN).then_some(Doubt::Silent { after: *after, before: *before, silent })
+        })
+    }
+
+    fn silent(&self, is: impl Fn(i64, i64) -> bool) -> u64 {
+        self.ours.iter().filter(|((day, sent), _)| is(*day, *sent)).map(|(_, count)| *count).sum()
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.credited = self.credited.and(other.credited);
+        other.rows.iter().for_each(|(day, count)| add(&mut self.rows, *day, *count));
+        other.ours.iter().for_each(|(days, count)| add(&mut self.ours, *days, *count));
+    }
 }
 
-fn add(days: &mut BTreeMap<i64, u64>, day: i64) {
-    let count = days.entry(day).or_default();
-    *count = count.saturating_add(1);
+/// What was counted, by platform and merchant.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Coverages {
+    /// None: rows of merchants whom no map has.
+    of: BTreeMap<(Home, Option<u64>), Coverage>,
+}
+
+impl Coverages {
+    /// That of a merchant, by the legacy id.
+    pub fn of(&mut self, home: Home, advertiser_id: Option<u64>) -> &mut Coverage {
+        self.of.entry((home, advertiser_id)).or_default()
+    }
+
+    /// A report has this row.
+    pub fn row(&mut self, theirs: &Theirs) {
+        let coverage = self.of(theirs.home, theirs.advertiser_id);
+        coverage.named(theirs.day);
+        let credited = theirs.publisher.filter(|_| theirs.names_publisher).map(Credited::One);
+        coverage.credited = coverage.credited.and(credited.unwrap_or(Credited::Several));
+    }
+
+    /// The merchants that a platform's reports tell of, and how.
+    pub fn told(&self, home: Home) -> BTreeMap<u64, Told> {
+        let own = || self.of.iter().filter(move |((of, _), _)| *of == home);
+        let exported = own().filter(|(_, coverage)| !coverage.asked);
+        let credited = exported.fold(Credited::Nobody, |sum, (_, coverage)| sum.and(coverage.credited));
+        let told = |((_, id), coverage): (&(Home, Option<u64>), &Coverage)| {
+            let publisher = match credited {
+                Credited::One(publisher) if !coverage.asked => Some(publisher),
+                _ => None,
+            };
+            Some(((*id)?, Told { publisher }))
+        };
+        own().filter(|(_, coverage)| coverage.is_told_of()).filter_map(told).collect()
+    }
+
+    /// What speaks against the reports' being whole: all of a platform's together, else those of single merchants.
+    /// Holes are looked for in the whole alone, as one merchant with few sales has them every week.
+    pub fn doubts(&self, home: Home) -> Vec<(Option<u64>, Doubt)> {
+        let own = self.of.iter().filter(|((of, _), _)| *of == home);
+        let asked = own.clone().all(|(_, coverage)| coverage.asked);
+        let mut whole = Coverage { asked, ..Coverage::default() };
+        own.clone().for_each(|(_, coverage)| whole.merge(coverage));
+        let doubts = whole.doubts();
+        if !doubts.is_empty() {
+            return doubts.into_iter().map(|doubt| (None, doubt)).collect();
+        }
+        let of_one = |((_, id), coverage): (&(Home, Option<u64>), &Coverage)| {
+            let doubts = coverage.doubts().into_iter().filter(|doubt| doubt.stands_for_one(coverage.asked));
+            doubts.map(|doubt| (*id, doubt)).collect::<Vec<_>>()
+        };
+        own.flat_map(of_one).collect()
+    }
+}
+
+impl Doubt {
+    /// True if it says as much of one merchant. Who was asked for by name has no other ends than its sales have.
+    const fn stands_for_one(&self, asked: bool) -> bool {
+        match self {
+            Self::Empty { delivered } => *delivered >= SILENT_ORDERS_MIN,
+            Self::BeginsLate { .. } | Self::EndsEarly { .. } => !asked,
+            Self::Silent { .. } => false,
+        }
+    }
+}
+
+fn add<K: Ord>(counts: &mut BTreeMap<K, u64>, of: K, more: u64) {
+    let count = counts.entry(of).or_default();
+    *count = count.saturating_add(more);
 }
 
 /// A day as people write it.
@@ -113,6 +238,12 @@ impl fmt::Display for Doubt {
                 f,
                 "the report ends on {}, and {silent} orders were delivered after that: it may be cut off",
                 day_text(*last)
+            ),
+            Self::Silent { after, before, silent } => write!(
+                f,
+                "the report names nothing between {} and {}, and {silent} orders were delivered on these days: ask for them too",
+                day_text(*after),
+                day_text(*before)
             ),
         }
     }

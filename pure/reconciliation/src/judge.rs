@@ -71,30 +71,68 @@ fn commission_differs(ours: &Ours, theirs: &Theirs) -> bool {
     }
 }
 
+/// Why the reports that were given would not name an order, even if it is there.
+fn not_covered(ours: &Ours, terms: &Terms) -> Option<&'static str> {
+    let home = ours.owner?;
+    let Some(told) = terms.told.get(&home)?.get(&ours.advertiser_id) else {
+        return Some("the report names nothing of its merchant");
+    };
+    let of_another = told.publisher.is_some_and(|only| award::publisher_in(ours, home) != Some(only));
+    of_another.then_some("the report names one publisher's sales alone, and this is another's")
+}
+
+const fn is_delivered(ours: &Ours) -> bool {
+    matches!(ours.state, State::Taken | State::Confirmed | State::Unknown)
+}
+
 /// They do not have it.
 pub(crate) fn only_ours(ours: Ours, pairs: &Pairs, terms: &Terms) -> Line {
-    let delivered = matches!(ours.state, State::Taken | State::Confirmed | State::Unknown);
-    let settled = terms.is_settled(ours.changed_at);
+    let (class, why) = not_expected(&ours, pairs, terms).unwrap_or_else(|| missing(&ours, terms));
+    Line { why, ours: Some(ours), ..Line::of(class) }
+}
+
+/// Why nothing of it is to be expected there.
+fn not_expected(ours: &Ours, pairs: &Pairs, terms: &Terms) -> Option<(Class, &'static str)> {
+    let delivered = is_delivered(ours);
     let twin = |(other, _): &(Ours, Theirs)| {
         other.reference == ours.reference && other.amount == ours.amount && other.owner == ours.owner
     };
-    let (class, why) = match ours.state {
+    let compared = ours.owner.is_none_or(|owner| terms.told.contains_key(&owner));
+    Some(match ours.state {
         _ if ours.purpose != Purpose::Live => (Class::TestOrShadow, ours.purpose.name()),
         State::Merged => (Class::Merged, ""),
         State::Dropped => (Class::NeverSent, ""),
+        _ if !compared => (Class::NotCompared, ""),
         _ if delivered && ours.voided => (Class::NeverSent, "voided here, and gone there"),
         _ if delivered && pairs.iter().any(twin) => (Class::DuplicatedHere, "they have the same order once"),
-        State::Queued | State::InFlight => (Class::MissingThereQueued, ""),
-        State::Held => (Class::MissingThereHeld, ""),
-        State::Conflict => (Class::MissingThereConflict, ""),
-        State::Rejected => (Class::MissingThereRejected, ""),
-        State::Dead => (Class::MissingThereDead, ""),
-        _ if !settled => (Class::NotSettled, ours.state.name()),
-        State::Unknown => (Class::MissingThereUnknown, ""),
-        State::Taken => (Class::MissingThereTaken, ""),
-        State::Confirmed => (Class::MissingThereConfirmed, ""),
+        _ => return None,
+    })
+}
+
+/// It ought to be there, or it is known why it is not.
+fn missing(ours: &Ours, terms: &Terms) -> (Class, &'static str) {
+    if is_delivered(ours) && !terms.is_settled(ours.changed_at) {
+        return (Class::NotSettled, ours.state.name());
+    }
+    if (is_delivered(ours) || ours.state == State::Dead)
+        && let Some(why) = not_covered(ours, terms)
+    {
+        return (Class::NotCovered, why);
+    }
+    let class = match ours.state {
+        State::Queued | State::InFlight => Class::MissingThereQueued,
+        State::Held => Class::MissingThereHeld,
+        State::Conflict => Class::MissingThereConflict,
+        State::Rejected => Class::MissingThereRejected,
+        State::Dead => Class::MissingThereDead,
+        State::Unknown => Class::MissingThereUnknown,
+        State::Taken => Class::MissingThereTaken,
+        State::Confirmed => Class::MissingThereConfirmed,
+        // Of these nothing is expected.
+        State::Merged => Class::Merged,
+        State::Dropped => Class::NeverSent,
     };
-    Line { why, ours: Some(ours), ..Line::of(class) }
+    (class, "")
 }
 
 /// We do not have it.
@@ -179,7 +217,12 @@ pub(crate) fn by_order(line: &mut Line, terms: &Terms) {
     // What is wrong between us and the platform comes first; what is well between us gives way.
     let well = matches!(
         line.class,
-        Class::Matched | Class::DateShift | Class::ReferenceCut | Class::NotSettled | Class::MissingHere
+        Class::Matched
+            | Class::DateShift
+            | Class::ReferenceCut
+            | Class::NotSettled
+            | Class::NotCompared
+            | Class::MissingHere
     );
     if well {
         line.also.insert(0, core::mem::replace(&mut line.class, class));

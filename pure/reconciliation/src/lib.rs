@@ -26,12 +26,12 @@ mod wire;
 
 pub use award::AwardRule;
 pub use class::Class;
-pub use coverage::{Coverage, Doubt};
+pub use coverage::{Coverage, Coverages, Doubt};
 pub use matching::{Group, Line, Matcher};
 pub use repeats::Repeats;
 pub use row::{Kind, Order, Ours, Row, Standing, Theirs, Weighed};
 pub use summary::{Cell, Sum, Summary};
-pub use terms::{Period, Programme, Terms};
+pub use terms::{Period, Programme, Terms, Told};
 
 #[cfg(test)]
 mod tests;

@@ -69,6 +69,9 @@ pub struct Ours {
     pub received_at: Timestamp,
     /// When it last changed.
     pub changed_at: Timestamp,
+    /// When the processor sent it for the last time; none if it never did.
+    #[serde(default)]
+    pub sent_at: Option<Timestamp>,
     /// The day of its receipt by the clock of the platform that it is compared with, counted from 1970-01-01.
     #[serde(default)]
     pub day: i64,
@@ -152,6 +155,13 @@ pub struct Order {
     pub day: i64,
     /// True if it was cancelled or returned.
     pub cancelled: bool,
+}
+
+impl Ours {
+    /// The last moment at which it can have arrived. What came after it is a change of our books alone.
+    pub fn last_sent(&self) -> Timestamp {
+        self.sent_at.unwrap_or(self.changed_at)
+    }
 }
 
 impl Row {

@@ -45,7 +45,7 @@ pub struct Summary {
     pub classes: BTreeMap<Class, Cell>,
     /// What is the matter besides, by class.
     pub also: BTreeMap<Class, u64>,
-    /// By merchant (none: in no map) and day, without what lies outside the period.
+    /// By merchant (none: in no map) and day, without what lies outside the period or is not compared.
     pub days: BTreeMap<(Option<u64>, i64), Cell>,
     /// Lines whose order the report proves to have arrived.
     pub confirmable: u64,
@@ -62,7 +62,7 @@ impl Summary {
         if line.confirms() {
             self.confirmable = self.confirmable.saturating_add(1);
         }
-        if line.class != Class::OutsidePeriod {
+        if !matches!(line.class, Class::OutsidePeriod | Class::NotCompared) {
             self.add_days(line);
         }
     }

@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use relay::policy::Phase;
+use tracking::Home;
 use units::Timestamp;
 
 /// How far a transaction's day may be from ours and still be the same order's. The old platform's own look-up
@@ -43,6 +44,13 @@ pub struct Programme {
     pub first_seen: Option<Timestamp>,
 }
 
+/// How the reports of a platform tell of a merchant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Told {
+    /// The one publisher whose sales they name alone, by the platform's id; none if they name those of all.
+    pub publisher: Option<u64>,
+}
+
 /// The terms of a comparison.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Terms {
@@ -52,6 +60,9 @@ pub struct Terms {
     pub settled_until: Timestamp,
     /// Programmes by their legacy id.
     pub programmes: BTreeMap<u64, Programme>,
+    /// What the reports of each platform tell of, by the merchant's legacy id. A platform of which no report was given
+    /// is not compared.
+    pub told: BTreeMap<Home, BTreeMap<u64, Told>>,
     /// The merchants whose orders are compared too, by the legacy id.
     pub merchants: BTreeSet<u64>,
 }

@@ -10,6 +10,8 @@ use units::{Currency, EventId, Money, Timestamp};
 
 use super::*;
 
+mod coverage;
+
 const NOON: i64 = 43_200;
 
 fn at(day: i64, second: i64) -> Timestamp {
@@ -26,6 +28,7 @@ fn terms() -> Terms {
         period: Period { from: at(20, 0), until: at(30, 0) },
         settled_until: at(39, 0),
         programmes: [(1, programme(Phase::Moved)), (2, programme(Phase::Observe))].into(),
+        told: Home::ALL.map(|home| (home, [(1, Told { publisher: None })].into())).into(),
         merchants: std::collections::BTreeSet::new(),
     }
 }
@@ -50,6 +53,7 @@ fn ours(reference: &str, minor: i64, state: State) -> Ours {
         change_pending: false,
         received_at: at(25, NOON),
         changed_at: at(25, NOON),
+        sent_at: Some(at(25, NOON)),
         day: 25,
     }
 }
@@ -277,19 +281,43 @@ fn each_difference_of_an_award_has_its_rule() {
 }
 
 #[test]
-fn a_report_that_was_cut_off_is_doubted() {
-    let count = |report: &[i64], own: &[i64]| {
-        let mut coverage = Coverage::default();
-        report.iter().for_each(|day| coverage.named(*day));
-        own.iter().for_each(|day| coverage.delivered(*day));
-        coverage
+fn a_merchant_or_a_publisher_that_a_report_does_not_tell_of_is_not_missing_there() {
+    use Class as C;
+    let class = |own: Ours, told: &[(u64, Told)]| {
+        let mut terms = terms();
+        terms.told = [(Home::Primary, told.iter().copied().collect())].into();
+        let group = Group { ours: vec![own], ..Group::default() };
+        Matcher { terms: &terms }.lines(group).first().map(|line| line.class).unwrap()
     };
-    assert_eq!(count(&[20, 29], &[20, 25, 29, 29]).doubts(), []);
-    assert_eq!(count(&[], &[20]).doubts(), [Doubt::Empty { delivered: 1 }]);
-    assert_eq!(count(&[], &[]).doubts(), []);
-    assert_eq!(count(&[22], &[25; 5]).doubts(), [Doubt::EndsEarly { last: 22, silent: 5 }]);
-    assert_eq!(count(&[22], &[25; 4]).doubts(), []);
-    assert_eq!(count(&[25], &[20; 6]).doubts(), [Doubt::BeginsLate { first: 25, silent: 6 }]);
+    let every = (1, Told { publisher: None });
+    let own = |state| ours("A-1", 1000, state);
+    for state in [State::Taken, State::Unknown, State::Confirmed, State::Dead] {
+        assert_eq!(class(own(state), &[(2, every.1)]), C::NotCovered, "{state}");
+        // An affiliate's export has its own sales alone.
+        assert_eq!(class(own(state), &[(1, Told { publisher: Some(500) })]), C::NotCovered, "{state}");
+    }
+    assert_eq!(class(own(State::Unknown), &[every]), C::MissingThereUnknown);
+    assert_eq!(class(own(State::Unknown), &[(1, Told { publisher: Some(400) })]), C::MissingThereUnknown);
+    assert_eq!(class(own(State::Queued), &[]), C::MissingThereQueued);
+    let young = Ours { changed_at: at(39, NOON), ..own(State::Taken) };
+    assert_eq!(class(young, &[]), C::NotSettled);
+}
+
+#[test]
+fn what_belongs_to_a_platform_whose_report_was_not_given_is_stated_and_takes_its_order() {
+    let mut terms = terms();
+    terms.told.remove(&Home::Legacy);
+    terms.merchants.insert(1);
+    let own = Ours { owner: Some(Home::Legacy), ..ours("A-1", 1000, State::Confirmed) };
+    let group = Group { ours: vec![own], orders: vec![order("A-1", 1000)], ..Group::default() };
+    let lines = Matcher { terms: &terms }.lines(group.clone());
+    assert_eq!(lines.iter().map(|line| line.class).collect::<Vec<_>>(), [Class::NotCompared]);
+    assert!(lines[0].order.is_some());
+    let mut summary = Summary::default();
+    lines.iter().for_each(|line| summary.add(line));
+    let (total, put_in) = (summary.total(), put_in(&group));
+    assert_eq!((total.ours, total.orders, summary.open()), (put_in.ours, put_in.orders, 0));
+    assert!(summary.days.is_empty(), "its days have no other half");
 }
 
 #[test]

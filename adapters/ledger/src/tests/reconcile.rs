@@ -66,6 +66,7 @@ fn rows_come_page_by_page(place: &Place) {
     let row = &first[0];
     assert_eq!((row.owner, row.publisher_id, row.advertiser_id), (Some(Home::Primary), Some(456), 1));
     assert_eq!(row.reference.as_deref(), Some("order 1"));
+    assert_eq!(row.sent_at, Some(NOW), "its only attempt");
     assert_eq!(ledger.first_seen().unwrap(), [(1, NOW)]);
     // Nothing was received after that, and nothing is looked for that cannot have been drawn then.
     assert!(ledger.reconcilable(&page(NOW.as_millis() + 1, None, 9)).unwrap().is_empty());

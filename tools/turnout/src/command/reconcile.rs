@@ -162,7 +162,8 @@ fn compare(
     let matcher = Matcher { terms };
     let mut summary = Summary::default();
     let mut shown: Vec<Line> = Vec::new();
-    let mut files = arguments.csv.as_deref().map(Files::new).transpose()?;
+    let whole = doubts.is_empty() && gathered.unreadable.is_empty();
+    let mut files = arguments.csv.as_deref().map(|folder| Files::new(folder, whole)).transpose()?;
     let mut applying = Applying::new(arguments, books, &gathered.sources);
     let (unreadable, rows) = (gathered.unreadable, gathered.scratch.rows);
     gathered.scratch.groups(|group| {
@@ -194,7 +195,7 @@ fn compare(
         rows,
     };
     told.print();
-    let open = summary.open() > 0 || !unreadable.is_empty() || !doubts.is_empty();
+    let open = summary.open() > 0 || !whole;
     Ok(if open { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
@@ -312,8 +313,7 @@ fn ours(
     let mut seen: BTreeMap<Home, BTreeSet<u64>> = BTreeMap::new();
     let directory = &gathered.snapshot.directory;
     books.each(period.widened(DATE_TOLERANCE), |mut row| {
-        let compared = row.owner.is_none_or(|owner| clocks.of.contains_key(&owner));
-        if !compared || !gathered.wants(Some(row.advertiser_id)) {
+        if !gathered.wants(Some(row.advertiser_id)) {
             return Ok(());
         }
         row.day = clocks.day(&row);
@@ -322,10 +322,11 @@ fn ours(
             one.publisher_primary_id = publisher.and_then(|publisher| publisher.primary_id);
         }
         let delivered = matches!(row.state, State::Taken | State::Confirmed) && row.purpose == Purpose::Live;
-        if let Some(owner) = row.owner {
+        if let Some(owner) = row.owner.filter(|owner| clocks.of.contains_key(owner)) {
             seen.entry(owner).or_default().insert(row.advertiser_id);
             if delivered && period.holds(row.received_at) && row.changed_at <= settled_until {
-                gathered.coverage.entry(owner).or_default().delivered(row.day);
+                let sent = clocks.of.get(&owner).map_or(row.day, |clock| clock.day(row.last_sent()));
+                gathered.coverage.of(owner, Some(row.advertiser_id)).delivered(row.day, sent);
             }
         }
         Ok(gathered.add(Row::Ours(row))?)
@@ -339,8 +340,10 @@ fn doubts(gathered: &Gathered<'_>, used: &[(Home, Report)]) -> Vec<String> {
     let mut doubts: Vec<String> =
         cut.map(|source| format!("{} ends in the middle of a row: it was cut off", source.name)).collect();
     for (home, report) in used {
-        let coverage = gathered.coverage.get(home).cloned().unwrap_or_default();
-        doubts.extend(coverage.doubts().iter().map(|doubt| format!("{home}: {doubt}")));
+        doubts.extend(gathered.coverage.doubts(*home).iter().map(|(advertiser_id, doubt)| {
+            let of = advertiser_id.map(|id| format!(", advertiser {id}")).unwrap_or_default();
+            format!("{home}{of}: {doubt}")
+        }));
         let full = |rows: u64| report.rows_max.is_some_and(|most| rows > 0 && rows.is_multiple_of(most));
         let sources = gathered.sources.iter().filter(|source| source.home == *home && full(source.rows));
         doubts.extend(sources.map(|source| {
@@ -368,6 +371,7 @@ fn terms(
         period,
         settled_until: arguments.settled_until(gathered, used),
         programmes: gathered.snapshot.directory.advertisers().map(programme).collect(),
+        told: used.iter().map(|(home, _)| (*home, gathered.coverage.told(*home))).collect(),
         merchants: gathered.merchants.clone(),
     })
 }

@@ -61,6 +61,8 @@ pub(super) struct Files {
     classes: BTreeMap<Class, Table>,
     claims: Table,
     again: BTreeMap<Class, Vec<EventId>>,
+    /// True if what the reports do not name is missing there: nothing of them is in doubt, and all of it was read.
+    whole: bool,
 }
 
 fn table(path: &Path, columns: &[&str]) -> io::Result<Table> {
@@ -71,7 +73,7 @@ fn table(path: &Path, columns: &[&str]) -> io::Result<Table> {
 
 impl Files {
     /// Begins them in `folder`. Those of an earlier comparison are replaced, so that none stays behind.
-    pub(super) fn new(folder: &Path) -> io::Result<Self> {
+    pub(super) fn new(folder: &Path, whole: bool) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         for class in Class::ALL {
             remove(&folder.join(format!("{class}.csv")))?;
@@ -80,7 +82,8 @@ impl Files {
             remove(&folder.join(name))?;
         }
         let claims = table(&folder.join("claims.csv"), &CLAIMS)?;
-        Ok(Self { folder: folder.to_owned(), classes: BTreeMap::new(), claims, again: BTreeMap::new() })
+        let (classes, again) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Self { folder: folder.to_owned(), classes, claims, again, whole })
     }
 
     pub(super) fn write(&mut self, line: &Line) -> io::Result<()> {
@@ -90,6 +93,9 @@ impl Files {
         }
         if let Some(table) = self.classes.get_mut(&line.class) {
             table.write_record(row(line).iter().map(|cell| guarded(cell)))?;
+        }
+        if is_absent(line.class) && !self.whole {
+            return Ok(());
         }
         if let Some(claim) = claim(line) {
             self.claims.write_record(claim.iter().map(|cell| guarded(cell)))?;
@@ -173,6 +179,17 @@ fn row(line: &Line) -> [String; 24] {
         time(theirs.map(|theirs| theirs.at)),
         line.class.closed_by().to_owned(),
     ]
+}
+
+/// True for what is claimed, or sent again, because no report names it.
+pub(super) const fn is_absent(class: Class) -> bool {
+    matches!(
+        class,
+        Class::MissingThereTaken
+            | Class::MissingThereConfirmed
+            | Class::MissingThereUnknown
+            | Class::MissingThereDead
+    )
 }
 
 /// What the platform is asked to put right.

@@ -94,6 +94,7 @@ pub(super) fn fetch(
                 Came::TooMuch(why) => return Err(why.into()),
             }
         }
+        gathered.coverage.of(home, Some(legacy_id)).asked();
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use units::{Currency, Money};
 
 use super::Arguments;
+use super::files::is_absent;
 use super::sources::{Source, Unreadable};
 use crate::command::ask::table;
 
@@ -33,7 +34,7 @@ pub(super) struct Told<'a> {
 
 /// True for lines that are told one by one.
 pub(super) fn is_shown(line: &Line) -> bool {
-    !matches!(line.class, Class::Matched | Class::OutsidePeriod | Class::OrderOnly)
+    !matches!(line.class, Class::Matched | Class::OutsidePeriod | Class::OrderOnly | Class::NotCompared)
 }
 
 impl Told<'_> {
@@ -70,6 +71,7 @@ impl Told<'_> {
             "reports": self.sources.iter().map(source).collect::<Vec<_>>(),
             "doubts": self.doubts,
             "unreadable": self.unreadable.len(),
+            "withheld": self.withheld(),
             "classes": classes,
             "also": also,
             "total": cell(&summary.total()),
@@ -113,7 +115,23 @@ impl Told<'_> {
         if !self.unreadable.is_empty() {
             println!("{} rows could not be read: mend them and compare again", self.unreadable.len());
         }
+        let withheld = self.withheld();
+        if withheld > 0 {
+            println!(
+                "{withheld} that the report does not name are neither claimed nor in redrive.txt: a report that is in doubt, or \
+                 has rows that could not be read, may have left them out"
+            );
+        }
         self.end();
+    }
+
+    /// Lines that would be claimed or sent again if the reports were beyond doubt.
+    fn withheld(&self) -> u64 {
+        if self.doubts.is_empty() && self.unreadable.is_empty() {
+            return 0;
+        }
+        let absent = self.summary.classes.iter().filter(|(class, _)| is_absent(**class));
+        absent.map(|(_, at)| at.lines).sum()
     }
 
     fn end(&self) {

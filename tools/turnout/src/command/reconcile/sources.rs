@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use reconciliation::{Coverage, Order, Row, Theirs};
+use reconciliation::{Coverages, Order, Row, Theirs};
 use relay::policy::Snapshot;
 use reports::{Clock, Compiled, Digesting, Known};
 use tracking::Home;
@@ -63,7 +63,7 @@ pub(super) struct Gathered<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) scratch: Scratch,
     pub(super) sources: Vec<Source>,
-    pub(super) coverage: BTreeMap<Home, Coverage>,
+    pub(super) coverage: Coverages,
     pub(super) unreadable: Vec<Unreadable>,
     /// Merchants whose own lists were read, by the legacy id.
     pub(super) merchants: BTreeSet<u64>,
@@ -80,7 +80,7 @@ impl<'a> Gathered<'a> {
             snapshot,
             scratch,
             sources: Vec::new(),
-            coverage: BTreeMap::new(),
+            coverage: Coverages::default(),
             unreadable: Vec::new(),
             merchants: BTreeSet::new(),
             only,
@@ -160,7 +160,7 @@ impl<'a> Gathered<'a> {
         if !self.wants(theirs.advertiser_id) {
             return Ok(());
         }
-        self.coverage.entry(theirs.home).or_default().named(theirs.day);
+        self.coverage.row(&theirs);
         self.add(Row::Theirs(theirs))
     }
 
