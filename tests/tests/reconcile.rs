@@ -338,6 +338,19 @@ impl Scene {
 }
 
 #[test]
+fn an_order_that_the_platform_dates_outside_the_days_asked_for_is_found() {
+    let scene = Scene::new();
+    scene.report(&[scene.sale("INSIDE-1", "20.00"), scene.sale("BEFORE-1", "10.00")]);
+    scene.settled(2);
+    scene.meddle("BEFORE-1", &json!({ "days_earlier": 1 }));
+    let finished = scene.reconcile(&["--live", "primary", "--json"]);
+    let told = json_of(&finished);
+    assert_eq!(finished.code, Some(0), "{told:#}");
+    let expected = [("BEFORE-1".to_owned(), "date_shift".to_owned())];
+    assert_eq!(classes(&told), expected.into(), "{told:#}");
+}
+
+#[test]
 fn what_a_report_cannot_tell_of_is_neither_claimed_nor_sent_again() {
     let scene = Scene::new();
     let other = scene.system.lab().moved()[1].clone();

@@ -4,13 +4,14 @@
 //! made for other days, or saved for another merchant, would turn every order of the rest into a claim.
 
 use core::fmt;
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use tracking::Home;
-use units::Day;
+use units::{Day, Timestamp};
 
 use crate::row::Theirs;
-use crate::terms::Told;
+use crate::terms::{Period, Told};
 
 /// So many of our delivered orders on days of which a report is silent are no chance.
 const SILENT_ORDERS_MIN: u64 = 5;
@@ -22,8 +23,10 @@ pub struct Coverage {
     rows: BTreeMap<i64, u64>,
     /// Our delivered orders by the days of their receipt and of their last sending: the platform dates them between.
     ours: BTreeMap<(i64, i64), u64>,
-    /// True if the platform was asked for this merchant's rows by name.
-    asked: bool,
+    /// The time for which the platform was asked for this merchant's rows by name, if it was.
+    asked: Option<Period>,
+    /// When the first and the last of the rows happened.
+    ends: Option<(Timestamp, Timestamp)>,
     /// Whom its rows credit.
     credited: Credited,
 }
@@ -92,21 +95,44 @@ impl Coverage {
         add(&mut self.ours, (day, sent), 1);
     }
 
-    /// Its rows were asked for by its name, and all of them came.
-    pub const fn asked(&mut self) {
-        self.asked = true;
+    /// Its rows of this time were asked for by its name, and all of them came.
+    pub const fn asked(&mut self, span: Period) {
+        self.asked = Some(span);
+    }
+
+    fn row(&mut self, theirs: &Theirs) {
+        self.named(theirs.day);
+        let (first, last) = self.ends.unwrap_or((theirs.at, theirs.at));
+        self.ends = Some((first.min(theirs.at), last.max(theirs.at)));
+        let credited = theirs.publisher.filter(|_| theirs.names_publisher).map(Credited::One);
+        self.credited = self.credited.and(credited.unwrap_or(Credited::Several));
+    }
+
+    /// The time of which the rows tell. A file is taken to be made for `days`, and tells of what its own rows enclose.
+    fn span(&self, days: Period) -> Period {
+        if let Some(span) = self.asked {
+            return span;
+        }
+        let Some((first, last)) = self.ends else { return days };
+        let behind = last.plus(Duration::from_millis(1));
+        Period { from: days.from.min(first), until: days.until.max(behind) }
     }
 
     /// True if the reports tell of it at all, or the platform was asked whether there is anything to tell.
     fn is_told_of(&self) -> bool {
-        self.asked || !self.rows.is_empty()
+        self.asked.is_some() || !self.rows.is_empty()
     }
 
     /// What speaks against the report's being whole.
     pub fn doubts(&self) -> Vec<Doubt> {
+        self.doubts_if(self.asked.is_some())
+    }
+
+    /// What was asked for by name is believed to be nothing where little was delivered.
+    fn doubts_if(&self, asked: bool) -> Vec<Doubt> {
         let (Some(first), Some(last)) = (self.rows.keys().next(), self.rows.keys().next_back()) else {
             let delivered = self.silent(|_, _| true);
-            let enough = if self.asked { SILENT_ORDERS_MIN } else { 1 };
+            let enough = if asked { SILENT_ORDERS_MIN } else { 1 };
             return if delivered >= enough { vec![Doubt::Empty { delivered }] } else { Vec::new() };
         };
         let mut doubts = Vec::new();
@@ -161,23 +187,20 @@ impl Coverages {
 
     /// A report has this row.
     pub fn row(&mut self, theirs: &Theirs) {
-        let coverage = self.of(theirs.home, theirs.advertiser_id);
-        coverage.named(theirs.day);
-        let credited = theirs.publisher.filter(|_| theirs.names_publisher).map(Credited::One);
-        coverage.credited = coverage.credited.and(credited.unwrap_or(Credited::Several));
+        self.of(theirs.home, theirs.advertiser_id).row(theirs);
     }
 
-    /// The merchants that a platform's reports tell of, and how.
-    pub fn told(&self, home: Home) -> BTreeMap<u64, Told> {
+    /// The merchants that a platform's reports tell of, and how. Files are taken to be made for `days`.
+    pub fn told(&self, home: Home, days: Period) -> BTreeMap<u64, Told> {
         let own = || self.of.iter().filter(move |((of, _), _)| *of == home);
-        let exported = own().filter(|(_, coverage)| !coverage.asked);
+        let exported = own().filter(|(_, coverage)| coverage.asked.is_none());
         let credited = exported.fold(Credited::Nobody, |sum, (_, coverage)| sum.and(coverage.credited));
         let told = |((_, id), coverage): (&(Home, Option<u64>), &Coverage)| {
             let publisher = match credited {
-                Credited::One(publisher) if !coverage.asked => Some(publisher),
+                Credited::One(publisher) if coverage.asked.is_none() => Some(publisher),
                 _ => None,
             };
-            Some(((*id)?, Told { publisher }))
+            Some(((*id)?, Told { publisher, span: coverage.span(days) }))
         };
         own().filter(|(_, coverage)| coverage.is_told_of()).filter_map(told).collect()
     }
@@ -186,15 +209,16 @@ impl Coverages {
     /// Holes are looked for in the whole alone, as one merchant with few sales has them every week.
     pub fn doubts(&self, home: Home) -> Vec<(Option<u64>, Doubt)> {
         let own = self.of.iter().filter(|((of, _), _)| *of == home);
-        let asked = own.clone().all(|(_, coverage)| coverage.asked);
-        let mut whole = Coverage { asked, ..Coverage::default() };
+        let asked = own.clone().all(|(_, coverage)| coverage.asked.is_some());
+        let mut whole = Coverage::default();
         own.clone().for_each(|(_, coverage)| whole.merge(coverage));
-        let doubts = whole.doubts();
+        let doubts = whole.doubts_if(asked);
         if !doubts.is_empty() {
             return doubts.into_iter().map(|doubt| (None, doubt)).collect();
         }
         let of_one = |((_, id), coverage): (&(Home, Option<u64>), &Coverage)| {
-            let doubts = coverage.doubts().into_iter().filter(|doubt| doubt.stands_for_one(coverage.asked));
+            let doubts =
+                coverage.doubts().into_iter().filter(|doubt| doubt.stands_for_one(coverage.asked.is_some()));
             doubts.map(|doubt| (*id, doubt)).collect::<Vec<_>>()
         };
         own.flat_map(of_one).collect()
@@ -219,7 +243,7 @@ fn add<K: Ord>(counts: &mut BTreeMap<K, u64>, of: K, more: u64) {
 
 /// A day as people write it.
 pub fn day_text(day: i64) -> String {
-    let (year, month, day) = Day::of(units::Timestamp::from_seconds(day.saturating_mul(86_400))).civil();
+    let (year, month, day) = Day::of(Timestamp::from_seconds(day.saturating_mul(86_400))).civil();
     format!("{year:04}-{month:02}-{day:02}")
 }
 

@@ -77,8 +77,20 @@ fn not_covered(ours: &Ours, terms: &Terms) -> Option<&'static str> {
     let Some(told) = terms.told.get(&home)?.get(&ours.advertiser_id) else {
         return Some("the report names nothing of its merchant");
     };
+    if ours.received_at < told.span.from {
+        return Some("its day lies before those of the report");
+    }
+    if is_sent_behind(ours, terms) {
+        return Some("it was sent after the report's last day");
+    }
     let of_another = told.publisher.is_some_and(|only| award::publisher_in(ours, home) != Some(only));
     of_another.then_some("the report names one publisher's sales alone, and this is another's")
+}
+
+/// True if the platform may date an order behind the time of which its reports tell.
+fn is_sent_behind(ours: &Ours, terms: &Terms) -> bool {
+    let told = ours.owner.and_then(|home| terms.told.get(&home)?.get(&ours.advertiser_id));
+    told.is_some_and(|told| ours.last_sent() >= told.span.until)
 }
 
 const fn is_delivered(ours: &Ours) -> bool {
@@ -113,6 +125,9 @@ fn not_expected(ours: &Ours, pairs: &Pairs, terms: &Terms) -> Option<(Class, &'s
 fn missing(ours: &Ours, terms: &Terms) -> (Class, &'static str) {
     if is_delivered(ours) && !terms.is_settled(ours.changed_at) {
         return (Class::NotSettled, ours.state.name());
+    }
+    if is_delivered(ours) && is_sent_behind(ours, terms) {
+        return (Class::NotSettled, "sent after the report's last day");
     }
     if (is_delivered(ours) || ours.state == State::Dead)
         && let Some(why) = not_covered(ours, terms)

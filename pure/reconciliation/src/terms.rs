@@ -49,6 +49,8 @@ pub struct Programme {
 pub struct Told {
     /// The one publisher whose sales they name alone, by the platform's id; none if they name those of all.
     pub publisher: Option<u64>,
+    /// The time of which they tell: the platform dates an order between its receipt here and its last sending.
+    pub span: Period,
 }
 
 /// The terms of a comparison.

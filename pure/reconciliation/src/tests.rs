@@ -22,13 +22,20 @@ fn usd(minor: i64) -> Money {
     Money::from_minor(minor, Currency::USD)
 }
 
+const DAYS: Period =
+    Period { from: Timestamp::from_seconds(20 * 86_400), until: Timestamp::from_seconds(30 * 86_400) };
+
+fn told(publisher: Option<u64>) -> Told {
+    Told { publisher, span: DAYS }
+}
+
 fn terms() -> Terms {
     let programme = |phase| Programme { phase, window_days: 30, first_seen: Some(at(10, 0)) };
     Terms {
-        period: Period { from: at(20, 0), until: at(30, 0) },
+        period: DAYS,
         settled_until: at(39, 0),
         programmes: [(1, programme(Phase::Moved)), (2, programme(Phase::Observe))].into(),
-        told: Home::ALL.map(|home| (home, [(1, Told { publisher: None })].into())).into(),
+        told: Home::ALL.map(|home| (home, [(1, told(None))].into())).into(),
         merchants: std::collections::BTreeSet::new(),
     }
 }
@@ -283,24 +290,52 @@ fn each_difference_of_an_award_has_its_rule() {
 #[test]
 fn a_merchant_or_a_publisher_that_a_report_does_not_tell_of_is_not_missing_there() {
     use Class as C;
-    let class = |own: Ours, told: &[(u64, Told)]| {
+    let class = |own: Ours, merchants: &[(u64, Told)]| {
         let mut terms = terms();
-        terms.told = [(Home::Primary, told.iter().copied().collect())].into();
+        terms.told = [(Home::Primary, merchants.iter().copied().collect())].into();
         let group = Group { ours: vec![own], ..Group::default() };
         Matcher { terms: &terms }.lines(group).first().map(|line| line.class).unwrap()
     };
-    let every = (1, Told { publisher: None });
+    let every = (1, told(None));
     let own = |state| ours("A-1", 1000, state);
     for state in [State::Taken, State::Unknown, State::Confirmed, State::Dead] {
         assert_eq!(class(own(state), &[(2, every.1)]), C::NotCovered, "{state}");
         // An affiliate's export has its own sales alone.
-        assert_eq!(class(own(state), &[(1, Told { publisher: Some(500) })]), C::NotCovered, "{state}");
+        assert_eq!(class(own(state), &[(1, told(Some(500)))]), C::NotCovered, "{state}");
     }
     assert_eq!(class(own(State::Unknown), &[every]), C::MissingThereUnknown);
-    assert_eq!(class(own(State::Unknown), &[(1, Told { publisher: Some(400) })]), C::MissingThereUnknown);
+    assert_eq!(class(own(State::Unknown), &[(1, told(Some(400)))]), C::MissingThereUnknown);
     assert_eq!(class(own(State::Queued), &[]), C::MissingThereQueued);
     let young = Ours { changed_at: at(39, NOON), ..own(State::Taken) };
     assert_eq!(class(young, &[]), C::NotSettled);
+}
+
+#[test]
+fn what_was_sent_behind_the_reports_end_or_received_before_its_begin_is_not_missing_there() {
+    use Class as C;
+    let class = |state, received: Timestamp, sent: Timestamp| {
+        let own = Ours {
+            received_at: received,
+            sent_at: Some(sent),
+            // What was confirmed by a report before has changed since.
+            changed_at: at(38, 0),
+            ..ours("A-1", 1000, state)
+        };
+        classes(vec![own], Vec::new())
+    };
+    let midnight = at(29, 86_370);
+    assert_eq!(class(State::Taken, midnight, at(30, 30)), [C::NotSettled]);
+    assert_eq!(class(State::Unknown, midnight, at(30, 0)), [C::NotSettled]);
+    assert_eq!(class(State::Dead, midnight, at(30, 0)), [C::NotCovered]);
+    assert_eq!(class(State::Taken, midnight, at(29, 86_399)), [C::MissingThereTaken]);
+    assert_eq!(class(State::Confirmed, midnight, at(29, 86_399)), [C::MissingThereConfirmed]);
+    let mut terms = terms();
+    terms.told =
+        [(Home::Primary, [(1, Told { span: Period { from: at(21, 0), ..DAYS }, ..told(None) })].into())]
+            .into();
+    let early = Ours { received_at: at(20, NOON), ..ours("A-1", 1000, State::Taken) };
+    let lines = Matcher { terms: &terms }.lines(Group { ours: vec![early], ..Group::default() });
+    assert_eq!((lines[0].class, lines[0].why), (C::NotCovered, "its day lies before those of the report"));
 }
 
 #[test]

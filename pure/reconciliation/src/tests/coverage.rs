@@ -43,7 +43,7 @@ fn each_merchant_is_looked_for_in_the_reports_and_holes_in_their_whole() {
     let absent = given(&every_day, &[(2, 22); 5]);
     assert_eq!(absent.doubts(Home::Primary), [(Some(2), Doubt::Empty { delivered: 5 })]);
     assert_eq!(absent.doubts(Home::Legacy), []);
-    assert_eq!(absent.told(Home::Primary).into_keys().collect::<Vec<_>>(), [1]);
+    assert_eq!(absent.told(Home::Primary, DAYS).into_keys().collect::<Vec<_>>(), [1]);
     assert_eq!(given(&every_day, &[(2, 22); 4]).doubts(Home::Primary), []);
     let seldom: Vec<(u64, i64)> = every_day.iter().copied().chain([(2, 20), (2, 29)]).collect();
     assert_eq!(given(&seldom, &[(2, 22), (2, 23), (2, 24), (2, 25), (2, 26)]).doubts(Home::Primary), []);
@@ -56,23 +56,36 @@ fn who_was_asked_for_by_name_is_believed_about_few_orders() {
     let asked = |delivered: usize| {
         let mut coverages = Coverages::default();
         let coverage = coverages.of(Home::Primary, Some(1));
-        coverage.asked();
+        coverage.asked(DAYS);
         (0..delivered).for_each(|_| coverage.delivered(22, 22));
         coverages
     };
     assert_eq!(asked(4).doubts(Home::Primary), []);
     assert_eq!(asked(5).doubts(Home::Primary), [(None, Doubt::Empty { delivered: 5 })]);
-    assert_eq!(asked(1).told(Home::Primary), [(1, Told { publisher: None })].into());
+    assert_eq!(asked(1).told(Home::Primary, DAYS), [(1, told(None))].into());
 }
 
 #[test]
 fn a_report_of_one_publishers_sales_is_known_as_that() {
-    let told = |publishers: &[Option<u64>]| {
+    let only = |publishers: &[Option<u64>]| {
         let mut coverages = Coverages::default();
         publishers.iter().for_each(|id| coverages.row(&Theirs { publisher: *id, ..theirs("A-1", 1000) }));
-        coverages.told(Home::Primary).get(&1).and_then(|told| told.publisher)
+        coverages.told(Home::Primary, DAYS).get(&1).and_then(|told| told.publisher)
     };
-    assert_eq!(told(&[Some(400), Some(400)]), Some(400));
-    assert_eq!(told(&[Some(400), Some(500)]), None);
-    assert_eq!(told(&[Some(400), None]), None);
+    assert_eq!(only(&[Some(400), Some(400)]), Some(400));
+    assert_eq!(only(&[Some(400), Some(500)]), None);
+    assert_eq!(only(&[Some(400), None]), None);
+}
+
+#[test]
+fn a_file_tells_of_its_days_and_of_what_its_rows_enclose() {
+    let span = |rows: &[Timestamp]| {
+        let mut coverages = Coverages::default();
+        rows.iter().for_each(|at| coverages.row(&Theirs { at: *at, ..theirs("A-1", 1000) }));
+        coverages.told(Home::Primary, DAYS).get(&1).map(|told| told.span)
+    };
+    assert_eq!(span(&[]), None);
+    assert_eq!(span(&[at(25, 0)]), Some(DAYS));
+    let longer = Period { from: at(19, 0), until: at(30, 7).plus(core::time::Duration::from_millis(1)) };
+    assert_eq!(span(&[at(19, 0), at(30, 7)]), Some(longer));
 }

@@ -10,6 +10,8 @@ use crate::books::{Evidence, Transaction};
 use crate::platform::PlatformName;
 use crate::text::minor;
 
+const DAY_MS: u64 = 86_400_000;
+
 /// One transaction, and what becomes of it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,6 +24,9 @@ pub(super) struct Meddling {
     status: Option<String>,
     /// True: it is in no report any more.
     hidden: Option<bool>,
+    /// It is dated so many days before.
+    #[serde(default)]
+    days_earlier: u64,
     /// True: a second one like it is booked.
     #[serde(default)]
     twice: bool,
@@ -54,6 +59,7 @@ fn change(one: &mut Transaction, asked: &Meddling) {
     if let Some(status) = &asked.status {
         one.status.clone_from(status);
     }
+    one.first_received_ms = one.first_received_ms.saturating_sub(asked.days_earlier.saturating_mul(DAY_MS));
     // A test is in no report.
     one.test = asked.hidden.unwrap_or(one.test);
 }

@@ -2,6 +2,7 @@
 
 mod apply;
 mod books;
+mod clocks;
 mod files;
 mod live;
 mod output;
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 use clap::Args;
 use reconciliation::terms::DATE_TOLERANCE;
-use reconciliation::{Line, Matcher, Ours, Period, Programme, Row, Summary, Terms};
+use reconciliation::{Line, Matcher, Period, Programme, Row, Summary, Terms};
 use relay::Purpose;
 use relay::delivery::State;
 use relay::policy::Snapshot;
@@ -32,6 +33,7 @@ use crate::clock::{parse_time, wall_clock};
 use crate::snapshot;
 use apply::Applying;
 use books::Books;
+use clocks::Clocks;
 use files::Files;
 use output::Told;
 use scratch::Scratch;
@@ -147,7 +149,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
             format!("{doubts}\nAsk for a whole report, or look at what there is with --partial").into()
         );
     }
-    let terms = terms(arguments, &gathered, &used, &books, period)?;
+    let terms = terms(arguments, &gathered, &used, &books, (&clocks, period))?;
     compare(arguments, gathered, &books, &terms, &doubts)
 }
 
@@ -263,46 +265,6 @@ impl Arguments {
     }
 }
 
-/// The clocks that days are told by.
-struct Clocks {
-    of: BTreeMap<Home, Clock>,
-    days: Clock,
-}
-
-impl Clocks {
-    fn of(arguments: &Arguments, used: &[(Home, Report)]) -> Result<Self, Failure> {
-        let mut of = BTreeMap::new();
-        for (home, report) in used {
-            of.insert(*home, sources::clock(report)?);
-        }
-        let first = of.values().next().cloned();
-        let days = match (&arguments.zone, first) {
-            (Some(zone), _) => Clock::new(zone)?,
-            (None, Some(first)) => first,
-            (None, None) => Clock::new("UTC")?,
-        };
-        Ok(Self { of, days })
-    }
-
-    fn period(&self, arguments: &Arguments) -> Result<Period, Failure> {
-        let day = |text: &str, after| {
-            let start = self.days.start_of(text, after);
-            start.ok_or_else(|| format!("`{text}` is no day: write it as 2026-11-30"))
-        };
-        let period = Period { from: day(&arguments.from, false)?, until: day(&arguments.to, true)? };
-        if period.until <= period.from {
-            return Err(format!("--to {} lies before --from {}", arguments.to, arguments.from).into());
-        }
-        Ok(period)
-    }
-
-    /// The day of one of our rows, by the clock of the platform that has it.
-    fn day(&self, ours: &Ours) -> i64 {
-        let clock = ours.owner.and_then(|owner| self.of.get(&owner)).unwrap_or(&self.days);
-        clock.day(ours.received_at)
-    }
-}
-
 /// Brings our own rows; which advertisers have any that are delivered, by platform.
 fn ours(
     gathered: &mut Gathered<'_>,
@@ -324,7 +286,9 @@ fn ours(
         let delivered = matches!(row.state, State::Taken | State::Confirmed) && row.purpose == Purpose::Live;
         if let Some(owner) = row.owner.filter(|owner| clocks.of.contains_key(owner)) {
             seen.entry(owner).or_default().insert(row.advertiser_id);
-            if delivered && period.holds(row.received_at) && row.changed_at <= settled_until {
+            let days = clocks.whole_days(owner, period);
+            let within = days.holds(row.received_at) && days.holds(row.last_sent());
+            if delivered && within && row.changed_at <= settled_until {
                 let sent = clocks.of.get(&owner).map_or(row.day, |clock| clock.day(row.last_sent()));
                 gathered.coverage.of(owner, Some(row.advertiser_id)).delivered(row.day, sent);
             }
@@ -359,7 +323,7 @@ fn terms(
     gathered: &Gathered<'_>,
     used: &[(Home, Report)],
     books: &Books<'_>,
-    period: Period,
+    (clocks, period): (&Clocks, Period),
 ) -> Result<Terms, Failure> {
     let first_seen = books.first_seen()?;
     let policy = &gathered.snapshot.policy;
@@ -367,11 +331,13 @@ fn terms(
         let first_seen = first_seen.get(&row.legacy_id).copied();
         (row.legacy_id, Programme { phase: policy.phase(&row), window_days: row.window_days, first_seen })
     };
+    let told =
+        |(home, _): &(Home, Report)| (*home, gathered.coverage.told(*home, clocks.whole_days(*home, period)));
     Ok(Terms {
         period,
         settled_until: arguments.settled_until(gathered, used),
         programmes: gathered.snapshot.directory.advertisers().map(programme).collect(),
-        told: used.iter().map(|(home, _)| (*home, gathered.coverage.told(*home))).collect(),
+        told: used.iter().map(told).collect(),
         merchants: gathered.merchants.clone(),
     })
 }

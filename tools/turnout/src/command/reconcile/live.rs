@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use reconciliation::Period;
+use reconciliation::terms::DATE_TOLERANCE;
 use tracking::dialect::report::{Live, Report, Says};
 use tracking::source::Mistake;
 use tracking::{Answer, Home, Outbound, SendFailure, query, signed};
@@ -63,6 +64,7 @@ pub(super) fn fetch(
     let advertisers =
         if gathered.only.is_empty() { seen.get(&home).cloned() } else { Some(gathered.only.clone()) };
     let pause = Duration::from_secs(60) / u32::try_from(live.calls_per_minute).unwrap_or(u32::MAX).max(1);
+    let asked = widened(period, wall_clock());
     let mut last: Option<Instant> = None;
     for legacy_id in advertisers.unwrap_or_default() {
         let row = gathered.snapshot.directory.advertiser(legacy_id);
@@ -79,7 +81,7 @@ pub(super) fn fetch(
         };
         let advertiser = (legacy_id, named);
         let asking = Asking { home, report, live, access: &access, runtime: &runtime, advertiser, arguments };
-        let mut spans = spans(period, live.span_days);
+        let mut spans = spans(asked, live.span_days);
         while let Some(span) = spans.pop() {
             if let Some(last) = last {
                 std::thread::sleep(pause.saturating_sub(last.elapsed()));
@@ -94,7 +96,7 @@ pub(super) fn fetch(
                 Came::TooMuch(why) => return Err(why.into()),
             }
         }
-        gathered.coverage.of(home, Some(legacy_id)).asked();
+        gathered.coverage.of(home, Some(legacy_id)).asked(asked);
     }
     Ok(())
 }
@@ -274,6 +276,13 @@ fn all(mistakes: &[Mistake]) -> String {
     mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
+/// What is asked for: an order at the border may be dated on another day there, and is not missing. What is still to
+/// come nobody has.
+fn widened(period: Period, now: Timestamp) -> Period {
+    let wide = period.widened(DATE_TOLERANCE);
+    Period { until: wide.until.min(now.max(period.until)), ..wide }
+}
+
 /// The period in spans of at most so many days, the last one first.
 fn spans(period: Period, days: u64) -> Vec<Period> {
     let longest = DAY * u32::try_from(days).unwrap_or(u32::MAX);
@@ -299,6 +308,15 @@ fn halves(span: Period) -> [Period; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_around_the_period_are_asked_for_unless_they_are_still_to_come() {
+        let at = |day: i64| Timestamp::from_seconds(day * 86_400);
+        let period = Period { from: at(10), until: at(20) };
+        for (now, until) in [(15, 20), (20, 20), (21, 21), (22, 22), (90, 22)] {
+            assert_eq!(widened(period, at(now)), Period { from: at(8), until: at(until) }, "{now}");
+        }
+    }
 
     #[test]
     fn spans_cover_the_period_without_a_gap() {
