@@ -33,11 +33,11 @@ impl Appender {
     /// Dropping the future before that takes nothing back: the entry may yet become durable, whole.
     ///
     /// # Errors
-    /// See [`AppendError`]: only after `Poisoned` may the entry be found in the log all the same.
+    /// See [`AppendError`]: only after `Unknown` may the entry be found in the log all the same.
     pub async fn append(&self, entry: Bytes) -> Result<Position, AppendError> {
         let (reply, answer) = oneshot::channel();
         self.committer.queue.push(Waiting { entry, reply })?;
-        answer.await.unwrap_or_else(|_| Err(AppendError::Poisoned { cause: "the committer stopped".into() }))
+        answer.await.unwrap_or_else(|_| Err(AppendError::Unknown { cause: "the committer stopped".into() }))
     }
 
     /// How many appends wait for the committer.

@@ -132,7 +132,7 @@ impl fmt::Display for Flaw {
     }
 }
 
-/// Why an entry was not accepted. Only after [`AppendError::Poisoned`] may it yet be found in the log.
+/// Why an entry was not accepted. Only after [`AppendError::Unknown`] may it yet be found in the log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppendError {
@@ -142,7 +142,15 @@ pub enum AppendError {
         /// Which limit was met.
         shortage: Shortage,
     },
-    /// A sync failed, so nobody knows what is on the disk. The log refuses until it is opened again.
+    /// Writing this very entry has failed, so nobody knows whether the disk has it. Opening the log again tells.
+    #[error(
+        "nobody knows whether the outbox holds the entry: {cause}; restart to read back what the disk really holds"
+    )]
+    Unknown {
+        /// What failed.
+        cause: Arc<str>,
+    },
+    /// A sync failed before, and the log refuses until it is opened again. Nothing of the entry is in the log.
     #[error("the outbox stopped accepting: {cause}; restart to read back what the disk really holds")]
     Poisoned {
         /// What failed first.

@@ -23,7 +23,7 @@
 //! # What is promised
 //!
 //! - `append` returned a position: the entry survives any crash and is delivered, in order, until it is acknowledged.
-//! - `append` returned [`AppendError::Poisoned`]: unknown; opening the lane again tells. Any other error: not in the log.
+//! - `append` returned [`AppendError::Unknown`]: unknown; opening the lane again tells. Any other error: not in the log.
 //! - Positions are gap-free. The consumer sees durable entries only.
 //! - A torn tail is cut off and reported; damage before it refuses to open, with file and offset: see the module `recovery`.
 //! - One process at a time: the `lock` file is locked for as long as a half of the lane lives.

@@ -50,7 +50,7 @@ impl<F: Filesystem> Log<F> {
     /// Their positions are consecutive. An empty batch does nothing.
     ///
     /// # Errors
-    /// After [`AppendError::Poisoned`] the entries may or may not be found when the lane is opened again; after any other
+    /// After [`AppendError::Unknown`] the entries may or may not be found when the lane is opened again; after any other
     /// error they are not in the log.
     pub fn append_batch<B: AsRef<[u8]>>(&mut self, entries: &[B]) -> Result<Position, AppendError> {
         self.writer.append(entries)

@@ -55,6 +55,11 @@ impl Simulated {
         Self { world: Arc::new(Mutex::new(World::new(seed))) }
     }
 
+    /// Lets some of what a failing sync should have made durable reach the platter all the same.
+    pub fn keep_some_of_failed_syncs(&self, seed: u64) {
+        self.world().kept_of_failed_syncs = Some(world::Dice::new(seed));
+    }
+
     /// Fails the n-th sync from now (1 is the next one). What it should have made durable stays visible and is lost.
     pub fn fail_sync(&self, nth: u64) {
         self.world().plan(Kind::Sync, nth);

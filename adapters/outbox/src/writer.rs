@@ -226,7 +226,7 @@ impl<F: Filesystem> Writer<F> {
         let path = format::segment_path(&self.shared.directory, self.tail.cursor.segment);
         let cause = format!("could not {action} ({error}) at or after {}", path.display());
         let cause = self.shared.gauges.poison.get_or_init(|| cause.into());
-        AppendError::Poisoned { cause: Arc::clone(cause) }
+        AppendError::Unknown { cause: Arc::clone(cause) }
     }
 }
 

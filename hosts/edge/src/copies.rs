@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use outbox::Appender;
+use outbox::{AppendError, Appender};
 use relay::Reply;
 use relay::envelope::Batch;
 use relay::reply::Mode;
@@ -56,9 +56,20 @@ impl Tally {
     }
 }
 
+/// What became of a copy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Copy {
+    /// The keeper has made it durable.
+    Kept,
+    /// There certainly is none.
+    None,
+    /// Nobody can tell: there may be one, which the keeper will hand over.
+    Unknown,
+}
+
 struct Wanted {
     entry: Bytes,
-    reply: oneshot::Sender<bool>,
+    reply: oneshot::Sender<Copy>,
 }
 
 /// Sends copies. Clones share one line.
@@ -78,13 +89,17 @@ impl Copier {
         Self { line, within, tally: Arc::default() }
     }
 
-    /// True once the keeper has made the entry durable; false if that cannot be told in time.
-    pub(crate) async fn copy(&self, entry: Bytes) -> bool {
+    /// Waits until the keeper has said what became of the copy, but not for long.
+    pub(crate) async fn copy(&self, entry: Bytes) -> Copy {
         let (reply, answer) = oneshot::channel();
         if self.line.try_send(Wanted { entry, reply }).is_err() {
-            return false;
+            return Copy::None;
         }
-        matches!(tokio::time::timeout(self.within, answer).await, Ok(Ok(true)))
+        match tokio::time::timeout(self.within, answer).await {
+            Ok(Ok(copy)) => copy,
+            // It is still in the line or on its way.
+            Ok(Err(_)) | Err(_) => Copy::Unknown,
+        }
     }
 }
 
@@ -108,33 +123,37 @@ impl Sender {
             };
             let (group, left) = gather(first, &mut wanted);
             next = left;
-            let kept = self.send(&group).await;
+            let copy = self.send(&group).await;
             // Who has stopped waiting has replied already, and its copy does no harm.
             for one in group {
-                let _gone = one.reply.send(kept);
+                let _gone = one.reply.send(copy);
             }
         }
     }
 
-    async fn send(&mut self, group: &[Wanted]) -> bool {
+    async fn send(&mut self, group: &[Wanted]) -> Copy {
         if self.rests_until.is_some_and(|until| Instant::now() < until) {
-            return false;
+            return Copy::None;
         }
-        let outcome = self.post(group).await;
-        match &outcome {
-            Ok(()) if self.rests_until.take().is_some() => tracing::info!("the keeper of copies is back"),
-            Ok(()) => {}
-            Err(reason) => {
-                if self.rests_until.is_none() {
-                    tracing::warn!(%reason, "the keeper of copies does not take them; replies go out without");
+        let (copy, reason) = match self.post(group).await {
+            Ok(()) => {
+                if self.rests_until.take().is_some() {
+                    tracing::info!("the keeper of copies is back");
                 }
-                self.rests_until = Some(Instant::now() + REST);
+                return Copy::Kept;
             }
+            Err(SendFailure::NothingSent(reason)) => (Copy::None, reason),
+            Err(SendFailure::Ambiguous(reason)) => (Copy::Unknown, reason),
+        };
+        if self.rests_until.is_none() {
+            tracing::warn!(%reason, "the keeper of copies does not take them; replies go out without");
         }
-        outcome.is_ok()
+        self.rests_until = Some(Instant::now() + REST);
+        copy
     }
 
-    async fn post(&self, group: &[Wanted]) -> Result<(), String> {
+    /// Has the keeper take copies. Ambiguous unless it is certain that it holds none of them.
+    async fn post(&self, group: &[Wanted]) -> Result<(), SendFailure> {
         let entries = group.iter().map(|one| one.entry.to_vec()).collect();
         let body = Batch { lane: self.settings.lane.clone(), entries }.encode();
         let signature = self.settings.keys.sign(&body, clock::now());
@@ -142,10 +161,13 @@ impl Sender {
         let host = self.settings.endpoint.address.as_str();
         let request =
             Request { method: "POST", host, target: PATH.as_bytes(), headers: &signed, body: &body };
-        match self.keeper.call(&request, Call::once(self.settings.within)).await {
-            Ok(answer) => taken::yes::<Kept>(&answer, group.len(), host).map(drop),
-            Err(SendFailure::NothingSent(reason) | SendFailure::Ambiguous(reason)) => Err(reason),
-        }
+        let answer = self.keeper.call(&request, Call::once(self.settings.within)).await?;
+        taken::yes::<Kept>(&answer, group.len(), host).map(drop).map_err(|reason| match answer.status {
+            // Refused at its door, before anything was kept.
+            400..=499 => SendFailure::NothingSent(reason),
+            503 if Kept::none(&answer) => SendFailure::NothingSent(reason),
+            _ => SendFailure::Ambiguous(reason),
+        })
     }
 }
 
@@ -204,22 +226,59 @@ impl Keeper {
         Batch::decode(&inbound.body).map_err(|error| error.to_string())
     }
 
-    /// Makes every entry durable and says how many it keeps, or that it could not.
+    /// Makes every entry durable, and says how many it keeps if that is all of them or none.
     async fn keep(&self, batch: Batch) -> Reply {
-        let kept = batch.entries.len();
+        let entries = batch.entries.len();
         let mut appends = tokio::task::JoinSet::new();
         for entry in batch.entries {
             let appender = self.appender.clone();
             appends.spawn(async move { appender.append(entry.into()).await });
         }
+        let (mut kept, mut refused, mut why) = (0_usize, 0_usize, String::new());
         while let Some(appended) = appends.join_next().await {
             match appended {
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => return http::text(503, &error.to_string()),
-                Err(error) => return http::text(500, &error.to_string()),
+                Ok(Ok(_)) => kept = kept.saturating_add(1),
+                Ok(Err(error)) => {
+                    refused =
+                        refused.saturating_add(usize::from(!matches!(error, AppendError::Unknown { .. })));
+                    why = error.to_string();
+                }
+                Err(error) => why = error.to_string(),
             }
         }
-        let body = format!(r#"{{"kept":{kept}}}"#).into_bytes();
-        Reply { mode: Mode::Local, status: 200, headers: Vec::new(), body }
+        let (status, body) = match entries {
+            all if all == kept => (200, Kept::told(kept)),
+            all if all == refused => (503, Kept::told(0)),
+            _ => (500, why.clone()),
+        };
+        if status != 200 {
+            tracing::warn!(entries, kept, %why, "copies of another edge cannot be kept");
+        }
+        Reply { mode: Mode::Local, status, headers: Vec::new(), body: body.into_bytes() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use relay::signature::SigningKey;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_keeper_says_what_it_keeps_of_all_of_none_and_not_of_some() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = outbox::Settings { entry_bytes_max: 8, reserve_bytes: 0, ..Default::default() };
+        let (appender, _consumer, _) = outbox::open(folder.path(), limits).unwrap();
+        let keys = Keys::new(SigningKey { name: "edge".to_owned(), secret: vec![9; 32] }, Vec::new());
+        let keeper = Keeper { appender, keys };
+        let (small, large) = (vec![1; 8], vec![1; 9]);
+        for (entries, status, said) in [
+            (vec![small.clone(), small.clone()], 200, r#"{"kept":2}"#),
+            (vec![large.clone(), large.clone()], 503, r#"{"kept":0}"#),
+            (vec![large, small], 500, "an entry of 9 bytes is over the limit of 8 (entry_bytes_max)"),
+        ] {
+            let reply = keeper.keep(Batch { lane: String::new(), entries }).await;
+            assert_eq!((reply.status, String::from_utf8(reply.body).unwrap().as_str()), (status, said));
+        }
     }
 }

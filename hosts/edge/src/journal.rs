@@ -11,7 +11,7 @@ use relay::step::{AppendFailure, Entry, Happened};
 use tokio::sync::Semaphore;
 use units::limits::REMEMBERED_MAX;
 
-use crate::copies::{Copier, Tally};
+use crate::copies::{Copier, Copy, Tally};
 use crate::stats::Stats;
 
 /// Records are dropped while this many appends wait for the disk: what waits then is money.
@@ -37,25 +37,26 @@ impl Journal {
     /// Makes an entry durable, here and in its second copy where there is a keeper. Either is enough for a yes.
     pub(crate) async fn append(&self, entry: Entry) -> Happened {
         let entry = Bytes::from(entry.bytes);
-        let (outcome, copied) = match &self.copier {
-            None => (self.appender.append(entry).await, false),
+        let (outcome, copy) = match &self.copier {
+            None => (self.appender.append(entry).await, Copy::None),
             Some(copier) => tokio::join!(self.appender.append(entry.clone()), self.copied(copier, entry)),
         };
-        self.stats.captured(outcome.is_ok() || copied);
-        match outcome {
-            Err(error) if !copied => Happened::AppendFailed(failure(&error)),
-            outcome => {
-                let saved = self.copier.as_ref().filter(|_| outcome.is_err());
-                saved.into_iter().for_each(|copier| Tally::count(&copier.tally.saved));
+        self.stats.captured(outcome.is_ok() || copy == Copy::Kept);
+        let Err(error) = outcome else { return Happened::Appended };
+        match copy {
+            Copy::Kept => {
+                self.copies().into_iter().for_each(|tally| Tally::count(&tally.saved));
                 Happened::Appended
             }
+            Copy::Unknown => Happened::AppendFailed(AppendFailure::Unknown),
+            Copy::None => Happened::AppendFailed(failure(&error)),
         }
     }
 
-    async fn copied(&self, copier: &Copier, entry: Bytes) -> bool {
-        let copied = copier.copy(entry).await;
-        Tally::count(if copied { &copier.tally.copied } else { &copier.tally.uncopied });
-        copied
+    async fn copied(&self, copier: &Copier, entry: Bytes) -> Copy {
+        let copy = copier.copy(entry).await;
+        Tally::count(if copy == Copy::Kept { &copier.tally.copied } else { &copier.tally.uncopied });
+        copy
     }
 
     /// How copying goes; none where there is no keeper.
@@ -96,12 +97,14 @@ impl Journal {
     }
 }
 
-/// Whether it recovers by itself. What we do not know does not.
+/// Whether it recovers by itself, and whether the entry is certainly not there.
 const fn failure(error: &AppendError) -> AppendFailure {
     match error {
+        AppendError::Poisoned { .. } | AppendError::Closed => AppendFailure::Poisoned,
         AppendError::Full { .. } | AppendError::Overloaded { .. } | AppendError::TooLarge { .. } => {
             AppendFailure::Full
         }
-        _ => AppendFailure::Poisoned,
+        // What we do not know may be there.
+        _ => AppendFailure::Unknown,
     }
 }

@@ -29,6 +29,18 @@ pub(crate) struct Kept {
     kept: u64,
 }
 
+impl Kept {
+    /// What a keeper says that keeps so many.
+    pub(crate) fn told(kept: usize) -> String {
+        format!(r#"{{"kept":{kept}}}"#)
+    }
+
+    /// True if a keeper says itself that it keeps none.
+    pub(crate) fn none(answer: &Answer) -> bool {
+        serde_json::from_slice::<Self>(&answer.body).is_ok_and(|said| said.kept == 0)
+    }
+}
+
 /// Who has been sent entries, and what it must say of them.
 pub(crate) trait Yes: DeserializeOwned {
     /// Who says it, and the setting that names where it is.

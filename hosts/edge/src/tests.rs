@@ -6,6 +6,7 @@ mod copies;
 mod fixture;
 mod passing;
 mod strangers;
+mod unsure;
 
 use std::future::Future;
 use std::net::SocketAddr;

@@ -95,7 +95,7 @@ pub struct Entry {
 pub enum Happened {
     /// The entry is on stable storage.
     Appended,
-    /// The entry is not on stable storage, and it may not be acknowledged.
+    /// The entry is not known to be on stable storage, and it may not be acknowledged.
     AppendFailed(AppendFailure),
     /// The processor holds the entry, on stable storage.
     HandedOver,
@@ -151,8 +151,10 @@ pub enum Served {
 pub enum AppendFailure {
     /// No space, or more waiting than the limits allow; it recovers by itself.
     Full,
-    /// A sync failed; only a restart recovers.
+    /// A sync failed before; only a restart recovers.
     Poisoned,
+    /// Nobody knows: it may be durable all the same, here or in its copy, and come to the processor from there.
+    Unknown,
 }
 
 impl AppendFailure {
@@ -161,6 +163,7 @@ impl AppendFailure {
         match self {
             Self::Full => "full",
             Self::Poisoned => "poisoned",
+            Self::Unknown => "unknown",
         }
     }
 }

@@ -18,7 +18,9 @@ pub(crate) struct Disk {
 
 impl Disk {
     pub(crate) fn new(seed: u64, forgets: bool) -> Self {
-        Self { inner: Simulated::new(seed), forgets }
+        let inner = Simulated::new(seed);
+        inner.keep_some_of_failed_syncs(seed);
+        Self { inner, forgets }
     }
 }
 

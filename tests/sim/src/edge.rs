@@ -100,6 +100,7 @@ impl Edge {
         let committed = match log.append_batch(&batch) {
             Ok(_) => Committed::Durable,
             Err(_) if self.disk.inner.is_down() => Committed::Stopped,
+            Err(AppendError::Unknown { .. }) => Committed::Failed(AppendFailure::Unknown),
             Err(AppendError::Poisoned { .. }) => Committed::Failed(AppendFailure::Poisoned),
             Err(_) => Committed::Failed(AppendFailure::Full),
         };

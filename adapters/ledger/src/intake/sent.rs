@@ -9,6 +9,24 @@ use crate::store::{Row, named_params};
 use crate::{LedgerError, Transaction, sql};
 
 impl Transaction<'_> {
+    /// Takes in what an edge tells of an event that was taken in before: a copy or a part of its outbox that nobody
+    /// counted on has brought the event itself first, and the edge has sent it by itself in the meantime.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn sent_after_all(&mut self, arrival: &Envelope) -> Result<(), LedgerError> {
+        if arrival.sent.is_none() {
+            return Ok(());
+        }
+        let query =
+            "SELECT coalesce(first, event_id) FROM conversions WHERE event_id = ?1 AND state <> 'conflict'";
+        let read = |row: &Row<'_>| row.get::<[u8; 16]>(0);
+        let Some(stands) = sql::one(&self.inner, query, (sql::id(arrival.event_id),), read)? else {
+            return Ok(());
+        };
+        self.sent_already(sql::event_id(stands), arrival)
+    }
+
     /// Puts the conversion where the edge's own attempt has put it, as far as nothing else was sent of it: the
     /// same order may have arrived by the outbox before.
     pub(super) fn sent_already(&mut self, event_id: EventId, arrival: &Envelope) -> Result<(), LedgerError> {

@@ -42,9 +42,20 @@ impl Node {
         }
     }
 
-    /// A failed sync: readers still see the changes, yet no later sync will write them.
-    pub(super) fn forsake(&mut self) {
-        self.pending.clear();
+    /// A failed sync: readers still see the changes, yet no later sync will write them. The sectors for which the dice
+    /// say so have reached the platter all the same.
+    pub(super) fn forsake(&mut self, keeps: &mut impl FnMut() -> bool) {
+        for change in std::mem::take(&mut self.pending) {
+            match change {
+                Change::Write { offset, bytes } => {
+                    sectors(offset, &bytes)
+                        .filter(|_| keeps())
+                        .for_each(|sector| apply(&mut self.durable, &sector));
+                }
+                Change::Resize(_) if keeps() => apply(&mut self.durable, &change),
+                Change::Resize(_) => {}
+            }
+        }
     }
 
     /// Drops clean pages; what is only in memory and still dirty stays.
@@ -57,17 +68,7 @@ impl Node {
 
     /// A power loss that keeps the sectors for which the dice say so.
     pub(super) fn lose(&mut self, keeps: &mut impl FnMut() -> bool) {
-        for change in std::mem::take(&mut self.pending) {
-            match change {
-                Change::Write { offset, bytes } => {
-                    sectors(offset, &bytes)
-                        .filter(|_| keeps())
-                        .for_each(|sector| apply(&mut self.durable, &sector));
-                }
-                Change::Resize(_) if keeps() => apply(&mut self.durable, &change),
-                Change::Resize(_) => {}
-            }
-        }
+        self.forsake(keeps);
         self.seen.clone_from(&self.durable);
     }
 

@@ -29,6 +29,8 @@ pub(super) struct World {
     counts: BTreeMap<Kind, u64>,
     faults: BTreeSet<(Kind, u64)>,
     dice: Dice,
+    /// Decides what reaches the platter although its sync failed; none where nothing does.
+    pub(super) kept_of_failed_syncs: Option<Dice>,
 }
 
 impl World {
@@ -45,6 +47,7 @@ impl World {
             counts: BTreeMap::new(),
             faults: BTreeSet::new(),
             dice: Dice::new(seed),
+            kept_of_failed_syncs: None,
         }
     }
 
@@ -135,7 +138,8 @@ impl World {
         self.end()?;
         let node = self.nodes.entry(node).or_default();
         if fails {
-            node.forsake();
+            let kept = &mut self.kept_of_failed_syncs;
+            node.forsake(&mut || kept.as_mut().is_some_and(|dice| dice.roll() % 2 == 0));
             return Err(io::Error::other("simulated sync error"));
         }
         node.sync();

@@ -108,11 +108,14 @@ fn after_a_failed_sync_at_every_place_nothing_promised_is_missing() {
     script(&disk, &mut Witness::default()).unwrap();
     for nth in 1..=disk.syncs() {
         for loss in [Loss::Nothing, Loss::Unsynced, Loss::Some(nth)] {
-            let (disk, mut witness) = (Simulated::new(1), Witness::default());
-            disk.fail_sync(nth);
-            script(&disk, &mut witness);
-            disk.restart(loss);
-            check(&disk, &witness, &format!("sync {nth} fails, {loss:?}"));
+            for kept in [None, Some(nth)] {
+                let (disk, mut witness) = (Simulated::new(1), Witness::default());
+                kept.into_iter().for_each(|seed| disk.keep_some_of_failed_syncs(seed));
+                disk.fail_sync(nth);
+                script(&disk, &mut witness);
+                disk.restart(loss);
+                check(&disk, &witness, &format!("sync {nth} fails, {loss:?}, kept by {kept:?}"));
+            }
         }
     }
 }

@@ -240,7 +240,7 @@ fn a_committer_that_panics_leaves_nobody_waiting() {
         disk.set(Gate::Broken);
         for append in [first, second] {
             let refused = append.await.unwrap_err();
-            assert!(matches!(refused, AppendError::Poisoned { .. }), "{refused}");
+            assert!(matches!(refused, AppendError::Unknown { .. }), "{refused}");
         }
         while !appender.status().closed {
             std::thread::yield_now();

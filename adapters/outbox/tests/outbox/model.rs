@@ -105,7 +105,7 @@ impl Pair {
                 self.promised.extend(entries);
                 assert_eq!(last.get(), self.promised.len() as u64);
             }
-            Err(AppendError::Poisoned { .. }) if self.unknown.is_empty() => self.unknown = entries,
+            Err(AppendError::Unknown { .. }) if self.unknown.is_empty() => self.unknown = entries,
             Err(AppendError::Poisoned { .. } | AppendError::Full { .. }) => {}
             Err(other) => panic!("unexpected: {other}"),
         }

@@ -108,6 +108,7 @@ pub(super) fn take_in(
     now: Timestamp,
 ) -> Result<(bool, Option<Fact>), LedgerError> {
     if !transaction.receive(&envelope, lane)? {
+        transaction.sent_after_all(&envelope)?;
         return Ok((false, None));
     }
     #[cfg(test)]

@@ -24,6 +24,8 @@ use crate::step::{AppendFailure, Step};
 pub(super) struct Pending {
     reply: Reply,
     kind: ReplyKind,
+    /// True if the outbox or a copy may hold it all the same.
+    perhaps: bool,
     /// How its owner is told at once, when the outbox has failed.
     direct: Option<Direct>,
 }
@@ -46,7 +48,7 @@ impl Exchange {
         let envelope = self.told(&snapshot, reading);
         self.renew(&snapshot, reading, envelope.cookie_click.as_ref(), &mut reply);
         let entry = self.entry(envelope.encode());
-        self.state = State::Append(Box::new(Pending { reply, kind, direct: None }));
+        self.state = State::Append(Box::new(Pending { reply, kind, perhaps: false, direct: None }));
         self.steps.push_back(Step::Append(entry));
     }
 
@@ -165,13 +167,14 @@ impl Exchange {
     }
 
     /// The outbox cannot take it: the processor is asked to, whose disk is another one and who knows every order.
-    pub(super) fn append_failed(&mut self, pending: Pending, failure: AppendFailure, now: Timestamp) {
+    pub(super) fn append_failed(&mut self, mut pending: Pending, failure: AppendFailure, now: Timestamp) {
         let reason = failure.name();
         self.steps.push_back(Step::Report(Fact::AppendFailed { event_id: self.event_id, reason }));
         let Some(envelope) = self.told_again() else {
             return self.reply(local::not_durable(pending.kind), now);
         };
         let entry = self.entry(envelope.encode());
+        pending.perhaps = failure == AppendFailure::Unknown;
         self.state = State::HandOver(Box::new(pending));
         self.steps.push_back(Step::HandOver { entry, within: HAND_OVER_WITHIN });
     }
@@ -182,9 +185,9 @@ impl Exchange {
     }
 
     /// Neither outbox nor processor: a browser's pixel goes to its owner at once, a server's call is refused. What
-    /// the processor may hold goes nowhere else: it would be told twice (I2).
+    /// the processor, an outbox or a copy may hold goes nowhere else: it would be told twice (I2).
     pub(super) fn not_handed_over(&mut self, mut pending: Pending, failure: &SendFailure, now: Timestamp) {
-        if let SendFailure::Ambiguous(_) = failure {
+        if pending.perhaps || matches!(failure, SendFailure::Ambiguous(_)) {
             let entry = self.told_again().map(|envelope| self.entry(envelope.encode()));
             self.steps.extend(entry.map(Step::Remember));
             return self.reply(local::not_durable(pending.kind), now);

@@ -28,6 +28,8 @@ enum World {
     ProcessorSilent,
     /// The outbox takes nothing, no processor is there, and the platforms answer with an image.
     OutboxFull,
+    /// Nobody knows whether the outbox has it, no processor is there, and the platforms would answer with an image.
+    OutboxUnsure,
     /// The outbox takes nothing, no processor is there, and no platform answers.
     AllDead,
     /// The platforms answer 500.
@@ -63,13 +65,20 @@ fn run_whole(snapshot: Arc<Snapshot>, inbound: Inbound, world: World, health: He
             ) => {
                 exchange.handle(Happened::AppendFailed(AppendFailure::Full), NOW);
             }
+            (Step::Append(_), World::OutboxUnsure) => {
+                exchange.handle(Happened::AppendFailed(AppendFailure::Unknown), NOW);
+            }
             (Step::Append(_), _) => {
                 assert_eq!(exchange.poll(), None, "I1: nothing is said before the entry is durable");
                 exchange.handle(Happened::Appended, NOW);
             }
             (
                 Step::Send { request, .. },
-                World::Well | World::OutboxFull | World::ProcessorTakes | World::ProcessorSilent,
+                World::Well
+                | World::OutboxFull
+                | World::OutboxUnsure
+                | World::ProcessorTakes
+                | World::ProcessorSilent,
             ) => {
                 exchange.handle(Happened::Answered { home: request.home, answer: image(200) }, NOW);
             }
@@ -80,7 +89,7 @@ fn run_whole(snapshot: Arc<Snapshot>, inbound: Inbound, world: World, health: He
                 let failure = SendFailure::Ambiguous("silence".to_owned());
                 exchange.handle(Happened::Unanswered { home: request.home, failure }, NOW);
             }
-            (Step::HandOver { .. }, World::OutboxFull | World::AllDead) => {
+            (Step::HandOver { .. }, World::OutboxFull | World::OutboxUnsure | World::AllDead) => {
                 let failure = SendFailure::NothingSent("nobody is there".to_owned());
                 exchange.handle(Happened::NotHandedOver(failure), NOW);
             }
@@ -266,6 +275,14 @@ fn i1_i2_what_the_outbox_cannot_take_the_processor_takes_and_nothing_goes_to_a_p
         .collect();
     assert_eq!(entries.len(), 3);
     assert!(entries.windows(2).all(|pair| pair[0] == pair[1]), "one event, the same to the byte");
+}
+
+#[test]
+fn i2_what_an_outbox_may_hold_all_the_same_goes_to_no_platform() {
+    let sale = "/buy?shop=1&sum=10.00&order=A-1";
+    for client in [&[][..], BROWSER] {
+        check(sale, client, World::OutboxUnsure, WELL, "append hand-over remember reply:refuse:503");
+    }
 }
 
 #[test]

@@ -15,6 +15,8 @@ on_a_server_too! {
     what_was_sent_is_booked_where_it_stands,
     the_same_order_told_again_is_merged_and_one_that_waits_is_not_sent,
     what_the_processor_has_begun_to_send_keeps_its_own_attempt,
+    what_was_sent_counts_when_a_copy_of_the_same_event_came_first,
+    what_was_sent_of_an_event_that_was_merged_counts_for_its_order,
     i4_what_may_have_been_processed_is_looked_for_by_a_person,
     what_was_sent_of_an_order_that_is_held_is_not_sent_again_once_it_is_mapped,
 }
@@ -82,6 +84,44 @@ fn what_the_processor_has_begun_to_send_keeps_its_own_attempt() {
     let late = sent(&Sale { id: 2, ..sale(1, MOVED) }, Home::Primary, Verdict::Taken);
     receive(&mut world, &[late]);
     assert_eq!((world.state(1), world.state(2)), ("in_flight", "merged"));
+    world.assert_balanced();
+}
+
+#[test]
+fn what_was_sent_counts_when_a_copy_of_the_same_event_came_first() {
+    for at_once in [true, false] {
+        for verdict in [Verdict::Confirmed, Verdict::Taken, Verdict::Unknown] {
+            let mut world = World::new();
+            let (copy, told) = (sale(1, MOVED).envelope(), sent(&sale(1, MOVED), Home::Primary, verdict));
+            let both = [copy, told.clone()];
+            if at_once {
+                receive(&mut world, &both);
+            } else {
+                both.iter().for_each(|one| receive(&mut world, std::slice::from_ref(one)));
+            }
+            receive(&mut world, &[told]);
+            assert_eq!(world.state(1), verdict.name(), "{at_once}");
+            assert_eq!(world.deliver(|_| Reply::Says(Verdict::Confirmed)), 0, "nothing is sent again");
+            let shown = world.processor.ledger().show(event_id(1)).unwrap().unwrap();
+            assert_eq!(
+                (shown.attempts.len(), shown.postings.len()),
+                (1, 2),
+                "told twice, and once attempted"
+            );
+            world.assert_balanced();
+        }
+    }
+}
+
+#[test]
+fn what_was_sent_of_an_event_that_was_merged_counts_for_its_order() {
+    let mut world = World::new();
+    let again = Sale { id: 2, ..sale(1, MOVED) };
+    receive(&mut world, &[sale(1, MOVED).envelope(), again.envelope()]);
+    assert_eq!((world.state(1), world.state(2)), ("queued", "merged"));
+    receive(&mut world, &[sent(&again, Home::Primary, Verdict::Confirmed)]);
+    assert_eq!((world.state(1), world.state(2)), ("confirmed", "merged"));
+    assert_eq!(world.deliver(|_| Reply::Says(Verdict::Confirmed)), 0, "nothing is sent again");
     world.assert_balanced();
 }
 
