@@ -34,8 +34,8 @@ pub(crate) struct Readers {
     pub(crate) secrets: Secrets,
     /// Where the callers of the signed interface stand.
     pub(crate) data: DataDir,
-    /// The edge's.
-    pub(crate) edge: Option<Arc<ArcSwap<Snapshot>>>,
+    /// Those who look up the present one whenever they need it.
+    pub(crate) shared: Vec<Arc<ArcSwap<Snapshot>>>,
     /// The processor's.
     pub(crate) processor: Option<processor::Desk>,
     /// Who has a token of their own, as the processor knows them.
@@ -94,9 +94,8 @@ impl Readers {
 
     async fn take(&self, snapshot: Arc<Snapshot>) {
         let version = snapshot.version.clone();
-        if let Some(edge) = &self.edge {
-            edge.store(Arc::clone(&snapshot));
-        }
+        // Who sends must know a rule before anything is written by it.
+        self.shared.iter().for_each(|shared| shared.store(Arc::clone(&snapshot)));
         if let Some(desk) = &self.processor {
             let replaced = desk.ask(move |core| core.replace_snapshot(snapshot)).await;
             if replaced.is_err() {

@@ -148,12 +148,12 @@ pub(crate) struct ProcessorParts<'a> {
     pub(crate) private_postbacks: bool,
 }
 
-/// Starts a processor.
+/// Starts a processor. Beside it stands the snapshot that its requests get their credentials by.
 pub(crate) async fn processor(
     ground: &Ground,
     keys: &KeyRing,
     parts: ProcessorParts<'_>,
-) -> Result<processor::Running, Wrong> {
+) -> Result<(processor::Running, Arc<ArcSwap<Snapshot>>), Wrong> {
     let ProcessorParts { place, listen, credentials, private_postbacks } = parts;
     let ledger = place.open(ground.data.folder())?;
     place.note(ground.data.folder())?;
@@ -172,14 +172,15 @@ pub(crate) async fn processor(
         recount_every: units::limits::RECOUNT_EVERY,
     };
     let origins = upstream::Settings { origins: ground.origins.clone(), ..upstream::Settings::default() };
-    let upstream = sender(Upstream::new(&origins)?, Arc::clone(&ground.snapshot), credentials);
+    let snapshot = Arc::new(ArcSwap::from(Arc::clone(&ground.snapshot)));
+    let upstream = sender(Upstream::new(&origins)?, Arc::clone(&snapshot), credentials);
     let elsewhere = caller(Elsewhere::new(upstream::Settings::default(), private_postbacks));
     let senders = processor::Senders { upstream, elsewhere };
     let listener = tokio::net::TcpListener::bind(listen)
         .await
         .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
     let sink = sink(ground);
-    Ok(processor::serve(settings, core, listener, senders, sink).await?)
+    Ok((processor::serve(settings, core, listener, senders, sink).await?, snapshot))
 }
 
 /// Where a processor's facts go: telemetry, and of each conversion what became of it into the request log.
@@ -203,9 +204,14 @@ pub(crate) struct Credentials(pub(crate) Vec<(String, String)>);
 
 /// Sends a request over `upstream`, with the credential that the migration's rule for its host asks for. It is
 /// added last, so that no stored request holds it.
-fn sender(upstream: Upstream, snapshot: Arc<Snapshot>, credentials: Credentials) -> processor::Upstream {
+fn sender(
+    upstream: Upstream,
+    snapshot: Arc<ArcSwap<Snapshot>>,
+    credentials: Credentials,
+) -> processor::Upstream {
     let upstream = Arc::new(upstream);
     Arc::new(move |mut request: Outbound, within| {
+        let snapshot = snapshot.load();
         let send = snapshot.migration.sends.iter().find(|send| send.writes(&request));
         let secret = credentials.0.iter().find(|(host, _)| *host == request.host);
         if let (Some(send), Some((_, secret))) = (send, secret)
@@ -264,3 +270,6 @@ pub(crate) fn lab_credentials(world: &lab::World, snapshot: &Snapshot) -> Creden
     let sends = snapshot.migration.sends.iter().filter(|send| send.credential.is_some());
     Credentials(sends.map(|send| (send.host.to_string(), key.clone())).collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,7 +91,7 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Outcome {
             run.edge_copies = addresses.copies.map(|address| address.to_string());
             announce(arguments, &data, &run)?;
             let readers = readers(&settings, &data, &keys, hang_up);
-            until_stopped(Readers { edge: Some(snapshot), ..readers }, stop).await;
+            until_stopped(Readers { shared: vec![snapshot], ..readers }, stop).await;
             data.remove_run_file(role);
             edge.stop().await;
             close(&ground);
@@ -103,13 +103,14 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Outcome {
                 credentials: Credentials(settings.credentials()?),
                 private_postbacks: settings.processor.private_postbacks,
             };
-            let processor = roles::processor(&ground, &keys, parts).await?;
+            let (processor, snapshot) = roles::processor(&ground, &keys, parts).await?;
             run.processor = Some(processor.address.to_string());
             let stop = Stop::listen()?;
             announce(arguments, &data, &run)?;
             let readers = readers(&settings, &data, &keys, hang_up);
             let (desk, operators) = (processor.desk.clone(), processor.operators.clone());
-            until_stopped(Readers { processor: Some(desk), operators, ..readers }, stop).await;
+            let shared = vec![snapshot];
+            until_stopped(Readers { processor: Some(desk), operators, shared, ..readers }, stop).await;
             data.remove_run_file(role);
             processor.stop().await;
             close(&ground);
@@ -132,7 +133,7 @@ fn readers(settings: &Settings, data: &DataDir, keys: &KeyRing, hang_up: Signal)
         hang_up,
         secrets,
         data: data.clone(),
-        edge: None,
+        shared: Vec::new(),
         processor: None,
         operators: processor::Operators::default(),
     }

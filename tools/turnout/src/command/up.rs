@@ -74,7 +74,7 @@ struct System {
     lab: lab::Running,
     processor: processor::Running,
     edge: edge::RunningEdge,
-    edge_snapshot: Arc<ArcSwap<Snapshot>>,
+    snapshots: Vec<Arc<ArcSwap<Snapshot>>>,
     log: Option<requestlog::Log>,
     primary_tls: TlsFront,
     shop_tls: TlsFront,
@@ -115,7 +115,7 @@ async fn serve(arguments: &Arguments) -> Outcome {
         hang_up,
         secrets: keys.secrets.clone(),
         data: data.clone(),
-        edge: Some(Arc::clone(&system.edge_snapshot)),
+        shared: system.snapshots.clone(),
         processor: Some(system.processor.desk.clone()),
         operators: system.processor.operators.clone(),
     };
@@ -153,7 +153,7 @@ async fn start(
     let ground = Ground { data: data.clone(), snapshot, origins, telemetry, log: log.clone() };
     let place = LedgerPlace::default();
     let parts = ProcessorParts { place: &place, listen: ANY, credentials, private_postbacks: true };
-    let processor = roles::processor(&ground, keys, parts).await?;
+    let (processor, sender_snapshot) = roles::processor(&ground, keys, parts).await?;
     let file = EdgeFile {
         listen: Some(arguments.edge),
         listen_tls: Some(arguments.edge_tls),
@@ -172,7 +172,8 @@ async fn start(
         shops.extend(row.domains.iter().map(str::to_owned));
     }
     let shop_tls = tls::before(lab.shop, shops).await?;
-    Ok(System { lab, processor, edge, edge_snapshot, log, primary_tls, shop_tls })
+    let snapshots = vec![edge_snapshot, sender_snapshot];
+    Ok(System { lab, processor, edge, snapshots, log, primary_tls, shop_tls })
 }
 
 fn run_file(system: &System, token: &str) -> RunFile {
