@@ -351,6 +351,16 @@ fn an_order_that_the_platform_dates_outside_the_days_asked_for_is_found() {
 }
 
 #[test]
+fn an_order_that_nothing_identifies_is_found_by_our_own_identity_of_it() {
+    let scene = Scene::new();
+    scene.report(&[scene.sale("##ORDER##", "19.99"), scene.sale("", "19.99")]);
+    scene.settled(2);
+    let finished = scene.reconcile(&["--live", "primary", "--json"]);
+    let told = json_of(&finished);
+    assert_eq!((finished.code, told["classes"]["matched"]["lines"].as_u64()), (Some(0), Some(2)), "{told:#}");
+}
+
+#[test]
 fn what_a_report_cannot_tell_of_is_neither_claimed_nor_sent_again() {
     let scene = Scene::new();
     let other = scene.system.lab().moved()[1].clone();

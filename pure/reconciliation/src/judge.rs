@@ -107,7 +107,10 @@ pub(crate) fn only_ours(ours: Ours, pairs: &Pairs, terms: &Terms) -> Line {
 fn not_expected(ours: &Ours, pairs: &Pairs, terms: &Terms) -> Option<(Class, &'static str)> {
     let delivered = is_delivered(ours);
     let twin = |(other, _): &(Ours, Theirs)| {
-        other.reference == ours.reference && other.amount == ours.amount && other.owner == ours.owner
+        ours.reference.is_some()
+            && other.reference == ours.reference
+            && other.amount == ours.amount
+            && other.owner == ours.owner
     };
     let compared = ours.owner.is_none_or(|owner| terms.told.contains_key(&owner));
     Some(match ours.state {
@@ -158,7 +161,8 @@ pub(crate) fn only_theirs(theirs: Theirs, pairs: &Pairs, terms: &Terms) -> Line 
     };
     let siblings: Vec<Home> = pairs.iter().filter(sibling).map(|(_, other)| other.home).collect();
     let voided = theirs.standing == Standing::Voided;
-    let (class, why) = if siblings.is_empty() {
+    // A bonus for an order is no second booking of it.
+    let (class, why) = if siblings.is_empty() || !theirs.kind.is_tracked() {
         match reason(&theirs, terms) {
             Some(why) => (Class::MissingHere, why),
             None => (Class::Unexplained, ""),
@@ -199,7 +203,8 @@ fn reason(theirs: &Theirs, terms: &Terms) -> Option<&'static str> {
 
 /// True if the merchant's own row belongs to the line.
 pub(crate) fn takes_an_order(line: &Line) -> bool {
-    !matches!(
+    let tracked = line.theirs.as_ref().is_none_or(|theirs| theirs.kind.is_tracked());
+    let takes = !matches!(
         line.class,
         Class::Merged
             | Class::TestOrShadow
@@ -207,7 +212,8 @@ pub(crate) fn takes_an_order(line: &Line) -> bool {
             | Class::DuplicatedHere
             | Class::OnBothPlatforms
             | Class::NamedAgain
-    )
+    );
+    takes && (tracked || line.ours.is_some())
 }
 
 /// What the merchant's own row says about a line.

@@ -10,7 +10,7 @@ use units::Timestamp;
 use crate::award::AwardRule;
 use crate::class::Class;
 use crate::judge;
-use crate::row::{Order, Ours, Row, Theirs};
+use crate::row::{Kind, Order, Ours, Row, Theirs};
 use crate::terms::{DATE_TOLERANCE, Terms};
 
 /// Most pairs of one group that are weighed one against another. Where a merchant's references are that much alike,
@@ -97,11 +97,17 @@ impl Matcher<'_> {
         let (merged, aside): (Vec<_>, Vec<_>) = aside.into_iter().partition(|one| one.state == State::Merged);
         let mut pairs = Vec::new();
         let (theirs, again) = once(group.theirs);
+        let (theirs, untracked): (Vec<_>, Vec<_>) = theirs.into_iter().partition(|one| one.kind.is_tracked());
         let (ours, theirs) = pair(standing, theirs, owned, &mut pairs);
         // What we had decided against, and it is there all the same.
         let (aside, theirs) = pair(aside, theirs, |_, _| true, &mut pairs);
+        // A name that nobody knows may be one of an order; a bonus and a credit by hand never are.
+        let perhaps = |own: &Ours, their: &Theirs| {
+            their.kind == Kind::Other && owned(own, their) && same_reference(own, their)
+        };
+        let (ours, untracked) = pair(ours, untracked, perhaps, &mut pairs);
         let mut lines: Vec<Line> = Vec::new();
-        for left in theirs {
+        for left in theirs.into_iter().chain(untracked) {
             lines.push(judge::only_theirs(left, &pairs, self.terms));
         }
         for left in ours {

@@ -165,6 +165,22 @@ impl Ours {
 }
 
 impl Row {
+    /// The row with the reference by which the other side knows its order. What a template left behind identifies
+    /// nothing, and where nothing does, the new platform is told our own identity of the event.
+    #[must_use]
+    pub fn identified(mut self, is_placeholder: impl Fn(&str) -> bool) -> Self {
+        let named = |reference: &mut Option<String>| reference.take().filter(|text| !is_placeholder(text));
+        match &mut self {
+            Self::Ours(ours) => {
+                let told = (ours.owner == Some(Home::Primary)).then(|| ours.event_id.to_string());
+                ours.reference = named(&mut ours.reference).or(told);
+            }
+            Self::Theirs(theirs) => theirs.reference = named(&mut theirs.reference),
+            Self::Order(_) => {}
+        }
+        self
+    }
+
     /// What the rows of one order have in common, in all three lists: the merchant, and the order's reference as far
     /// as the shortest-sighted platform reads it. Rows without a usable reference come together by their money.
     pub fn group_key(&self, is_placeholder: impl Fn(&str) -> bool) -> String {

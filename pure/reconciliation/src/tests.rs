@@ -223,6 +223,62 @@ fn what_has_no_reference_is_found_by_money_and_time() {
 }
 
 #[test]
+fn what_nothing_identifies_is_known_to_the_new_platform_by_our_own_identity() {
+    let is_placeholder = |text: &str| text.contains("##");
+    let group = |rows: Vec<Row>| {
+        let mut groups: std::collections::BTreeMap<String, Group> = std::collections::BTreeMap::new();
+        for row in rows {
+            let row = row.identified(is_placeholder);
+            groups.entry(row.group_key(is_placeholder)).or_default().add(row);
+        }
+        let classes = groups.into_values().flat_map(|group| classes(group.ours, group.theirs));
+        classes.collect::<Vec<_>>()
+    };
+    let own = |id, reference: Option<&str>, owner| {
+        let reference = reference.map(str::to_owned);
+        let event_id = EventId::from_u128(id);
+        Row::Ours(Ours { event_id, reference, owner: Some(owner), ..ours("", 1999, State::Unknown) })
+    };
+    let there = |id| Row::Theirs(theirs(&EventId::from_u128(id).to_string(), 1999));
+    let sales = [own(1, None, Home::Primary), own(2, Some("##ORDER##"), Home::Primary)];
+    let told = [there(1), there(2)];
+    assert_eq!(group([sales.clone(), told.clone()].concat()), [Class::Matched; 2]);
+    let [first, _] = told;
+    assert_eq!(group([sales.to_vec(), vec![first]].concat()), [Class::Matched, Class::MissingThereUnknown]);
+    // Two sales of the same money are two, here and on the platform that knows no name of them.
+    let two = vec![own(1, None, Home::Legacy), own(2, Some("##ORDER##"), Home::Legacy)];
+    let one = Theirs { home: Home::Legacy, publisher: Some(4), reference: None, ..theirs("", 1999) };
+    assert_eq!(group([two, vec![Row::Theirs(one)]].concat()), [Class::Matched, Class::MissingThereUnknown]);
+}
+
+#[test]
+fn a_bonus_is_no_order_whatever_it_names() {
+    use Class as C;
+    let own = || ours("A-1", 1000, State::Taken);
+    let other = |id: &str, kind| Theirs { transaction_id: id.to_owned(), kind, ..theirs("A-1", 1000) };
+    for kind in [Kind::Bonus, Kind::ManualCredit, Kind::SecondTier, Kind::Other] {
+        let found = classes(vec![own()], vec![other("1", kind), other("2", Kind::Sale)]);
+        assert_eq!(found, [C::Matched, C::MissingHere], "{kind:?}");
+    }
+    let nameless = |kind, minor| Theirs { reference: None, kind, ..theirs("", minor) };
+    let alone = classes(vec![own()], vec![nameless(Kind::ManualCredit, 1000)]);
+    assert_eq!(alone, [C::MissingThereTaken, C::MissingHere]);
+    let sold = Ours { reference: None, ..own() };
+    let rows = vec![nameless(Kind::ManualCredit, 1000), other("2", Kind::Sale)];
+    let found = lines(vec![sold], rows, Vec::new());
+    let matched = found.iter().find(|line| line.class == C::Matched).unwrap();
+    assert_eq!(matched.theirs.as_ref().map(|theirs| theirs.kind), Some(Kind::Sale));
+    // What the platform calls by a name that we do not know may be the order.
+    assert_eq!(classes(vec![own()], vec![other("1", Kind::Other)]), [C::Matched]);
+    let with_order =
+        lines(vec![own()], vec![other("1", Kind::Bonus), other("2", Kind::Sale)], vec![order("A-1", 1000)]);
+    assert!(
+        with_order.iter().all(|line| line.order.is_some() == (line.class == C::Matched)),
+        "{with_order:#?}"
+    );
+}
+
+#[test]
 fn merchants_have_a_word() {
     use Class as C;
     let pair = |order: Order| {

@@ -167,6 +167,7 @@ impl<'a> Gathered<'a> {
     /// Takes a row of any side.
     pub(super) fn add(&mut self, row: Row) -> std::io::Result<()> {
         let dialect = &self.snapshot.migration.legacy;
+        let row = row.identified(|text| dialect.is_placeholder(text));
         let key = row.group_key(|text| dialect.is_placeholder(text));
         self.scratch.add(key, &row)
     }
