@@ -361,6 +361,24 @@ fn an_order_that_nothing_identifies_is_found_by_our_own_identity_of_it() {
 }
 
 #[test]
+fn a_lead_is_held_against_what_was_told_and_another_channels_order_counts_as_taken_back() {
+    let scene = Scene::new();
+    let (merchant, currency) = (scene.moved.legacy_id, scene.moved.currency.clone());
+    let mut edge = scene.system.edge();
+    for rest in ["LEAD-1&amount=0.00&transtype=lead", "OTHER-1&amount=5.00&transtype=sale&autovoid=1"] {
+        let target = format!("/sale.cfm?merchantID={merchant}&currency={currency}&tracking={rest}");
+        assert_eq!(edge.get("shareasale.com", &target, &[]).unwrap().status, 200);
+    }
+    scene.settled(2);
+    scene.meddle("OTHER-1", &json!({ "hidden": true }));
+    let finished = scene.reconcile(&["--live", "primary", "--json"]);
+    let told = json_of(&finished);
+    assert_eq!((finished.code, told["confirmable"].as_u64()), (Some(0), Some(1)), "{told:#}");
+    let lines = |class: &str| told["classes"][class]["lines"].as_u64();
+    assert_eq!((lines("matched"), lines("missing_there_never_sent")), (Some(1), Some(1)), "{told:#}");
+}
+
+#[test]
 fn what_a_report_cannot_tell_of_is_neither_claimed_nor_sent_again() {
     let scene = Scene::new();
     let other = scene.system.lab().moved()[1].clone();

@@ -3,9 +3,11 @@
 use core::time::Duration;
 
 use reconciliation::{Ours, Period, Weighed};
+use relay::Envelope;
 use relay::delivery::State;
-use relay::intake::{Considered, EvidenceKind};
+use relay::intake::{AUTO_VOID, Considered, EvidenceKind};
 use tracking::Home;
+use tracking::event::Field;
 use units::{EventId, Timestamp};
 
 use crate::closing::Closed;
@@ -59,8 +61,10 @@ const ROWS: &str =
     CASE WHEN a.number IS NULL THEN c.commission_minor ELSE a.commission_minor END,
     CASE WHEN a.number IS NULL THEN c.commission_currency ELSE a.commission_currency END,
     c.evidence, c.considered, c.click_at, c.reference, c.received_at, c.changed_at, a.operation, a.state, c.status,
-    (SELECT max(coalesce(t.finished_at, t.started_at)) FROM attempts t WHERE t.event_id = c.event_id)
+    (SELECT max(coalesce(t.finished_at, t.started_at)) FROM attempts t WHERE t.event_id = c.event_id),
+    c.flags, o.open
     FROM conversions c JOIN events e ON e.event_id = c.event_id
+    LEFT JOIN envelopes o ON o.event_id = c.source
     LEFT JOIN adjustments a ON a.conversion = c.event_id
         AND a.number = (SELECT max(number) FROM adjustments WHERE conversion = c.event_id)
     WHERE c.event_id > ?1 AND c.event_id < ?2 AND c.received_at >= ?3 AND c.received_at < ?4
@@ -137,6 +141,8 @@ fn ours(row: &Row<'_>) -> Result<Ours, LedgerError> {
     let named = |what, value: Option<String>| LedgerError::Corrupt { what, value: value.unwrap_or_default() };
     let (purpose, evidence) = (text(3)?, text(12)?);
     let (operation, change, status) = (text(18)?, text(19)?, text(20)?);
+    let flags = text(22)?.unwrap_or_default();
+    let open = row.get::<Option<Vec<u8>>>(23).map_err(get)?;
     let change = change.map(|name| sql::state(&name)).transpose()?;
     Ok(Ours {
         event_id: sql::event_id(row.get(0).map_err(get)?),
@@ -161,12 +167,21 @@ fn ours(row: &Row<'_>) -> Result<Ours, LedgerError> {
         reference: text(15)?,
         received_at: sql::time(number(16)?.unwrap_or(0)),
         changed_at: sql::time(number(17)?.unwrap_or(0)),
+        // Where another channel won, the platform was told so, and books nothing.
         voided: operation.as_deref() == Some("void")
+            || flags.split(' ').any(|flag| flag == AUTO_VOID)
             || matches!(status.as_deref(), Some("declined" | "clawed_back")),
         change_pending: matches!(change, Some(State::Queued | State::InFlight | State::Unknown)),
         sent_at: number(21)?.map(sql::time),
+        kind: open.as_deref().and_then(kind),
+        told: None,
         day: 0,
     })
+}
+
+/// What kind of order an envelope tells of; none if it does not say.
+fn kind(open: &[u8]) -> Option<String> {
+    Some(Envelope::decode(open).ok()?.event.text(Field::ConversionType)?.to_owned())
 }
 
 fn weighed(one: Considered) -> Weighed {

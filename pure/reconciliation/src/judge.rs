@@ -26,7 +26,7 @@ pub(crate) fn both(ours: Ours, theirs: Theirs, terms: &Terms) -> Line {
     let found = [
         (Class::ArrivedOtherwise, !delivered),
         (Class::CurrencyDiffers, !same_currency),
-        (Class::AmountDiffers, same_currency && ours.amount != Some(theirs.amount)),
+        (Class::AmountDiffers, same_currency && ours.told_amount() != Some(theirs.amount)),
         (Class::StatusDiffers, status.is_some()),
         (Class::PublisherDiffers, award.is_some()),
         (Class::CommissionDiffers, commission_differs(&ours, &theirs)),
@@ -227,7 +227,9 @@ pub(crate) fn by_order(line: &mut Line, terms: &Terms) {
     if !takes_an_order(line) || !known || !earns {
         return;
     }
-    let amount = line.theirs.as_ref().map(|theirs| theirs.amount);
+    // Where the platform has something else than the order's value, only we can be held against the merchant.
+    let theirs = line.theirs.as_ref().filter(|_| line.ours.as_ref().is_none_or(|ours| ours.told.is_none()));
+    let amount = theirs.map(|theirs| theirs.amount);
     let amount = amount.or_else(|| line.ours.as_ref().and_then(|ours| ours.amount));
     let class = match &line.order {
         None => Class::OrderMissing,

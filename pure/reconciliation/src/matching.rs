@@ -79,7 +79,7 @@ impl Line {
     pub fn confirms(&self) -> bool {
         let (Some(ours), Some(theirs)) = (&self.ours, &self.theirs) else { return false };
         let open = matches!(ours.state, State::Taken | State::Unknown);
-        open && ours.amount == Some(theirs.amount) && ours.owner == Some(theirs.home)
+        open && ours.told_amount() == Some(theirs.amount) && ours.owner == Some(theirs.home)
     }
 }
 
@@ -184,7 +184,7 @@ type Fit = (Reverse<bool>, Reverse<bool>, core::time::Duration);
 
 fn fit(ours: &Ours, theirs: &Theirs) -> Fit {
     let apart = theirs.at.since(ours.received_at).max(ours.received_at.since(theirs.at));
-    let money = ours.amount == Some(theirs.amount);
+    let money = ours.told_amount() == Some(theirs.amount);
     (Reverse(same_reference(ours, theirs)), Reverse(money), apart)
 }
 
@@ -249,16 +249,16 @@ fn in_order(
     let mut own: Vec<_> = ours.iter().enumerate().filter_map(|(at, one)| Some((at, one.as_ref()?))).collect();
     let mut their: Vec<_> =
         theirs.iter().enumerate().filter_map(|(at, one)| Some((at, one.as_ref()?))).collect();
-    own.sort_by_key(|(at, one)| money(one.amount.map(|money| money.minor), one.received_at, *at));
+    own.sort_by_key(|(at, one)| money(one.told_amount().map(|money| money.minor), one.received_at, *at));
     their.sort_by_key(|(at, one)| money(Some(one.amount.minor), one.at, *at));
     let (mut own, mut their) = (own.into_iter().peekable(), their.into_iter().peekable());
     let mut pairs = Vec::new();
     while let (Some((mine, one)), Some((other, another))) = (own.peek(), their.peek()) {
-        if may(one, another) && near(one, another) && one.amount == Some(another.amount) {
+        if may(one, another) && near(one, another) && one.told_amount() == Some(another.amount) {
             pairs.push((*mine, *other));
             own.next();
             their.next();
-        } else if (one.amount.map(|money| money.minor), one.received_at)
+        } else if (one.told_amount().map(|money| money.minor), one.received_at)
             <= (Some(another.amount.minor), another.at)
         {
             own.next();

@@ -69,6 +69,12 @@ pub struct Ours {
     pub received_at: Timestamp,
     /// When it last changed.
     pub changed_at: Timestamp,
+    /// What kind of order it is, in the words of the tracking request; none if that does not say.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// The amount that its platform was told, where that is not the order's value: of leads it is their number.
+    #[serde(default, with = "wire::some_money")]
+    pub told: Option<Money>,
     /// When the processor sent it for the last time; none if it never did.
     #[serde(default)]
     pub sent_at: Option<Timestamp>,
@@ -158,6 +164,11 @@ pub struct Order {
 }
 
 impl Ours {
+    /// The amount that its platform was told.
+    pub fn told_amount(&self) -> Option<Money> {
+        self.told.or(self.amount)
+    }
+
     /// The last moment at which it can have arrived. What came after it is a change of our books alone.
     pub fn last_sent(&self) -> Timestamp {
         self.sent_at.unwrap_or(self.changed_at)
@@ -185,7 +196,7 @@ impl Row {
     /// as the shortest-sighted platform reads it. Rows without a usable reference come together by their money.
     pub fn group_key(&self, is_placeholder: impl Fn(&str) -> bool) -> String {
         let (advertiser, reference, amount) = match self {
-            Self::Ours(ours) => (Some(ours.advertiser_id), ours.reference.as_deref(), ours.amount),
+            Self::Ours(ours) => (Some(ours.advertiser_id), ours.reference.as_deref(), ours.told_amount()),
             Self::Theirs(theirs) => (theirs.advertiser_id, theirs.reference.as_deref(), Some(theirs.amount)),
             Self::Order(order) => {
                 (Some(order.advertiser_id), Some(order.reference.as_str()), Some(order.amount))

@@ -60,6 +60,8 @@ fn ours(reference: &str, minor: i64, state: State) -> Ours {
         change_pending: false,
         received_at: at(25, NOON),
         changed_at: at(25, NOON),
+        kind: None,
+        told: None,
         sent_at: Some(at(25, NOON)),
         day: 25,
     }
@@ -141,6 +143,20 @@ fn both_have_it() {
     let voided = Ours { voided: true, ..own() };
     let both_voided = Theirs { standing: Standing::Voided, commission: Some(usd(0)), ..other() };
     assert_eq!(classes(vec![voided], vec![both_voided]), [C::Matched]);
+}
+
+#[test]
+fn what_the_platform_was_told_is_what_it_is_held_against() {
+    use Class as C;
+    let lead = Ours { told: Some(usd(100)), ..ours("A-1", 0, State::Taken) };
+    let there = |minor| Theirs { commission: Some(usd(0)), kind: Kind::Lead, ..theirs("A-1", minor) };
+    assert_eq!(classes(vec![lead.clone()], vec![there(100)]), [C::Matched]);
+    assert_eq!(classes(vec![lead.clone()], vec![there(200)]), [C::AmountDiffers]);
+    let found = lines(vec![lead.clone()], vec![there(100)], vec![order("A-1", 0)]);
+    assert_eq!((found[0].class, found[0].confirms()), (C::Matched, true));
+    let nameless = Row::Ours(Ours { reference: None, ..lead });
+    let also = Row::Theirs(Theirs { reference: None, ..there(100) });
+    assert_eq!(nameless.group_key(|_| false), also.group_key(|_| false));
 }
 
 #[test]

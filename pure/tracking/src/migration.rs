@@ -298,7 +298,11 @@ impl Migration {
 
     /// The commission group that `event` is told under.
     pub fn group(&self, event: &Event) -> Option<&CommissionGroup> {
-        let kind = event.text(Field::ConversionType);
+        self.group_of(event.text(Field::ConversionType))
+    }
+
+    /// The commission group of a kind of order.
+    pub fn group_of(&self, kind: Option<&str>) -> Option<&CommissionGroup> {
         let named =
             self.groups.iter().find(|g| g.conversion_type.is_some() && g.conversion_type.as_deref() == kind);
         named.or_else(|| self.groups.iter().find(|group| group.conversion_type.is_none()))

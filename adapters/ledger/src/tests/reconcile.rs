@@ -75,6 +75,15 @@ fn rows_come_page_by_page(place: &Place) {
     assert!(drawn < super::super::reconcile::drawn_at(NOW.plus(Duration::from_millis(1))));
 }
 
+fn what_another_channel_won_counts_as_taken_back(place: &Place) {
+    let ledger = ledger_with(place, &[State::Taken, State::Taken]);
+    let flag = "UPDATE conversions SET flags = 'late auto_void' WHERE event_id =
+        (SELECT event_id FROM conversions ORDER BY event_id LIMIT 1)";
+    ledger.connection.script(flag).unwrap();
+    let rows = ledger.reconcilable(&page(0, None, 9)).unwrap();
+    assert_eq!(rows.iter().map(|row| row.voided).collect::<Vec<_>>(), [true, false]);
+}
+
 #[test]
 fn a_reader_of_a_file_changes_nothing_of_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -93,5 +102,6 @@ fn a_reader_of_a_file_changes_nothing_of_it() {
 
 on_each_store!(memory;
     what_a_report_names_is_confirmed_once,
+    what_another_channel_won_counts_as_taken_back,
     rows_come_page_by_page
 );

@@ -17,14 +17,15 @@ use std::time::Duration;
 
 use clap::Args;
 use reconciliation::terms::DATE_TOLERANCE;
-use reconciliation::{Line, Matcher, Period, Programme, Row, Summary, Terms};
+use reconciliation::{Line, Matcher, Ours, Period, Programme, Row, Summary, Terms};
 use relay::Purpose;
 use relay::delivery::State;
 use relay::policy::Snapshot;
 use reports::Clock;
 use tracking::Home;
 use tracking::dialect::report::Report;
-use units::Timestamp;
+use tracking::migration::Migration;
+use units::{Money, Timestamp};
 
 use super::acting::{Actor, PerhapsReason};
 use super::ask::Where;
@@ -279,6 +280,7 @@ fn ours(
             return Ok(());
         }
         row.day = clocks.day(&row);
+        row.told = told_instead(&gathered.snapshot.migration, &row);
         for one in &mut row.weighed {
             let publisher = one.publisher_id.and_then(|id| directory.publisher(id));
             one.publisher_primary_id = publisher.and_then(|publisher| publisher.primary_id);
@@ -296,6 +298,13 @@ fn ours(
         Ok(gathered.add(Row::Ours(row))?)
     })?;
     Ok(seen)
+}
+
+/// The amount that the new platform was told where the migration tells another one for this kind of order.
+fn told_instead(migration: &Migration, row: &Ours) -> Option<Money> {
+    let own = row.amount.filter(|_| row.owner == Some(Home::Primary))?;
+    let instead = migration.group_of(row.kind.as_deref())?.amount.as_deref()?;
+    Money::parse(instead, own.currency).ok()
 }
 
 /// What speaks against a report's being whole, for people.
