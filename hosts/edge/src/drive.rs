@@ -38,7 +38,7 @@ pub(crate) struct Hands {
     pub(crate) log: Option<Log>,
     pub(crate) shelf: SharedShelf,
     /// Asks the processor; none where no processor is set.
-    pub(crate) asker: Option<Asker>,
+    pub(crate) asker: Option<Arc<Asker>>,
     pub(crate) shapes: Mutex<Shapes>,
     pub(crate) misses: Mutex<Misses>,
 }

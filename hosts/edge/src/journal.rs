@@ -3,22 +3,17 @@
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use bytes::Bytes;
 use outbox::{AppendError, Appender};
 use relay::step::{AppendFailure, Entry, Happened};
-use tokio::sync::Semaphore;
-use units::limits::REMEMBERED_MAX;
 
 use crate::copies::{Copier, Copy, Tally};
+use crate::remembered::{self, Notes};
 use crate::stats::Stats;
 
 /// Records are dropped while this many appends wait for the disk: what waits then is money.
 const WAITING_RECORDS_MAX: usize = 4096;
-
-/// How often the outbox is asked again to take what was sent without it.
-const REMEMBERED_EVERY: Duration = Duration::from_secs(1);
 
 /// The appending half of the outbox.
 #[derive(Clone, Debug)]
@@ -26,12 +21,17 @@ pub(crate) struct Journal {
     appender: Appender,
     copier: Option<Copier>,
     stats: Arc<Stats>,
-    remembered: Arc<Semaphore>,
+    notes: Notes,
 }
 
 impl Journal {
-    pub(crate) fn new(appender: Appender, copier: Option<Copier>, stats: Arc<Stats>) -> Self {
-        Self { appender, copier, stats, remembered: Arc::new(Semaphore::new(REMEMBERED_MAX)) }
+    pub(crate) const fn new(
+        appender: Appender,
+        copier: Option<Copier>,
+        stats: Arc<Stats>,
+        notes: Notes,
+    ) -> Self {
+        Self { appender, copier, stats, notes }
     }
 
     /// Makes an entry durable, here and in its second copy where there is a keeper. Either is enough for a yes.
@@ -75,21 +75,14 @@ impl Journal {
         self.stats.recorded(!matches!(polled, Poll::Ready(Err(_))));
     }
 
-    /// Keeps an entry until the outbox takes it. What is kept is lost if the process ends first, and more than
-    /// [`REMEMBERED_MAX`] is not kept.
+    /// Keeps an entry until the outbox or the processor holds it.
     pub(crate) fn remember(&self, entry: Entry) {
-        let Ok(place) = Arc::clone(&self.remembered).try_acquire_owned() else {
-            return self.stats.recorded(false);
-        };
-        let (appender, stats) = (self.appender.clone(), Arc::clone(&self.stats));
-        let bytes = Bytes::from(entry.bytes);
-        tokio::spawn(async move {
-            while appender.append(bytes.clone()).await.is_err() {
-                tokio::time::sleep(REMEMBERED_EVERY).await;
-            }
-            stats.recorded(true);
-            drop(place);
-        });
+        self.notes.remember(entry);
+    }
+
+    /// How many entries are remembered.
+    pub(crate) fn remembered(&self) -> &remembered::Tally {
+        &self.notes.tally
     }
 
     pub(crate) fn status(&self) -> outbox::Status {

@@ -17,6 +17,7 @@ mod journal;
 pub mod mark;
 mod operator;
 mod probe;
+mod remembered;
 mod scrub;
 mod serve;
 mod service;

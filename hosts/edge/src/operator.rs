@@ -16,6 +16,7 @@ use tracking::{Home, Inbound, Method};
 
 use crate::copies::Tally;
 use crate::http::{self, Ground, Service};
+use crate::remembered;
 use crate::service::Public;
 use crate::settings::Token;
 use crate::stats::Reading;
@@ -141,6 +142,7 @@ impl Operator {
                 "missed": shelf.missed,
                 "evicted": shelf.evicted,
             },
+            "remembered": remembered(public.hands.journal.remembered()),
             "copies": public.hands.journal.copies().map(copies),
             "kept_copies": public.hands.kept.as_ref().map(|kept| kept.status().backlog_entries),
             "certificate": public.certificate.as_ref().map(|certificate| certificate.status()),
@@ -159,6 +161,11 @@ impl Operator {
             },
         })
     }
+}
+
+fn remembered(tally: &remembered::Tally) -> serde_json::Value {
+    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    json!({ "waiting": count(&tally.waiting), "forgotten": count(&tally.forgotten) })
 }
 
 fn copies(tally: &Tally) -> serde_json::Value {

@@ -29,6 +29,7 @@ use crate::journal::Journal;
 use crate::mark;
 use crate::operator::Operator;
 use crate::probe;
+use crate::remembered;
 use crate::scrub::{self, Found};
 use crate::service::Public;
 use crate::settings::{EdgeSettings, OperatorSettings, ProcessorSettings};
@@ -124,8 +125,10 @@ pub async fn serve(settings: EdgeSettings, parts: Parts) -> Result<RunningEdge, 
     let Parts { snapshot, appender, consumer, telemetry, log, copies, sockets, mark } = parts;
     let stats = Arc::new(Stats::default());
     let (kept, copies) = copies.map_or((None, None), |(kept, copies)| (Some(kept), Some(copies)));
+    let asker = asker(&settings)?;
+    let (notes, teller) = remembered::open(appender.clone(), asker.clone(), Arc::clone(&stats));
     let hands = Arc::new(Hands {
-        journal: Journal::new(appender, copier(&settings)?, Arc::clone(&stats)),
+        journal: Journal::new(appender, copier(&settings)?, Arc::clone(&stats), notes),
         kept,
         found: Found::default(),
         upstream: Upstream::new(&settings.upstream)?,
@@ -133,7 +136,7 @@ pub async fn serve(settings: EdgeSettings, parts: Parts) -> Result<RunningEdge, 
         telemetry,
         log,
         shelf: SharedShelf::default(),
-        asker: asker(&settings)?,
+        asker,
         shapes: std::sync::Mutex::default(),
         misses: std::sync::Mutex::default(),
     });
@@ -159,6 +162,7 @@ pub async fn serve(settings: EdgeSettings, parts: Parts) -> Result<RunningEdge, 
     }
     let scrubbing = scrub::run(consumer.scrubber(), Arc::clone(&hands), background_stopped.clone());
     background.push(tokio::spawn(scrubbing));
+    background.push(tokio::spawn(teller.run(background_stopped.clone())));
     if let Some(path) = mark {
         background.push(tokio::spawn(mark::run(path, Arc::clone(&hands), background_stopped.clone())));
     }
@@ -183,6 +187,11 @@ impl RunningEdge {
     /// How the outbox stands.
     pub fn outbox(&self) -> outbox::Status {
         self.public.hands.journal.status()
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn public(&self) -> &Arc<Public> {
+        &self.public
     }
 
     /// Stops: no new connections, replies end theirs, requests under way are finished. Entries that the
@@ -217,10 +226,10 @@ fn ground(settings: &EdgeSettings, connections_max: usize) -> Ground {
     }
 }
 
-fn asker(settings: &EdgeSettings) -> Result<Option<Asker>, Error> {
+fn asker(settings: &EdgeSettings) -> Result<Option<Arc<Asker>>, Error> {
     let Some(processor) = &settings.processor else { return Ok(None) };
     // Connections of its own: a client that waits does not stand behind a batch.
-    Ok(Some(Asker::new(Peer::new(&processor.endpoint, &settings.upstream)?, processor)))
+    Ok(Some(Arc::new(Asker::new(Peer::new(&processor.endpoint, &settings.upstream)?, processor))))
 }
 
 /// What sends copies to this edge's keeper.

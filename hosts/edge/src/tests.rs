@@ -5,6 +5,7 @@ mod certificates;
 mod copies;
 mod fixture;
 mod passing;
+mod remembering;
 mod strangers;
 mod unsure;
 

@@ -27,8 +27,8 @@ pub enum Step {
     },
     /// Hand the entry to the outbox without waiting: losing it loses a record, never money.
     Record(Entry),
-    /// Hand the entry to the outbox as soon as it takes it again, and keep it until then: it tells of money that
-    /// has left already, so that nobody sends it once more.
+    /// Hand the entry to the outbox or the processor as soon as one of them takes it, and keep it until then: it tells
+    /// of money that has left already, so that nobody sends it once more, or of some that may be nowhere else.
     Remember(Entry),
     /// Call a platform and say what it said. `within` is the whole time that may be spent.
     Send {

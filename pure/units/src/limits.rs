@@ -117,7 +117,11 @@ pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// a commit of the ledger and one network between two machines, with much room.
 pub const HAND_OVER_WITHIN: core::time::Duration = core::time::Duration::from_secs(2);
 
-/// Most conversions that an edge has sent by itself and keeps until its outbox takes them: about 4 MB. Beyond it
+/// How long an append may take while its client waits: a hundred syncs of a healthy disk. Behind a disk that hangs
+/// nobody knows whether it is durable, and the processor is asked to take it.
+pub const APPEND_WITHIN: core::time::Duration = core::time::Duration::from_secs(1);
+
+/// Most conversions that an edge has sent by itself and keeps until its outbox or the processor takes them: about 4 MB. Beyond it
 /// a later copy of the same order may be sent a second time.
 pub const REMEMBERED_MAX: usize = 4096;
 

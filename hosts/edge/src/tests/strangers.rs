@@ -50,7 +50,8 @@ async fn what_the_outbox_cannot_take_is_not_acknowledged_on_the_word_of_a_page()
     {
         let asked = page.asked.lock().unwrap();
         let path = |path: &str| asked.iter().filter(|asked| asked.target == path.as_bytes()).count();
-        assert_eq!((path("/v1/copies"), path("/v1/batches")), (1, 1), "both were asked");
+        assert_eq!(path("/v1/copies"), 1);
+        assert!(path("/v1/batches") >= 1, "and again, because it is remembered");
     }
     assert!(edge.stop().await);
 }

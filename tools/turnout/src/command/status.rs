@@ -123,6 +123,16 @@ fn edge_concerns(edge: &Value, concerns: &mut Vec<Concern>) {
         let what = format!("{dropped} click records were dropped because the disk was behind");
         concern(false, what, "no money: credit travels in the click id; look at the disk's speed");
     }
+    let forgotten = edge.get("remembered").map_or(0, |remembered| number(remembered, "forgotten"));
+    if forgotten > 0 {
+        let what =
+            format!("{forgotten} conversions that the outbox could not take are told to nobody any more");
+        concern(
+            false,
+            what,
+            "the edge's log names them: look for them on their platform, or a copy is sent again",
+        );
+    }
     let uncopied = edge.get("copies").map_or(0, |copies| number(copies, "uncopied"));
     if uncopied > 0 {
         let what =
