@@ -1,6 +1,7 @@
 //! Watches the public's certificate: takes a new one from its files, and says in time when it runs out.
 //!
 //! A file that cannot be used changes nothing: the certificate that is in memory serves on, and what is wrong is told.
+//! Files are read away from the tasks that reply.
 
 use std::fmt;
 use std::path::Path;
@@ -23,8 +24,8 @@ const DAY: Duration = Duration::from_secs(86_400);
 #[derive(Debug)]
 pub(crate) struct Watched {
     from: Certificate,
-    /// What the files held just before they were loaded.
-    loaded: Content,
+    /// What the files held when they were looked at last; at first, just before they were loaded.
+    seen: Mutex<Content>,
     current: Arc<Current>,
     /// Why what the files hold now is not in use.
     problem: Mutex<Option<String>>,
@@ -34,9 +35,9 @@ impl Watched {
     /// Loads what the files hold.
     pub(crate) fn load(from: Certificate) -> Result<Self, TlsError> {
         // Read before it is loaded, so that whatever is put there from now on is seen as new.
-        let loaded = Content::of(&from);
+        let seen = Mutex::new(Content::of(&from));
         let current = Arc::new(Current::new(tls::load(&from)?));
-        Ok(Self { from, loaded, current, problem: Mutex::default() })
+        Ok(Self { from, seen, current, problem: Mutex::default() })
     }
 
     /// What accepts handshakes with it.
@@ -66,6 +67,17 @@ impl Watched {
         })
     }
 
+    /// Looks whether the files hold something else now, and takes it. While one look hangs on the disk there is no
+    /// second one.
+    fn look(&self) {
+        let Ok(mut seen) = self.seen.try_lock() else { return };
+        let now = Content::of(&self.from);
+        if now != *seen {
+            *seen = now;
+            self.take();
+        }
+    }
+
     /// Takes what the files hold now.
     fn take(&self) {
         let taken = tls::load(&self.from);
@@ -93,7 +105,6 @@ fn told(error: &TlsError) -> String {
 
 /// Looks every now and then, until `stop` changes.
 pub(crate) async fn run(watched: Arc<Watched>, every: Duration, mut stop: watch::Receiver<bool>) {
-    let mut seen = watched.loaded.clone();
     let mut told = Told::default();
     loop {
         if let Some(warning) = watched.expires().and_then(|expires| told.next(expires, clock::now())) {
@@ -105,16 +116,13 @@ pub(crate) async fn run(watched: Arc<Watched>, every: Duration, mut stop: watch:
         if tokio::time::timeout(every, stop.wait_for(|stop| *stop)).await.is_ok() {
             return;
         }
-        let now = Content::of(&watched.from);
-        if now != seen {
-            seen = now;
-            watched.take();
-        }
+        let watched = Arc::clone(&watched);
+        let _on_its_own = tokio::task::spawn_blocking(move || watched.look());
     }
 }
 
 /// What the files hold, if there are any; empty where one cannot be read. They are a few kilobytes.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 struct Content(Option<[Vec<u8>; 2]>);
 
 impl Content {

@@ -164,7 +164,9 @@ pub async fn serve(settings: EdgeSettings, parts: Parts) -> Result<RunningEdge, 
     background.push(tokio::spawn(scrubbing));
     background.push(tokio::spawn(teller.run(background_stopped.clone())));
     if let Some(path) = mark {
-        background.push(tokio::spawn(mark::run(path, Arc::clone(&hands), background_stopped.clone())));
+        let noted = Arc::clone(&hands);
+        let durable = move || noted.journal.status().durable.get();
+        background.push(tokio::spawn(mark::run(path, durable, background_stopped.clone())));
     }
     background.push(tokio::spawn(probe::run(snapshot, hands, background_stopped.clone())));
     for (handover, consumer) in handed.zip(Some(consumer)).into_iter().chain(handed_copies.zip(copies)) {
