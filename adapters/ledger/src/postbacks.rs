@@ -96,7 +96,7 @@ fn due_query() -> String {
     (SELECT reference FROM clicks k WHERE k.click_id = c.click_id), e.open,
     d.minor, d.currency, d.commission_minor, d.commission_currency,
     {OBJECTION} FROM postbacks p CROSS JOIN postback_addresses a ON a.publisher_id = p.publisher_id
-    CROSS JOIN conversions c ON c.event_id = p.event_id CROSS JOIN envelopes e ON e.event_id = c.source
+    CROSS JOIN conversions c ON c.event_id = p.event_id LEFT JOIN envelopes e ON e.event_id = c.source
     {LAST_CHANGE} WHERE p.active = 1 AND p.state = 'queued' AND p.due_at <= ?1
         AND instr(?3, ',' || p.publisher_id || ',') = 0
     ORDER BY p.due_at, p.event_id LIMIT ?2"
@@ -346,7 +346,7 @@ fn call(event_id: EventId, publisher_id: u64, row: &Row<'_>) -> Result<DuePostba
         commission: if changed.is_some() { earned } else { money(9, 10)? },
         received_at: sql::time(row.get(11).map_err(get)?),
         reference: row.get(12).map_err(get)?,
-        open: row.get(13).map_err(get)?,
+        open: unreadable::envelope(row.get(13).map_err(get)?)?,
     };
     let [tries, counted] = [row.get(4).map_err(get)?, row.get(5).map_err(get)?].map(sql::count);
     let not_owed = objection(row.get(18).map_err(get)?);

@@ -52,6 +52,11 @@ pub(crate) fn of(row: Waiting) -> impl FnOnce(LedgerError) -> LedgerError {
     move |error| LedgerError::Unreadable { row, why: with_causes(&error) }
 }
 
+/// The envelope of what waits, which must be there.
+pub(crate) fn envelope(found: Option<Vec<u8>>) -> Result<Vec<u8>, LedgerError> {
+    found.ok_or_else(|| LedgerError::Corrupt { what: "no envelope for what waits", value: String::new() })
+}
+
 /// Conversions that are queued, and that no question for what is due can find: one walk along the index of what is due for
 /// each gap between what is looked for there, so that none of what can be found is read. What is no number is larger
 /// than every number to one store, and cannot be there in the other.

@@ -87,7 +87,7 @@ const COLUMNS: &str = "SELECT a.adjustment_id, a.conversion, a.operation, a.adve
     c.advertiser_primary_id, a.minor, a.currency, a.reason, a.alone, a.tries, a.counted, c.evidence, c.received_at,
     coalesce((SELECT max(started_at) FROM attempts t WHERE t.event_id = a.conversion), c.received_at), e.open
     FROM adjustments a CROSS JOIN conversions c ON c.event_id = a.conversion
-    CROSS JOIN envelopes e ON e.event_id = c.source";
+    LEFT JOIN envelopes e ON e.event_id = c.source";
 
 /// The condition that a change is of none of these advertisers.
 fn of_others(except: &[u64]) -> String {
@@ -239,6 +239,6 @@ fn change(adjustment_id: EventId, row: &Row<'_>) -> Result<DueAdjustment, Ledger
         evidence: row.get(11).map_err(get)?,
         received_at: sql::time(row.get(12).map_err(get)?),
         sent_at: sql::time(row.get(13).map_err(get)?),
-        open: row.get(14).map_err(get)?,
+        open: unreadable::envelope(row.get(14).map_err(get)?)?,
     })
 }

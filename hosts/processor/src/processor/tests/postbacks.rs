@@ -28,7 +28,7 @@ on_a_server_too! {
 }
 
 /// The address of the publisher that everything is credited to, with these facts in the dialect's own macros.
-fn register(world: &mut World, host: &str, facts: &[Fact]) {
+pub(super) fn register(world: &mut World, host: &str, facts: &[Fact]) {
     register_for(world, 456, host, facts);
 }
 

@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use ledger::{DeadSearch, UNREADABLE_ROW};
 use relay::Fact;
+use relay::delivery::State;
 use tracking::Verdict;
+use tracking::postback::Fact as Told;
 
+use super::calling::two_changes_in;
 use super::place::Place;
+use super::postbacks::register;
 use super::world::{DEDUPLICATES, MOVED, OBSERVED, Reply, World, ended, event_id, sale, snapshot};
 
 on_a_server_too! {
@@ -17,6 +21,7 @@ on_a_server_too! {
     an_attempt_that_cannot_begin_is_set_aside_and_everything_beside_it_goes,
     an_outcome_that_cannot_be_written_down_keeps_no_other_out_of_the_books,
     a_process_starts_on_an_attempt_that_cannot_be_ended,
+    a_change_or_a_call_whose_envelope_is_gone_is_set_aside,
 }
 
 /// Three sales, of which the second is damaged before anything was sent.
@@ -173,4 +178,20 @@ fn a_process_starts_on_an_attempt_that_cannot_be_ended() {
     assert_eq!(row.reason, UNREADABLE_ROW);
     deliver_everything(&mut world);
     world.assert_balanced();
+}
+
+#[test]
+fn a_change_or_a_call_whose_envelope_is_gone_is_set_aside() {
+    let mut world = World::at(Place::lasting(), snapshot());
+    register(&mut world, "t.example", &[Told::TransactionId]);
+    let mut world = two_changes_in(world);
+    let second = second(&world);
+    world.place.damage(&format!("DELETE FROM envelopes WHERE event_id = {second}"));
+    deliver_everything(&mut world);
+    let states = [1, 2].map(|id| world.processor.ledger().adjustments_of(event_id(id)).unwrap()[0].state);
+    assert_eq!(states, [State::Confirmed, State::Held]);
+    let calls = world.processor.next_postbacks(world.now).unwrap();
+    assert_eq!(calls.len(), 1, "{calls:?}");
+    let waiting = world.processor.ledger().postback_addresses(1).unwrap().remove(0);
+    assert_eq!((waiting.waiting, waiting.given_up), (1, 1), "{waiting:?}");
 }
