@@ -35,8 +35,9 @@ const OTHERS: [&str; 7] = [
 /// Copy outbox, ledger, keys, maps and migration of a data directory into a new folder, while everything runs.
 ///
 /// The copy is consistent: whatever was acknowledged before the command began is in it, in the outbox or in the ledger.
-/// It holds the keys: keep it as you keep them. A ledger on a PostgreSQL server is that server's to back up, after
-/// the snapshot of the edges. Bring it back with `turnout restore`.
+/// It holds the keys: keep it as you keep them. Where edges and processor are on different machines, take the edges'
+/// snapshots first and the processor's after them: the other way round what is handed over in between is in neither.
+/// A ledger on a PostgreSQL server is that server's to back up, also after the edges. Bring it back with `turnout restore`.
 ///
 /// Example: turnout snapshot /backup/today
 #[derive(Debug, Args)]

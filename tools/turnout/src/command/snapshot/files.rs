@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use outbox::OpenError;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use units::Timestamp;
@@ -15,7 +16,10 @@ const FORMAT: u32 = 1;
 /// The outbox's note of how far its consumer has come.
 const PROGRESS: &str = "progress";
 
-/// How often a lane is copied anew because a segment was removed meanwhile.
+/// What opening a lane leaves behind in it.
+const LOCK: &str = "lock";
+
+/// How often a lane is copied anew because a segment was removed meanwhile, or grew so that its copy has a hole.
 const LANE_TRIES_MAX: u32 = 10;
 
 /// Why there is no snapshot, or no restored directory.
@@ -31,6 +35,11 @@ pub(crate) enum SnapshotError {
     Manifest { path: PathBuf, why: String },
     #[error("the copy is not what was taken:\n  {}", .0.join("\n  "))]
     Damaged(Vec<String>),
+    #[error(
+        "no copy of the lane {} can be opened, so that nothing could be restored of it: {why}. The lane itself may be \
+         damaged: look at it (`turnout status`), then try again", lane.display()
+    )]
+    Unopenable { lane: PathBuf, why: OpenError },
     #[error("the lane {} changes faster than it can be copied: try again", .0.display())]
     Busy(PathBuf),
 }
@@ -66,37 +75,63 @@ fn names(path: &Path) -> Result<Vec<String>, SnapshotError> {
 
 /// Copies a lane of the outbox while its process appends to it and removes what was handed over.
 ///
-/// The note of progress is copied first: a note that is older than the segments delivers again, one that is newer would
-/// promise entries that the copy does not have. What was being written when the newest segment was copied is a torn tail,
-/// which opening the lane cuts off: it was acknowledged to nobody when the copy began.
+/// The note of progress is copied first, and the segments are listed behind it: a note that is older than the segments
+/// delivers again, one that is newer would promise entries that the copy does not have. What was being written when the
+/// newest segment was copied is a torn tail, which opening the lane cuts off: it was acknowledged to nobody when the copy
+/// began. A segment that grows while it is copied may come out with a hole in it all the same, so that the copy is opened.
 pub(super) fn copy_lane(from: &Path, to: &Path) -> Result<(), SnapshotError> {
+    copy_lane_by(copy_lane_once, from, to)
+}
+
+fn copy_lane_by(
+    mut copy: impl FnMut(&Path, &Path) -> Result<bool, SnapshotError>,
+    from: &Path,
+    to: &Path,
+) -> Result<(), SnapshotError> {
+    let mut why = None;
     for _ in 0..LANE_TRIES_MAX {
         fs::create_dir_all(to).map_err(failed("make", to))?;
-        if copy_lane_once(from, to)? {
-            return sync_folder(to);
+        if copy(from, to)? {
+            match open_copy(to) {
+                Ok(()) => return sync_folder(to),
+                Err(error @ (OpenError::Damaged { .. } | OpenError::Missing { .. })) => why = Some(error),
+                Err(error) => return Err(SnapshotError::Unopenable { lane: from.to_owned(), why: error }),
+            }
         }
         fs::remove_dir_all(to).map_err(failed("empty", to))?;
     }
-    Err(SnapshotError::Busy(from.to_owned()))
+    Err(match why {
+        Some(why) => SnapshotError::Unopenable { lane: from.to_owned(), why },
+        None => SnapshotError::Busy(from.to_owned()),
+    })
 }
 
 /// False if a segment was removed before it could be copied.
 fn copy_lane_once(from: &Path, to: &Path) -> Result<bool, SnapshotError> {
-    let mut wanted: Vec<String> =
-        names(from)?.into_iter().filter(|name| name.ends_with(".segment")).collect();
-    wanted.insert(0, PROGRESS.to_owned());
-    for name in wanted {
-        match copy_file(&from.join(&name), &to.join(&name)) {
-            Err(SnapshotError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                // A lane that was never read has no note yet.
-                if name != PROGRESS {
-                    return Ok(false);
-                }
-            }
-            copied => copied?,
+    // A lane that was never read has no note yet.
+    copied_if_there(&from.join(PROGRESS), &to.join(PROGRESS))?;
+    for name in names(from)?.into_iter().filter(|name| name.ends_with(".segment")) {
+        if !copied_if_there(&from.join(&name), &to.join(&name))? {
+            return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// Copies a file; false if it is not there.
+fn copied_if_there(from: &Path, to: &Path) -> Result<bool, SnapshotError> {
+    match copy_file(from, to) {
+        Err(SnapshotError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(false),
+        copied => copied.map(|()| true),
+    }
+}
+
+/// Opens the copy of a lane as its process would after the restore, which cuts off its torn tail.
+fn open_copy(lane: &Path) -> Result<(), OpenError> {
+    let settings = outbox::Settings { reserve_bytes: 0, ..outbox::Settings::default() };
+    outbox::Log::open(&outbox::Disk, lane, settings).map(drop)?;
+    let path = lane.join(LOCK);
+    fs::remove_file(&path).map_err(|source| OpenError::Io { action: "remove", path, source })
 }
 
 /// Copies a file or a folder with everything in it; nothing if it is not there.
@@ -214,6 +249,65 @@ fn digest(path: &Path) -> Result<Listed, SnapshotError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A lane of two segments with some entries in each.
+    fn lane(folder: &Path) -> PathBuf {
+        let lane = folder.join("lane");
+        let settings = outbox::Settings {
+            segment_bytes_max: 400,
+            ahead_bytes: 0,
+            reserve_bytes: 0,
+            ..Default::default()
+        };
+        let (mut log, _) = outbox::Log::open(&outbox::Disk, &lane, settings).unwrap();
+        for _ in 0..4 {
+            log.append_batch(&[[7; 100]]).unwrap();
+        }
+        lane
+    }
+
+    /// How many entries are in the copy of a lane.
+    fn entries(copy: &Path) -> u64 {
+        let settings = outbox::Settings { reserve_bytes: 0, ..Default::default() };
+        outbox::Log::open(&outbox::Disk, copy, settings).unwrap().0.status().durable.get()
+    }
+
+    #[test]
+    fn a_copy_with_a_hole_is_made_anew_until_it_can_be_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let (lane, to) = (lane(folder.path()), folder.path().join("copy"));
+        let mut tries = 0;
+        // The first entry of the newest segment was being written when its part was read, the second one was there.
+        let holed = |from: &Path, to: &Path| {
+            tries += 1;
+            copy_lane_once(from, to)?;
+            if tries < 3 {
+                let newest =
+                    to.join(names(to)?.into_iter().rfind(|name| name.ends_with(".segment")).unwrap());
+                let mut bytes = fs::read(&newest).unwrap();
+                bytes[100..150].fill(0);
+                fs::write(newest, bytes).unwrap();
+            }
+            Ok(true)
+        };
+        copy_lane_by(holed, &lane, &to).unwrap();
+        assert!(!to.join(LOCK).exists(), "nobody has it open");
+        assert_eq!((tries, entries(&to)), (3, 4));
+    }
+
+    #[test]
+    fn a_lane_of_which_no_copy_can_be_opened_is_told_at_once_and_not_at_the_restore() {
+        let folder = tempfile::tempdir().unwrap();
+        let (lane, to) = (lane(folder.path()), folder.path().join("copy"));
+        let first =
+            lane.join(names(&lane).unwrap().into_iter().find(|name| name.ends_with(".segment")).unwrap());
+        let mut bytes = fs::read(&first).unwrap();
+        bytes[100..150].fill(0);
+        fs::write(first, bytes).unwrap();
+        let told = copy_lane(&lane, &to).unwrap_err();
+        assert!(matches!(told, SnapshotError::Unopenable { why: OpenError::Damaged { .. }, .. }), "{told}");
+        assert!(!to.exists(), "what cannot be restored is not left there");
+    }
 
     #[test]
     fn a_copy_that_was_changed_is_not_restored_from() {
