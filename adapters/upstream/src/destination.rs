@@ -103,6 +103,10 @@ impl Destination {
         if let Some(Failed { reason, .. }) = failed.as_ref().filter(|last| last.at.elapsed() < FAILED_FOR) {
             return Err(reason.clone());
         }
+        // Whoever asks may run out of time before there is an answer. Then those behind take that for the outcome: did each
+        // ask in its turn, a resolver that is silent would be asked by all of them.
+        let reason = format!("`{}` was not looked up in time", self.host);
+        *failed = Some(Failed { reason, at: Instant::now() });
         let asked = self.ask(now).await;
         *failed = asked.as_ref().err().map(|reason| Failed { reason: reason.clone(), at: Instant::now() });
         asked
@@ -166,6 +170,18 @@ mod tests {
         assert!(Destination::new(&allowed).unwrap().addresses().await.is_ok());
         let written = Destination::new(&Endpoint::plain("127.0.0.1:80")).unwrap();
         assert_eq!(*written.addresses().await.unwrap(), ["127.0.0.1:80".parse().unwrap()]);
+    }
+
+    #[tokio::test]
+    async fn who_runs_out_of_time_while_asking_has_asked_for_those_behind() {
+        let named = Destination::new(&Endpoint::plain("nobody.test:80")).unwrap();
+        let began = std::future::poll_fn(|context| {
+            let mut asks = std::pin::pin!(named.addresses());
+            // It is dropped before there can be an answer.
+            std::task::Poll::Ready(asks.as_mut().poll(context).is_pending())
+        });
+        assert!(began.await);
+        assert!(named.addresses().await.unwrap_err().contains("was not looked up in time"));
     }
 
     #[test]
