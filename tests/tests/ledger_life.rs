@@ -106,6 +106,8 @@ fn sales_are_judged_locked_paid_and_clawed_back() {
         paid,
         "recorded again, it is the same"
     );
+    assert_eq!(json(&data, &pay), paid, "and of everybody, too");
+    assert_eq!(run(&data, &pay).code, Some(0), "it was recorded before");
     let another =
         run(&data, &["pay", "--until", "2099-01-01", "--reference", "first run", "--publisher", "456"]);
     assert_eq!(another.code, Some(2), "{another:?}");
@@ -123,6 +125,48 @@ fn sales_are_judged_locked_paid_and_clawed_back() {
     assert_eq!(publisher(&data, Some(&then)), ["8.00", "0.00", "8.00"]);
     let audit = system.ledger().ask("audit");
     assert_eq!(audit["statuses"]["paid"], 1, "{audit:#}");
+    system.ledger().assert_balances();
+}
+
+#[test]
+fn a_payment_run_goes_on_behind_a_refusal_and_can_be_recorded_again_as_a_whole() {
+    let data = Data::prepared();
+    data.set("lock_day", "1");
+    data.set("lock_months", "0");
+    let system = System::up(data);
+    let data = system.data.text();
+    let publishers = system.lab().publishers();
+    let other = publishers.iter().map(|(legacy, _)| *legacy).find(|id| *id != 456).unwrap();
+    for (order, publisher) in [("P-1", 456), ("P-2", other)] {
+        let link = format!("https://shareasale.com/r.cfm?b=123&u={publisher}&m=789");
+        let click = follow(&mut system.edge(), &link, &[]);
+        let landing = parameter(click.location(), "ued").unwrap();
+        let sale = Sale { click_id: parameter(&landing, "sscid"), ..Sale::plain(789, order, "50.00") };
+        assert!(system.edge().get("shareasale.com", &sale.target(), &[]).unwrap().is_pixel());
+    }
+    system.ledger().wait_until_settled(2, SOON);
+    let due = |until: &str| json(&data, &["pay", "--until", until, "--reference", "run", "--dry-run"]);
+    wait_for("both are locked", SOON, || {
+        (due("2100-01-01")["payables"].as_array().unwrap().len() == 2).then_some(())
+    });
+    assert_eq!(due("2020-01-01")["payables"], Value::Array(Vec::new()), "nothing had locked by then");
+    let first = run(&data, &["pay", "--until", "2100-01-01", "--reference", "run", "--publisher", "456"]);
+    assert_eq!(first.code, Some(0), "{first:?}");
+    // By another date it is refused for the one whom it has paid, and for nobody else.
+    let words = ["pay", "--until", "2099-01-01", "--reference", "run"];
+    let second = json(&data, &words);
+    assert_eq!(second["refused"][0]["publisher_id"], 456, "{second:#}");
+    assert_eq!(second["payments"][0]["publisher_id"], other, "{second:#}");
+    let again = run(&data, &words);
+    assert_eq!(again.code, Some(2), "{again:?}");
+    assert!(again.out.contains("not recorded: publisher 456: payment run `run` has paid"), "{again:?}");
+    assert!(again.out.contains("4.00"), "what was recorded is told: {again:?}");
+    let whole = run(
+        &data,
+        &["pay", "--until", "2099-01-01", "--reference", "run", "--publisher", &other.to_string()],
+    );
+    assert_eq!(whole.code, Some(0), "{whole:?}");
+    assert_eq!(due("2100-01-01")["payables"], Value::Array(Vec::new()));
     system.ledger().assert_balances();
 }
 

@@ -3,6 +3,9 @@
 //! An operator records that a run has paid; nothing here moves money. A run pays each publisher at most once in each
 //! currency, however often it is recorded. What a publisher owes after clawbacks is taken from what it is paid; where
 //! that is more, nothing is paid and it is carried forward.
+//!
+//! What waits for one publisher may be more than one transaction of the store should write. It is paid in parts, each of
+//! them whole: all but the last are full, so that a run which ended between two of them is known, and goes on.
 
 use attribution::status::{Act, Cause, step};
 use attribution::{Account, Posting, posting};
@@ -38,6 +41,8 @@ pub struct PaymentRow {
     pub payment_id: i64,
     /// The run.
     pub reference: String,
+    /// Which part of what it pays this publisher in this currency, counted from 1.
+    pub part: u64,
     /// Who was paid, by the legacy id.
     pub publisher_id: u64,
     /// How much.
@@ -63,13 +68,22 @@ pub enum PaidOut {
         payments: Vec<PaymentRow>,
         /// What is not more than the publisher owes, and is carried forward.
         carried: Vec<Money>,
+        /// True if other parts are to follow: record it again.
+        more: bool,
     },
     /// This run has paid this publisher before; nothing was done.
     Already(Vec<PaymentRow>),
     /// This run has paid this publisher before, until another moment.
     Another(Timestamp),
-    /// More transactions than one payment takes.
+    /// The publisher owes for so many transactions that one part cannot set them off.
     TooMany,
+}
+
+/// What waits for a payment in one currency.
+struct Due {
+    currency: Currency,
+    minor: i64,
+    transactions: u64,
 }
 
 /// One transaction that waits for a payment.
@@ -82,7 +96,11 @@ struct Waiting {
 
 const COLUMNS: &str =
     "SELECT payment_id, reference, publisher_id, minor, currency, transactions, until, actor, paid_at,
-    recorded_at FROM payments";
+    recorded_at, part FROM payments";
+
+/// What waits for a person is not paid yet.
+const WAITING: &str = "FROM payables p JOIN conversions c ON c.event_id = p.event_id
+    WHERE p.publisher_id = ?1 AND p.due_from <= ?2 AND c.attention = 0";
 
 impl Ledger {
     /// Payments after the one numbered `after`, in order, at most `limit`.
@@ -95,28 +113,62 @@ impl Ledger {
             .into_iter()
             .collect()
     }
+
+    /// The payments of one run after the one numbered `after`, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// If the store fails, or holds what cannot be.
+    pub fn payments_of(
+        &self,
+        reference: &str,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<PaymentRow>, LedgerError> {
+        let query =
+            format!("{COLUMNS} WHERE reference = ?1 AND payment_id > ?2 ORDER BY payment_id LIMIT ?3");
+        let row = (reference, after, sql::limit(limit));
+        sql::all(&self.connection, &query, row, |row| Ok(payment(row)))?.into_iter().collect()
+    }
 }
 
 impl Transaction<'_> {
-    /// Records that a publisher was paid.
+    /// Records that a publisher was paid, or the next part of it.
     ///
     /// # Errors
     /// If the store fails, or holds what cannot be.
     pub fn pay(&mut self, order: &PaymentOrder<'_>) -> Result<PaidOut, LedgerError> {
+        self.pay_in_parts(order, PAYMENT_TRANSACTIONS_MAX)
+    }
+
+    /// The same, in parts of at most so many transactions.
+    pub(crate) fn pay_in_parts(
+        &mut self,
+        order: &PaymentOrder<'_>,
+        most: usize,
+    ) -> Result<PaidOut, LedgerError> {
+        let full = u64::try_from(most).unwrap_or(u64::MAX);
         let before = self.paid_by(order)?;
-        if let Some(first) = before.first() {
-            let same = first.until == order.until;
-            return Ok(if same { PaidOut::Already(before) } else { PaidOut::Another(first.until) });
+        if let Some(first) = before.first().filter(|first| first.until != order.until) {
+            return Ok(PaidOut::Another(first.until));
         }
-        let waiting = self.waiting(order)?;
-        if waiting.len() > PAYMENT_TRANSACTIONS_MAX {
-            return Ok(PaidOut::TooMany);
+        if before.last().is_some_and(|last| last.transactions < full) {
+            return Ok(PaidOut::Already(before));
         }
-        let mut carried = Vec::new();
-        for together in waiting.chunk_by(|one, other| one.currency == other.currency) {
-            carried.extend(self.pay_in_one_currency(order, together)?);
+        let (due, carried): (Vec<Due>, Vec<Due>) =
+            self.due(order)?.into_iter().partition(|due| due.minor > 0);
+        if due.is_empty() && !before.is_empty() {
+            return Ok(PaidOut::Already(before));
         }
-        Ok(PaidOut::Recorded { payments: self.paid_by(order)?, carried })
+        let long = due.iter().position(|due| due.transactions > full);
+        let now = long.map_or(due.as_slice(), |place| due.get(place..=place).unwrap_or_default());
+        for one in now {
+            if !self.pay_part(order, one.currency, most)? {
+                return Ok(PaidOut::TooMany);
+            }
+        }
+        let carried = carried.iter().filter(|_| long.is_none());
+        let carried = carried.map(|due| Money::from_minor(due.minor, due.currency)).collect();
+        Ok(PaidOut::Recorded { payments: self.paid_by(order)?, carried, more: long.is_some() })
     }
 
     fn paid_by(&self, order: &PaymentOrder<'_>) -> Result<Vec<PaymentRow>, LedgerError> {
@@ -125,45 +177,73 @@ impl Transaction<'_> {
         sql::all(&self.inner, &query, key, |row| Ok(payment(row)))?.into_iter().collect()
     }
 
-    /// What is owed to the publisher or by it, by currency. What waits for a person is not paid yet.
-    fn waiting(&self, order: &PaymentOrder<'_>) -> Result<Vec<Waiting>, LedgerError> {
-        let query = "SELECT p.currency, p.event_id, p.minor, p.due_from FROM payables p
-            JOIN conversions c ON c.event_id = p.event_id
-            WHERE p.publisher_id = ?1 AND p.due_from <= ?2 AND c.attention = 0
-            ORDER BY p.currency, p.event_id LIMIT ?3";
-        let limit = sql::limit(PAYMENT_TRANSACTIONS_MAX.saturating_add(1));
-        let row = (sql::int(order.publisher_id), order.until.as_millis(), limit);
-        let read =
-            |row: &Row<'_>| Ok((row.get::<String>(0)?, row.get(1)?, row.get::<i64>(2)?, row.get::<i64>(3)?));
-        let rows = sql::all(&self.inner, query, row, read)?;
-        let one = |(code, event_id, minor, due_from)| {
-            let (event_id, due_from) = (sql::event_id(event_id), sql::time(due_from));
-            Ok(Waiting { currency: currency(code)?, event_id, minor, due_from })
+    /// What is owed to the publisher or by it, by currency.
+    fn due(&self, order: &PaymentOrder<'_>) -> Result<Vec<Due>, LedgerError> {
+        let query = format!(
+            "SELECT p.currency, CAST(sum(p.minor) AS BIGINT), count(*) {WAITING} GROUP BY p.currency ORDER BY p.currency"
+        );
+        let row = (sql::int(order.publisher_id), order.until.as_millis());
+        let read = |row: &Row<'_>| Ok((row.get::<String>(0)?, row.get::<i64>(1)?, row.get::<i64>(2)?));
+        let one = |(code, minor, transactions)| {
+            Ok(Due { currency: currency(code)?, minor, transactions: sql::uint(transactions) })
         };
-        rows.into_iter().map(one).collect()
+        sql::all(&self.inner, &query, row, read)?.into_iter().map(one).collect()
     }
 
-    /// Pays what is owed in one currency; what is carried forward instead.
-    fn pay_in_one_currency(
+    /// The next transactions to be paid in one currency. What the publisher owes comes first: it is set off against the
+    /// first part, and not left for one in which nothing is paid any more.
+    fn waiting(
+        &self,
+        order: &PaymentOrder<'_>,
+        currency: Currency,
+        most: usize,
+    ) -> Result<Vec<Waiting>, LedgerError> {
+        let mut waiting: Vec<Waiting> = Vec::new();
+        for owed in ["p.minor < 0", "p.minor >= 0"] {
+            let query = format!(
+                "SELECT p.event_id, p.minor, p.due_from {WAITING} AND p.currency = ?3 AND {owed}
+                ORDER BY p.event_id LIMIT ?4"
+            );
+            let limit = sql::limit(most.saturating_sub(waiting.len()));
+            let row = (sql::int(order.publisher_id), order.until.as_millis(), currency.code(), limit);
+            let read = |row: &Row<'_>| {
+                let (event_id, due_from) = (sql::event_id(row.get(0)?), sql::time(row.get(2)?));
+                Ok(Waiting { currency, event_id, minor: row.get(1)?, due_from })
+            };
+            waiting.extend(sql::all(&self.inner, &query, row, read)?);
+        }
+        Ok(waiting)
+    }
+
+    /// Pays at most so many transactions in one currency; false if they come to nothing that could be paid.
+    fn pay_part(
         &mut self,
         order: &PaymentOrder<'_>,
-        waiting: &[Waiting],
-    ) -> Result<Option<Money>, LedgerError> {
-        let Some(currency) = waiting.first().map(|first| first.currency) else { return Ok(None) };
+        currency: Currency,
+        most: usize,
+    ) -> Result<bool, LedgerError> {
+        let waiting = self.waiting(order, currency, most)?;
         let sum: i128 = waiting.iter().map(|one| i128::from(one.minor)).sum();
         let minor = i64::try_from(sum).map_err(|_| LedgerError::Corrupt {
             what: "a payment that is larger than can be booked, of",
             value: order.publisher_id.to_string(),
         })?;
-        let amount = Money::from_minor(minor, currency);
         if minor <= 0 {
-            return Ok(Some(amount));
+            return Ok(false);
         }
-        let payment_id = self.write_payment(order, amount, waiting.len())?;
-        for one in waiting {
+        let payment_id = self.write_payment(order, Money::from_minor(minor, currency), waiting.len())?;
+        for one in &waiting {
             self.pay_one(order, payment_id, one)?;
         }
-        Ok(None)
+        Ok(true)
+    }
+
+    /// The number of the next part in one currency.
+    fn next_part(&self, order: &PaymentOrder<'_>, currency: Currency) -> Result<i64, LedgerError> {
+        let query = "SELECT coalesce(max(part), 0) + 1 FROM payments
+            WHERE reference = ?1 AND publisher_id = ?2 AND currency = ?3";
+        let key = (order.reference, sql::int(order.publisher_id), currency.code());
+        Ok(sql::one(&self.inner, query, key, |row| row.get::<i64>(0))?.unwrap_or(1))
     }
 
     fn write_payment(
@@ -172,22 +252,32 @@ impl Transaction<'_> {
         amount: Money,
         transactions: usize,
     ) -> Result<i64, LedgerError> {
-        let recorded = self.recorded_at()?;
+        let (recorded, part) = (self.recorded_at()?, self.next_part(order, amount.currency)?);
         let insert = "INSERT INTO payments (reference, part, publisher_id, currency, minor, transactions, until, actor,
-            paid_at, recorded_at) VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING payment_id";
+            paid_at, recorded_at) VALUES (?1, ?10, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING payment_id";
         let (reference, publisher_id, actor) = (order.reference, sql::int(order.publisher_id), order.actor);
         let (minor, currency, transactions) =
             (amount.minor, amount.currency.code(), sql::limit(transactions));
         let (until, paid_at, recorded_at) =
             (order.until.as_millis(), order.paid_at.as_millis(), recorded.as_millis());
-        let row =
-            (reference, publisher_id, currency, minor, transactions, until, actor, paid_at, recorded_at);
+        let row = (
+            reference,
+            publisher_id,
+            currency,
+            minor,
+            transactions,
+            until,
+            actor,
+            paid_at,
+            recorded_at,
+            part,
+        );
         let payment_id = sql::one(&self.inner, insert, row, |row| row.get::<i64>(0))?.unwrap_or(0);
         self.link(Kind::Payment, payment_id, recorded, |record| {
             let payment = PaymentRecord {
                 payment_id,
                 reference,
-                part: 1,
+                part,
                 publisher_id,
                 currency,
                 minor,
@@ -255,5 +345,6 @@ fn payment(row: &Row<'_>) -> Result<PaymentRow, LedgerError> {
         actor: row.get(7).map_err(get)?,
         paid_at: sql::time(number(8)?),
         recorded_at: sql::time(number(9)?),
+        part: sql::uint(number(10)?),
     })
 }

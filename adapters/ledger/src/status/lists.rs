@@ -4,7 +4,7 @@ use attribution::Status;
 use units::{Currency, EventId, Money, Timestamp};
 
 use super::status;
-use crate::store::Row;
+use crate::store::{Params, Row};
 use crate::{ConversionRow, Ledger, LedgerError, Page, sql};
 
 /// One change of a status.
@@ -98,10 +98,32 @@ impl Ledger {
         let query = "SELECT publisher_id, currency, CAST(sum(minor) AS BIGINT), count(*) FROM payables
             WHERE (publisher_id, currency) > (?1, ?2) GROUP BY publisher_id, currency
             ORDER BY publisher_id, currency LIMIT ?3";
+        self.sums_owed(query, (sql::int(after.0), after.1, sql::limit(limit)))
+    }
+
+    /// The same of what had locked by `until` and waits for no person: what a payment run would pay.
+    ///
+    /// # Errors
+    /// If the store fails, or holds what cannot be.
+    pub fn payable(
+        &self,
+        until: Timestamp,
+        after: (u64, &str),
+        limit: usize,
+    ) -> Result<Vec<(u64, Money, u64)>, LedgerError> {
+        let query =
+            "SELECT p.publisher_id, p.currency, CAST(sum(p.minor) AS BIGINT), count(*) FROM payables p
+            JOIN conversions c ON c.event_id = p.event_id
+            WHERE (p.publisher_id, p.currency) > (?1, ?2) AND p.due_from <= ?4 AND c.attention = 0
+            GROUP BY p.publisher_id, p.currency ORDER BY p.publisher_id, p.currency LIMIT ?3";
+        self.sums_owed(query, (sql::int(after.0), after.1, sql::limit(limit), until.as_millis()))
+    }
+
+    fn sums_owed(&self, query: &str, row: impl Params) -> Result<Vec<(u64, Money, u64)>, LedgerError> {
         let read = |row: &Row<'_>| {
             Ok((row.get::<i64>(0)?, row.get::<String>(1)?, row.get::<i64>(2)?, row.get::<i64>(3)?))
         };
-        let rows = sql::all(&self.connection, query, (sql::int(after.0), after.1, sql::limit(limit)), read)?;
+        let rows = sql::all(&self.connection, query, row, read)?;
         let owed = |(publisher_id, code, minor, count): (i64, String, i64, i64)| {
             let currency = Currency::parse(&code);
             let currency = currency.ok_or(LedgerError::Corrupt { what: "the currency", value: code })?;

@@ -26,7 +26,7 @@ pub(super) fn pay(ledger: &mut Ledger, reference: &str, until: Timestamp, now: T
 
 /// What was paid, and what is carried forward, in cents.
 fn sums(paid: PaidOut) -> (Vec<(i64, u64)>, Vec<i64>) {
-    let PaidOut::Recorded { payments, carried } = paid else { panic!("{paid:?}") };
+    let PaidOut::Recorded { payments, carried, .. } = paid else { panic!("{paid:?}") };
     let payments = payments.iter().map(|row| (row.amount.minor, row.transactions)).collect();
     (payments, carried.iter().map(|owed| owed.minor).collect())
 }
@@ -146,6 +146,11 @@ fn what_waits_for_a_person_is_not_paid(place: &Place) {
     super::world::finish(&mut ledger, 1, 1, relay::delivery::State::Dead).unwrap();
     lock(&mut ledger, lock_day());
     assert_eq!(sums(pay(&mut ledger, "march", lock_day(), lock_day())), (vec![], vec![]));
+    assert_eq!(
+        ledger.payable(lock_day(), (0, ""), 10).unwrap(),
+        [],
+        "a run is told no other sum than it pays"
+    );
     assert_balanced(&ledger);
 }
 
@@ -162,7 +167,79 @@ fn a_payment_that_was_touched_is_found(place: &Place) {
     assert!(found.iter().any(|message| message.contains("payment 1 is not what was linked")), "{found:?}");
 }
 
+fn pay_part(ledger: &mut Ledger, reference: &str) -> PaidOut {
+    let (until, publisher_id) = (lock_day(), PUBLISHER);
+    let order = PaymentOrder { reference, publisher_id, until, paid_at: until, actor: "ada" };
+    let mut transaction = ledger.transaction(until).unwrap();
+    let paid = transaction.pay_in_parts(&order, 2).unwrap();
+    transaction.commit().unwrap();
+    paid
+}
+
+fn parts(paid: &PaidOut) -> (Vec<(u64, i64, u64)>, bool) {
+    let (payments, more) = match paid {
+        PaidOut::Recorded { payments, more, .. } => (payments, *more),
+        PaidOut::Already(payments) => (payments, false),
+        PaidOut::Another(_) | PaidOut::TooMany => panic!("{paid:?}"),
+    };
+    (payments.iter().map(|row| (row.part, row.amount.minor, row.transactions)).collect(), more)
+}
+
+fn sales(ledger: &mut Ledger, ids: std::ops::RangeInclusive<u8>) {
+    let sales: Vec<Sale> = ids.map(|order| Sale { id: u64::from(order), order, ..SALE }).collect();
+    take_in(ledger, &sales);
+    lock(ledger, lock_day());
+}
+
+/// A run that ended between two parts goes on with the next one; ended, it pays nothing more.
+fn many_are_paid_in_parts_each_of_them_once(place: &Place) {
+    let mut ledger = place.open();
+    sales(&mut ledger, 1..=5);
+    assert_eq!(parts(&pay_part(&mut ledger, "march")), (vec![(1, 200, 2)], true));
+    assert_balanced(&ledger);
+    let all = vec![(1, 200, 2), (2, 200, 2), (3, 100, 1)];
+    assert_eq!(parts(&pay_part(&mut ledger, "march")), (all[..2].to_vec(), true));
+    assert_eq!(parts(&pay_part(&mut ledger, "march")), (all.clone(), false));
+    assert_eq!(ledger.owed((0, ""), 10).unwrap(), []);
+    sales(&mut ledger, 6..=9);
+    let again = pay_part(&mut ledger, "march");
+    assert!(matches!(again, PaidOut::Already(_)), "{again:?}");
+    assert_eq!(parts(&again), (all, false));
+    // As many as fill the last part to the brim end it as well.
+    assert_eq!(parts(&pay_part(&mut ledger, "april")), (vec![(1, 200, 2)], true));
+    let both = vec![(1, 200, 2), (2, 200, 2)];
+    assert_eq!(parts(&pay_part(&mut ledger, "april")), (both.clone(), false));
+    let ended = pay_part(&mut ledger, "april");
+    assert!(matches!(ended, PaidOut::Already(_)), "{ended:?}");
+    assert_eq!(parts(&ended), (both, false));
+    let listed = ledger.payments_of("april", 0, 10).unwrap();
+    assert_eq!(listed.iter().map(|row| row.part).collect::<Vec<_>>(), [1, 2]);
+    assert_balanced(&ledger);
+}
+
+/// What the publisher owes is set off with the first part; where that is more than it earns, nothing is paid.
+fn what_is_owed_back_is_set_off_with_the_first_part(place: &Place) {
+    let mut ledger = place.open();
+    take_in(&mut ledger, &[SALE]);
+    lock(&mut ledger, lock_day());
+    pay(&mut ledger, "february", lock_day(), lock_day());
+    judge_at(&mut ledger, 1, Act::ClawBack, Cause::Operator, lock_day());
+    let sales: Vec<Sale> =
+        (2..=4).map(|order| Sale { id: u64::from(order), order, minor: 3000, ..SALE }).collect();
+    take_in(&mut ledger, &sales);
+    lock(&mut ledger, lock_day());
+    let due = ledger.payable(lock_day(), (0, ""), 10).unwrap();
+    assert_eq!(due, [(PUBLISHER, usd(800), 4)]);
+    let before = lock_day().minus(Duration::from_millis(1));
+    assert_eq!(ledger.payable(before, (0, ""), 10).unwrap(), [], "nothing had locked by then");
+    assert_eq!(parts(&pay_part(&mut ledger, "march")), (vec![(1, 200, 2)], true));
+    assert_eq!(parts(&pay_part(&mut ledger, "march")), (vec![(1, 200, 2), (2, 600, 2)], false));
+    assert_balanced(&ledger);
+}
+
 on_each_store!(memory;
+    many_are_paid_in_parts_each_of_them_once,
+    what_is_owed_back_is_set_off_with_the_first_part,
     a_life_in_worked_numbers,
     a_run_that_is_recorded_again_pays_nothing_again,
     each_publisher_is_paid_its_own_share,

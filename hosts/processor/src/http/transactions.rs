@@ -152,12 +152,21 @@ struct Owed {
     #[serde(default)]
     after_currency: String,
     limit: Option<usize>,
+    /// Only what a payment run until then would pay.
+    until: Option<String>,
 }
 
 async fn payables(State(hall): State<Hall>, Query(wanted): Query<Owed>) -> Result<Json<Value>, Refusal> {
     let limit = wanted.limit.unwrap_or(ROWS).clamp(1, ROWS_MAX);
-    let rows =
-        beside(&hall, move |ledger| ledger.owed((wanted.after, &wanted.after_currency), limit)).await?;
+    let until = wanted.until.as_deref().map(|text| time("until", text)).transpose()?;
+    let rows = beside(&hall, move |ledger| {
+        let after = (wanted.after, wanted.after_currency.as_str());
+        match until {
+            None => ledger.owed(after, limit),
+            Some(until) => ledger.payable(until, after, limit),
+        }
+    });
+    let rows = rows.await?;
     let next = rows.last().filter(|_| rows.len() == limit);
     let next = next.map(|(publisher_id, owed, _)| json!([publisher_id, owed.currency.code()]));
     let row = |(publisher_id, owed, count): &(u64, Money, u64)| json!({ "publisher_id": publisher_id, "owed": shapes::money(Some(*owed)), "transactions": count });
@@ -169,11 +178,17 @@ struct Paid {
     #[serde(default)]
     after: i64,
     limit: Option<usize>,
+    /// Only those of this run.
+    reference: Option<String>,
 }
 
 async fn payments(State(hall): State<Hall>, Query(wanted): Query<Paid>) -> Result<Json<Value>, Refusal> {
     let limit = wanted.limit.unwrap_or(ROWS).clamp(1, ROWS_MAX);
-    let rows = beside(&hall, move |ledger| ledger.payments(wanted.after, limit)).await?;
+    let rows = beside(&hall, move |ledger| match &wanted.reference {
+        None => ledger.payments(wanted.after, limit),
+        Some(reference) => ledger.payments_of(reference, wanted.after, limit),
+    });
+    let rows = rows.await?;
     let next = rows.last().filter(|_| rows.len() == limit).map(|row| row.payment_id);
     Ok(Json(json!({ "payments": rows.iter().map(payment).collect::<Vec<_>>(), "next_after": next })))
 }
@@ -182,6 +197,7 @@ fn payment(row: &PaymentRow) -> Value {
     json!({
         "payment": row.payment_id,
         "reference": row.reference,
+        "part": row.part,
         "publisher_id": row.publisher_id,
         "paid": shapes::money(Some(row.amount)),
         "transactions": row.transactions,
@@ -212,23 +228,25 @@ async fn pay(State(hall): State<Hall>, Json(order): Json<Payment>) -> Result<Jso
     }
     let until = time("until", &order.until)?;
     let paid_at = order.paid_at.as_deref().map(|text| time("paid_at", text)).transpose()?;
-    let reference = order.reference.clone();
+    let (reference, publisher_id) = (order.reference.clone(), order.publisher_id);
     let paid = hall.desk.ask(move |processor| {
-        let (now, publisher_id) = (now(), order.publisher_id);
+        let now = now();
         let paid_at = paid_at.unwrap_or(now).min(now);
         let (reference, actor) = (order.reference.as_str(), order.actor.as_str());
         processor.pay(&PaymentOrder { reference, publisher_id, until, paid_at, actor }, now)
     });
     match paid.await?? {
-        PaidOut::Recorded { payments, carried } => Ok(Json(json!({
+        PaidOut::Recorded { payments, carried, more } => Ok(Json(json!({
             "outcome": if payments.is_empty() { "nothing" } else { "recorded" },
             "payments": payments.iter().map(payment).collect::<Vec<_>>(),
             "carried_forward": carried.into_iter().map(|owed| shapes::money(Some(owed))).collect::<Vec<_>>(),
+            "more": more,
         }))),
         PaidOut::Already(payments) => Ok(Json(json!({
             "outcome": "already",
             "payments": payments.iter().map(payment).collect::<Vec<_>>(),
             "carried_forward": [],
+            "more": false,
         }))),
         PaidOut::Another(first) => {
             let message = format!(
@@ -239,8 +257,8 @@ async fn pay(State(hall): State<Hall>, Json(order): Json<Payment>) -> Result<Jso
         }
         PaidOut::TooMany => {
             let message = format!(
-                "more than {PAYMENT_TRANSACTIONS_MAX} transactions wait for this publisher: pay it in several runs, \
-                 each with an earlier `until`"
+                "publisher {publisher_id} owes for so many transactions after clawbacks that no {PAYMENT_TRANSACTIONS_MAX} \
+                 others set them off: nothing is paid to it before somebody has looked at them"
             );
             Err(Refusal::bad_request(message))
         }
