@@ -76,6 +76,9 @@ fn sales_are_judged_locked_paid_and_clawed_back() {
     let declined = run(&data, &["transactions", "decline", &ids[1]]);
     assert!(declined.err.contains("reason") || declined.out.contains("reason"), "it says why: {declined:?}");
     assert_eq!(run(&data, &["transactions", "decline", &ids[1], "--reason", "returned"]).code, Some(0));
+    let before = run(&data, &["transactions", "approve", &ids[1], "--happened-at", "2020-01-01T00:00:00Z"]);
+    assert_eq!(before.code, Some(1), "{before:?}");
+    assert!(before.out.contains("that is the earliest time that can be named"), "{before:?}");
     let early = run(&data, &["transactions", "claw-back", &ids[0], "--reason", "fraud"]);
     assert_eq!(early.code, Some(1), "{early:?}");
     assert!(early.out.contains("declined instead"), "{early:?}");

@@ -42,6 +42,8 @@ pub enum Judged {
     Done(Status),
     /// Nothing was done.
     Refused(Refusal),
+    /// Nothing was done: it was moved or posted at this time, and nothing can have been made of it before that.
+    TooEarly(Timestamp),
     /// No transaction of this id is booked.
     NotFound,
 }
@@ -71,11 +73,24 @@ impl Transaction<'_> {
         Ok(self.present(event_id)?.map(|present| present.status))
     }
 
-    /// Makes of a transaction what is asked, if it may be made.
+    /// Makes of a transaction what is asked, if it may be made. What is said to have happened before something that was
+    /// made of it earlier happened with that at the earliest.
     ///
     /// # Errors
     /// If the store fails.
     pub fn judge(&mut self, event_id: EventId, asked: Asked<'_>) -> Result<Judged, LedgerError> {
+        self.judge_at(event_id, asked, false)
+    }
+
+    /// The same for one who names the time: where it lies too early, nothing is done.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn judge_exactly(&mut self, event_id: EventId, asked: Asked<'_>) -> Result<Judged, LedgerError> {
+        self.judge_at(event_id, asked, true)
+    }
+
+    fn judge_at(&mut self, event_id: EventId, asked: Asked<'_>, exact: bool) -> Result<Judged, LedgerError> {
         let Some(present) = self.present(event_id)? else { return Ok(Judged::NotFound) };
         let declined = present.status == Status::Declined;
         let declined_by = if declined { declined_by(&self.inner, event_id)? } else { None };
@@ -89,8 +104,12 @@ impl Transaction<'_> {
         match made {
             Err(refusal) => Ok(Judged::Refused(refusal)),
             Ok(step) => {
-                // Nothing is true of a sale before there is one.
-                let asked = Asked { happened_at: asked.happened_at.max(present.received_at), ..asked };
+                // Nothing is true of a sale before there is one, and no lines are undone before they stood.
+                let earliest = self.last_happened(event_id)?.max(present.received_at);
+                if exact && asked.happened_at < earliest && earliest > present.received_at {
+                    return Ok(Judged::TooEarly(earliest));
+                }
+                let asked = Asked { happened_at: asked.happened_at.max(earliest), ..asked };
                 self.make(&Moving { event_id, from: present.status, step, asked })?;
                 Ok(Judged::Done(step.to))
             }
@@ -100,7 +119,7 @@ impl Transaction<'_> {
     /// The same for one who has found out that it may be made.
     pub(crate) fn must(&mut self, event_id: EventId, asked: Asked<'_>) -> Result<(), LedgerError> {
         match self.judge(event_id, asked)? {
-            Judged::Done(_) | Judged::NotFound => Ok(()),
+            Judged::Done(_) | Judged::TooEarly(_) | Judged::NotFound => Ok(()),
             Judged::Refused(refusal) => Err(LedgerError::Refused { event_id, refusal }),
         }
     }
@@ -126,6 +145,16 @@ impl Transaction<'_> {
             self.present(*event_id)?;
         }
         Ok(due.len())
+    }
+
+    /// When the last of what was made of a transaction happened.
+    fn last_happened(&self, event_id: EventId) -> Result<Timestamp, LedgerError> {
+        let query = "SELECT max(made.happened_at) FROM (
+            SELECT happened_at FROM posting_sets WHERE event_id = ?1
+            UNION ALL SELECT happened_at FROM status_changes WHERE event_id = ?1) AS made";
+        let read = |row: &Row<'_>| Ok(row.get::<Option<i64>>(0)?.map(sql::time));
+        let last = sql::one(&self.inner, query, (sql::id(event_id),), read)?;
+        Ok(last.flatten().unwrap_or(Timestamp::from_millis(0)))
     }
 
     fn present(&mut self, event_id: EventId) -> Result<Option<Present>, LedgerError> {

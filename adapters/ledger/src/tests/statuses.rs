@@ -127,6 +127,37 @@ fn a_decline_takes_back_and_a_reinstatement_gives_again(place: &Place) {
     assert_balanced(&ledger);
 }
 
+/// Declined on the tenth day, it cannot have been given again before: what it earned until then stood until then.
+fn nothing_is_undone_before_it_stood(place: &Place) {
+    let mut ledger = place.open();
+    take_in(&mut ledger, &[SALE]);
+    let day = |days: u32| NOW.plus(days * Duration::from_secs(86_400));
+    assert_eq!(judge(&mut ledger, Act::Decline, day(10)), Judged::Done(Status::Declined));
+    let ask = |ledger: &mut Ledger, happened_at, exact: bool| {
+        let by = By { actor: "ada", why: "because" };
+        let event = event_id(1);
+        let asked = Asked { act: Act::Approve, cause: Cause::Operator, by, happened_at, event };
+        let mut transaction = ledger.transaction(day(12)).unwrap();
+        let judged = if exact {
+            transaction.judge_exactly(event, asked).unwrap()
+        } else {
+            transaction.judge(event, asked).unwrap()
+        };
+        transaction.commit().unwrap();
+        judged
+    };
+    assert_eq!(ask(&mut ledger, day(5), true), Judged::TooEarly(day(10)));
+    assert_eq!(ledger.status(event_id(1)).unwrap(), Some(Status::Declined), "nothing was done");
+    // Who names no time of its own is written down with the earliest that can be.
+    assert_eq!(ask(&mut ledger, day(5), false), Judged::Done(Status::Approved));
+    let happened = |ledger: &Ledger| ledger.status_changes(event_id(1)).unwrap().last().unwrap().happened_at;
+    assert_eq!(happened(&ledger), day(10));
+    assert_eq!(judge(&mut ledger, Act::Decline, day(11)), Judged::Done(Status::Declined));
+    assert_eq!(ask(&mut ledger, day(11), true), Judged::Done(Status::Approved), "with it is not before it");
+    assert_eq!(happened(&ledger), day(11));
+    assert_balanced(&ledger);
+}
+
 /// What anybody else declined may be given again.
 fn what_its_merchant_took_back_nobody_gives_again(place: &Place) {
     let mut ledger = place.open();
@@ -186,6 +217,7 @@ fn what_a_person_discards_is_declined(place: &Place) {
 }
 
 on_each_store!(memory;
+    nothing_is_undone_before_it_stood,
     a_sale_is_approved_and_locks_by_its_date,
     a_decline_takes_back_and_a_reinstatement_gives_again,
     what_its_merchant_took_back_nobody_gives_again,

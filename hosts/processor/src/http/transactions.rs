@@ -137,6 +137,12 @@ async fn judge(State(hall): State<Hall>, Json(order): Json<Order>) -> Result<Jso
         Judged::Refused(refusal) => {
             json!({ "event_id": event_id, "outcome": "refused", "why": refusal.to_string() })
         }
+        Judged::TooEarly(earliest) => {
+            let why = format!(
+                "something was made of it at {earliest}: that is the earliest time that can be named"
+            );
+            json!({ "event_id": event_id, "outcome": "refused", "why": why, "earliest": earliest.to_string() })
+        }
         Judged::NotFound => {
             json!({ "event_id": event_id, "outcome": "not_found", "why": "no transaction of this id is booked" })
         }

@@ -86,7 +86,11 @@ impl Processor {
         let mut outcomes = Vec::with_capacity(meant.len());
         for event_id in meant {
             let asked = Asked { act: order.act, cause: order.cause, by, happened_at, event: event_id };
-            outcomes.push((event_id, transaction.judge(event_id, asked)?));
+            let judged = match order.happened_at {
+                Some(_) => transaction.judge_exactly(event_id, asked),
+                None => transaction.judge(event_id, asked),
+            };
+            outcomes.push((event_id, judged?));
         }
         transaction.commit()?;
         Ok(outcomes)

@@ -74,7 +74,8 @@ struct Order {
     /// Those that follow them: 0 without, 1 with, 2 they alone.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=2))]
     children: u8,
-    /// When it was true in the world, as 2026-11-23T19:31:00Z; now if nothing is said.
+    /// When it was true in the world, as 2026-11-23T19:31:00Z; now if nothing is said. Not before the last that was made
+    /// of the transaction.
     #[arg(long, value_name = "TIME")]
     happened_at: Option<String>,
 }
