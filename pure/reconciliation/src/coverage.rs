@@ -141,7 +141,10 @@ impl Coverage {
         if before >= SILENT_ORDERS_MIN {
             doubts.push(Doubt::BeginsLate { first: *first, silent: before });
         }
-        doubts.extend(self.holes());
+        // Of a platform that was asked, a hole is what it has: what it lost on such a day is to be claimed.
+        if !asked {
+            doubts.extend(self.holes());
+        }
         let after = self.silent(|day, _| day > *last);
         if after >= SILENT_ORDERS_MIN {
             doubts.push(Doubt::EndsEarly { last: *last, silent: after });

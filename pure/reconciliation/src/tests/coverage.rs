@@ -62,6 +62,11 @@ fn who_was_asked_for_by_name_is_believed_about_few_orders() {
     };
     assert_eq!(asked(4).doubts(Home::Primary), []);
     assert_eq!(asked(5).doubts(Home::Primary), [(None, Doubt::Empty { delivered: 5 })]);
+    let mut lost = asked(9);
+    for day in [20, 25] {
+        lost.row(&Theirs { day, ..theirs("A-1", 1000) });
+    }
+    assert_eq!(lost.doubts(Home::Primary), [], "what it lost on one day is claimed");
     assert_eq!(asked(1).told(Home::Primary, DAYS), [(1, told(None))].into());
 }
 
