@@ -50,6 +50,9 @@ pub enum StoreError {
     /// Another processor has written while the connection was lost.
     #[error("another processor has written to this ledger while the connection was lost")]
     Displaced,
+    /// A standby has taken the server's place.
+    #[error("another server has taken the place of the ledger's, and may lack its last commits")]
+    Replaced,
     /// Nobody knows whether a transaction has happened.
     #[error("the server was lost while it was to commit, and what became of that is not known yet")]
     InDoubt,
@@ -94,7 +97,7 @@ impl StoreError {
 
     /// True if what the caller remembers may be wrong: it must begin anew from what is stored.
     pub(crate) const fn is_final(&self) -> bool {
-        matches!(self, Self::Displaced | Self::Surprised)
+        matches!(self, Self::Displaced | Self::Replaced | Self::Surprised)
     }
 }
 

@@ -265,6 +265,7 @@ fn order(
         overrules,
         actor: actor.to_owned(),
         reason: "simulated".to_owned(),
+        alone: false,
     };
     let now = world.now;
     let desk: &mut Desk = &mut world.desk;

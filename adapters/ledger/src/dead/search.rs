@@ -10,8 +10,8 @@ use units::{EventId, Money, Timestamp};
 
 use super::CHANGE;
 use crate::lists::COLUMNS;
-use crate::store::AsValue;
-use crate::{ConversionRow, Ledger, LedgerError, sql};
+use crate::store::{AsValue, Purpose};
+use crate::{ConversionRow, Ledger, LedgerError, sql, store};
 
 /// What is looked for among what waits for a person. What is not named does not matter.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -101,8 +101,13 @@ impl DeadSearch {
         *self == Self::default()
     }
 
-    /// True if it is for merchants' changes.
-    fn is_for_changes(&self) -> bool {
+    /// True if it names a group and nothing else.
+    pub fn is_a_group(&self) -> bool {
+        *self == Self { group: self.group.clone(), ..Self::default() }
+    }
+
+    /// True if it is for merchants' changes, of which nothing but the group is asked.
+    pub fn is_for_changes(&self) -> bool {
         self.group.as_ref().is_some_and(|key| key.starts_with(CHANGE))
     }
 
@@ -173,6 +178,8 @@ impl Ledger {
         after: Option<EventId>,
         limit: usize,
     ) -> Result<Found, LedgerError> {
+        // The rows and the end of the walk are of one moment: what is moved between them must not be passed over.
+        let moment = self.connection.begin(Purpose::Look).map_err(store("begin a search"))?;
         let walk = search.walk(after);
         let query = walk.query(DEAD_WALK_MAX, limit);
         let rows = self.rows(&query, walk.params().as_slice())?;
@@ -183,6 +190,7 @@ impl Ledger {
         } else {
             self.end_of_walk(search, after)?
         };
+        moment.commit().map_err(store("end a search"))?;
         Ok(Found { rows, next_after })
     }
 

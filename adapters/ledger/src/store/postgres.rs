@@ -41,6 +41,9 @@ pub(crate) struct Postgres {
     failed: Cell<bool>,
     /// The number of this writer; none before it has taken the lock for the first time.
     writer: Cell<Option<i64>>,
+    /// The server's timeline, which is another one after a standby has taken the server's place; none where it does not
+    /// say.
+    timeline: RefCell<Option<String>>,
     /// The transaction that was told to commit, if nobody knows whether it did.
     doubt: RefCell<Option<String>>,
     /// How long the server is asked about it.
@@ -80,6 +83,7 @@ impl Postgres {
             open: Cell::new(false),
             failed: Cell::new(false),
             writer: Cell::new(None),
+            timeline: RefCell::new(None),
             doubt: RefCell::new(None),
             doubt_max: Cell::new(LEDGER_DOUBT_MAX),
         }
@@ -88,6 +92,7 @@ impl Postgres {
     /// From now on this is another writer, which knows nothing but what is stored.
     pub(super) fn begin_anew(&self) {
         self.writer.set(None);
+        *self.timeline.borrow_mut() = None;
         *self.doubt.borrow_mut() = None;
         *self.link.borrow_mut() = None;
     }
@@ -125,17 +130,20 @@ impl Postgres {
     }
 
     pub(super) fn begin(&self, purpose: Purpose) -> Result<(), StoreError> {
-        match purpose {
+        let begun = match purpose {
             // The transaction's number is what the server can be asked about after a commit in doubt.
-            Purpose::Write => {
-                let number = self.with(|link| link.ask("BEGIN; SELECT pg_current_xact_id()"))?;
-                *self.doubt.borrow_mut() = number;
-            }
-            Purpose::Look => self.script("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?,
+            Purpose::Write => self
+                .with(|link| link.ask("BEGIN; SELECT pg_current_xact_id()"))
+                .map(|number| *self.doubt.borrow_mut() = number),
+            Purpose::Look => self.script("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+        };
+        // It may have begun all the same, and then the session would refuse everything after it.
+        if begun.is_err() {
+            self.undo();
         }
-        self.open.set(true);
+        self.open.set(begun.is_ok());
         self.failed.set(false);
-        Ok(())
+        begun
     }
 
     /// Until the end of the open transaction statements may take as long as an audit's, and read whole tables.
@@ -172,6 +180,10 @@ impl Postgres {
     pub(super) fn roll_back(&self) {
         self.open.set(false);
         *self.doubt.borrow_mut() = None;
+        self.undo();
+    }
+
+    fn undo(&self) {
         // One that cannot be told to undo is dropped, and the server undoes it.
         let mut place = self.link.borrow_mut();
         let told = place.as_mut().is_some_and(|link| {
@@ -194,7 +206,7 @@ impl Postgres {
                     *self.doubt.borrow_mut() = None;
                     return if happened { Ok(()) } else { Err(lost) };
                 }
-                Err(StoreError::Displaced) => return Err(StoreError::Displaced),
+                Err(error @ (StoreError::Displaced | StoreError::Replaced)) => return Err(error),
                 Ok((_, None)) | Err(_) if begun.elapsed() < self.doubt_max.get() => thread::sleep(TRY_AGAIN),
                 Ok((_, None)) | Err(_) => return Err(StoreError::InDoubt),
             }
@@ -259,8 +271,27 @@ impl Postgres {
         if self.purpose == Purpose::Write {
             lock(&link)?;
             self.number(&link)?;
+            self.same_server(&link)?;
         }
         Ok(link)
+    }
+
+    /// Makes sure that the server is the one that this writer knows. A standby that was promoted may lack the last commits,
+    /// has given their numbers to others, and knows nothing of what is in doubt.
+    fn same_server(&self, link: &Link) -> Result<(), StoreError> {
+        // A server that is not one's own may not tell.
+        let now = link.ask("SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)").ok().flatten();
+        let mut known = self.timeline.borrow_mut();
+        if known.is_some() && now.is_some() && *known != now {
+            return Err(StoreError::Replaced);
+        }
+        *known = now;
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn was_on_timeline(&self, timeline: &str) {
+        *self.timeline.borrow_mut() = Some(timeline.to_owned());
     }
 
     /// Numbers this writer, or makes sure that it is still the last one.

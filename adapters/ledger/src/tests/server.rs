@@ -181,6 +181,51 @@ fn a_connection_lost_in_a_transaction_undoes_it_and_the_next_one_goes_through() 
     assert!(receive(&mut ledger, 2).unwrap());
 }
 
+/// A standby that was promoted has another timeline. It may lack commits that were acknowledged, and the number of one in
+/// doubt may be somebody else's there.
+#[test]
+fn a_promoted_standby_is_no_server_to_go_on_with() {
+    let schema = pgserver::schema().unwrap();
+    let between = Between::of(&schema);
+    let mut ledger = between.connect();
+    assert!(receive(&mut ledger, 1).unwrap());
+    let promoted = |ledger: &Ledger| {
+        let Connection::Postgres(server) = &ledger.connection else { panic!("no server") };
+        server.was_on_timeline("0000FFFF");
+    };
+    // In doubt: another server's word on that transaction is worth nothing.
+    promoted(&ledger);
+    between.cut(AFTER);
+    let error = receive(&mut ledger, 2).unwrap_err();
+    assert!(error.is_surprise(), "{error}");
+    ledger.begin_anew();
+    assert!(!receive(&mut ledger, 2).unwrap(), "it is there, as it happens");
+    // Between two transactions.
+    cut(&schema, &ledger);
+    promoted(&ledger);
+    assert!(receive(&mut ledger, 3).unwrap_err().is_surprise());
+    ledger.begin_anew();
+    assert!(receive(&mut ledger, 3).unwrap());
+    // The same server comes back as itself.
+    cut(&schema, &ledger);
+    let again = receive(&mut ledger, 4).or_else(|_| receive(&mut ledger, 4));
+    assert!(again.unwrap());
+}
+
+/// The server has begun it, and refuses what comes with it.
+#[test]
+fn a_transaction_that_begins_half_leaves_nothing_open() {
+    let schema = pgserver::schema().unwrap();
+    let mut ledger = connect(&schema);
+    let refuses =
+        "CREATE FUNCTION pg_current_xact_id() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'full'; END $$;
+        SELECT set_config('search_path', current_schema() || ', pg_catalog', false)";
+    ledger.connection.script(refuses).unwrap();
+    assert!(receive(&mut ledger, 1).is_err());
+    ledger.connection.script("DROP FUNCTION pg_current_xact_id()").unwrap();
+    assert!(receive(&mut ledger, 1).unwrap());
+}
+
 #[test]
 fn a_failed_statement_fails_the_whole_transaction() {
     let schema = pgserver::schema().unwrap();

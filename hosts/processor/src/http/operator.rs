@@ -91,7 +91,8 @@ async fn only_operators(State(hall): State<Hall>, request: Request, next: Next) 
 }
 
 /// The request with the name of whose token it shows in the place of whoever it says it is from: in one place, so that
-/// no order can forget it.
+/// no order can forget it. What is no object has no place for a name, and a reader could still find one in it: only the
+/// rows of a list pass.
 async fn signed_by(name: &str, request: Request) -> Result<Request, Refusal> {
     let (mut head, body) = request.into_parts();
     let bytes = to_bytes(body, ORDER_BYTES_MAX).await.map_err(|_| {
@@ -99,15 +100,25 @@ async fn signed_by(name: &str, request: Request) -> Result<Request, Refusal> {
             format!("the body ended early or is larger than {ORDER_BYTES_MAX} bytes: send less at once");
         Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body", message)
     })?;
-    let Ok(Value::Object(mut order)) = serde_json::from_slice::<Value>(&bytes) else {
-        return Ok(Request::from_parts(head, Body::from(bytes)));
+    let signed = match serde_json::from_slice(&bytes) {
+        Ok(Value::Object(mut order)) => {
+            if let Some(actor) = order.get_mut("actor") {
+                *actor = Value::String(name.to_owned());
+            }
+            Body::from(Value::Object(order).to_string())
+        }
+        Ok(Value::Array(rows)) if rows.iter().all(Value::is_object) => Body::from(bytes),
+        _ if bytes.is_empty() => Body::empty(),
+        Ok(_) => {
+            let message = "the body is neither an object nor a list of objects";
+            return Err(Refusal::bad_request(message.to_owned()));
+        }
+        Err(error) => {
+            return Err(Refusal::bad_request(format!("the body cannot be read as JSON: {error}")));
+        }
     };
-    let Some(actor) = order.get_mut("actor") else {
-        return Ok(Request::from_parts(head, Body::from(bytes)));
-    };
-    *actor = Value::String(name.to_owned());
     head.headers.remove(header::CONTENT_LENGTH);
-    Ok(Request::from_parts(head, Body::from(Value::Object(order).to_string())))
+    Ok(Request::from_parts(head, signed))
 }
 
 /// The largest body of an order, or of a part of an import.

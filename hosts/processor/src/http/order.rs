@@ -57,6 +57,10 @@ impl Selection {
             }
             Some(filter) => {
                 let search = filter.search()?;
+                if search.is_for_changes() && !search.is_a_group() {
+                    let message = "changes are found by their `group` alone: leave the other conditions out, or name `events`";
+                    return Err(Refusal::bad_request(message.to_owned()));
+                }
                 if search.is_empty() {
                     let message =
                         "the `search` names nothing, so that everything would be meant: name a condition";
@@ -142,40 +146,54 @@ struct Order {
     dry_run: bool,
 }
 
-async fn order(State(hall): State<Hall>, Json(order): Json<Order>) -> Result<Json<Value>, Refusal> {
+async fn order(
+    State(hall): State<Hall>,
+    Extension(who): Extension<Who>,
+    Json(order): Json<Order>,
+) -> Result<Json<Value>, Refusal> {
     let action = order.action.as_deref().and_then(Action::parse);
     let action =
         action.ok_or_else(|| Refusal::bad_request("`action` must be `redrive` or `discard`".to_owned()))?;
-    place(&hall, action, order).await
+    place(&hall, &who, action, order).await
 }
 
-async fn redrive(State(hall): State<Hall>, Json(order): Json<Order>) -> Result<Json<Value>, Refusal> {
-    place(&hall, Action::Redrive, order).await
+async fn redrive(
+    State(hall): State<Hall>,
+    Extension(who): Extension<Who>,
+    Json(order): Json<Order>,
+) -> Result<Json<Value>, Refusal> {
+    place(&hall, &who, Action::Redrive, order).await
 }
 
-async fn discard(State(hall): State<Hall>, Json(order): Json<Order>) -> Result<Json<Value>, Refusal> {
-    place(&hall, Action::Discard, order).await
+async fn discard(
+    State(hall): State<Hall>,
+    Extension(who): Extension<Who>,
+    Json(order): Json<Order>,
+) -> Result<Json<Value>, Refusal> {
+    place(&hall, &who, Action::Discard, order).await
 }
 
 async fn redrive_one(
     hall: State<Hall>,
+    who: Extension<Who>,
     Path(text): Path<String>,
     Json(order): Json<Order>,
 ) -> Result<Json<Value>, Refusal> {
     let events = vec![event_id(&text)?];
-    redrive(hall, Json(Order { events, ..order })).await
+    redrive(hall, who, Json(Order { events, ..order })).await
 }
 
 async fn discard_one(
     hall: State<Hall>,
+    who: Extension<Who>,
     Path(text): Path<String>,
     Json(order): Json<Order>,
 ) -> Result<Json<Value>, Refusal> {
     let events = vec![event_id(&text)?];
-    discard(hall, Json(Order { events, ..order })).await
+    discard(hall, who, Json(Order { events, ..order })).await
 }
 
-async fn place(hall: &Hall, action: Action, order: Order) -> Result<Json<Value>, Refusal> {
+async fn place(hall: &Hall, who: &Who, action: Action, order: Order) -> Result<Json<Value>, Refusal> {
     // Money that is given up, and money that moves in bulk, has a reason.
     let reasoned = action == Action::Discard || order.search.is_some();
     let (actor, reason) = (person("actor", &order.actor, true)?, person("reason", &order.reason, reasoned)?);
@@ -187,14 +205,17 @@ async fn place(hall: &Hall, action: Action, order: Order) -> Result<Json<Value>,
     }
     let (items, capped) = selection.choose(hall, ORDER_ITEMS_MAX).await?;
     let overrules = order.approved;
-    let ordered = Ordered { order_id, action, selection: told, items, capped, overrules, actor, reason };
+    // Where people have tokens of their own, who holds the directory's is nobody: it could be the second person, too.
+    let alone = *who == Who::Holder && hall.settings.operators.are_named();
+    let ordered =
+        Ordered { order_id, action, selection: told, items, capped, overrules, actor, reason, alone };
     let placed = hall.desk.ask(move |processor| {
         let placed = processor.order(&ordered, now())?;
         let items = match &placed {
             Placed::New(row) | Placed::Before(row) => {
                 processor.ledger().order_items(&row.order_id, 0, ITEMS_LISTED)?
             }
-            Placed::Taken(_) | Placed::TooMany => Vec::new(),
+            Placed::Taken(_) | Placed::TooMany | Placed::NeedsAName => Vec::new(),
         };
         Ok::<_, crate::ProcessorError>((placed, items))
     });
@@ -212,6 +233,11 @@ async fn place(hall: &Hall, action: Action, order: Order) -> Result<Json<Value>,
                 row.actor
             );
             Err(Refusal::new(StatusCode::CONFLICT, "operation", message))
+        }
+        Placed::NeedsAName => {
+            let message = "this order needs a second person, and so a first one: give it with a token of your own; the data \
+                directory's does not say who it is";
+            Err(Refusal::new(StatusCode::FORBIDDEN, "second_person", message.to_owned()))
         }
         Placed::TooMany => Err(Refusal::busy("too many orders are not over: wait for them, or stop some")),
     }

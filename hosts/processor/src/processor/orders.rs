@@ -29,6 +29,8 @@ pub struct Ordered {
     pub actor: String,
     /// Why.
     pub reason: String,
+    /// True where nobody knows who orders it: then it may not be one that needs a second person.
+    pub alone: bool,
 }
 
 /// What became of an order that came in.
@@ -42,6 +44,8 @@ pub enum Placed {
     Taken(OrderRow),
     /// Too many orders are not over. Nothing was done.
     TooMany,
+    /// It needs a second person, and nobody knows who the first is. Nothing was done.
+    NeedsAName,
 }
 
 /// What a second person's word came to.
@@ -112,6 +116,9 @@ impl Processor {
         }
         let events: Vec<EventId> = items.iter().map(|(event_id, _)| *event_id).collect();
         let waits = self.snapshot.policy.orders.needs_second(events.len(), &self.ledger.money_of(&events)?);
+        if waits && ordered.alone {
+            return Ok(Placed::NeedsAName);
+        }
         let mut transaction = self.ledger.transaction(now)?;
         transaction.place_order(&NewOrder {
             order_id: &order_id,
@@ -162,7 +169,7 @@ impl Processor {
         transaction.commit()?;
         match self.begin_order(order_id, now)? {
             Placed::New(row) | Placed::Before(row) | Placed::Taken(row) => Ok(Approval::Approved(row)),
-            Placed::TooMany => Ok(Approval::NotFound),
+            Placed::TooMany | Placed::NeedsAName => Ok(Approval::NotFound),
         }
     }
 

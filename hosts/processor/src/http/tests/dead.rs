@@ -180,3 +180,20 @@ async fn tries_edits_and_settlements_answer_with_what_they_did() {
     assert_eq!(ask(&house, "/audit").await["balances"], true);
     house.running.stop().await;
 }
+
+#[tokio::test]
+async fn changes_are_found_by_their_group_and_by_nothing_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = house(&folder).await;
+    let order = |search: Value| Some(json!({ "search": search, "actor": "ada", "reason": "test" }));
+    let group = "change/edit/rejected";
+    for search in
+        [json!({ "group": group, "advertiser_id": 7 }), json!({ "group": group, "since": "2026-11-30" })]
+    {
+        let told = refused(&house, "/dead/discard", order(search.clone())).await;
+        assert_eq!(told.0, StatusCode::BAD_REQUEST, "{search}: every merchant's would be meant");
+    }
+    let (status, _) = house.operator("/dead/discard", order(json!({ "group": group }))).await;
+    assert_eq!(status, StatusCode::OK);
+    house.running.stop().await;
+}

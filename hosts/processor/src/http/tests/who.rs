@@ -1,6 +1,7 @@
 //! Named operators over real HTTP: the journal has the name of whose token was shown.
 
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
 use ledger::Ledger;
 use serde_json::{Value, json};
 
@@ -91,5 +92,32 @@ async fn a_second_person_approves_with_a_token_of_their_own() {
         (StatusCode::CONFLICT, "order"),
         "she may, and it waits for nobody"
     );
+    house.running.stop().await;
+}
+
+/// A list in the place of an object, or a number that one reader takes and another does not, must not carry a name past
+/// whose token it is.
+#[tokio::test]
+async fn a_name_comes_from_the_token_however_the_body_is_written() {
+    let house = house().await;
+    house.running.operators.replace(vec![operator("ada", "of ada"), operator("bea", "of bea")]);
+    let order = json!({ "operation": "op", "events": [event_id(1)], "actor": "x", "reason": "test" });
+    house.operator_with("of ada", "/dead/discard", Some(order)).await;
+    let uri = format!("http://{}/v1/operator", house.running.address);
+    for (path, text) in [
+        ("/orders/op/approve", r#"["bea"]"#),
+        ("/orders/op/approve", r#"["bea", "for ada"]"#),
+        ("/orders/op/approve", r#""bea""#),
+        ("/orders/op/approve", r#"{"x": 1e999, "actor": "bea"}"#),
+        (
+            "/destinations/resume",
+            r#"{"x": 1e999, "home": "primary", "endpoint": "pixel", "actor": "bea", "reason": "r"}"#,
+        ),
+    ] {
+        let request = Request::post(format!("{uri}{path}")).header("authorization", "Bearer of ada");
+        let request = request.header("host", "processor").header("content-type", "application/json");
+        let (status, told) = house.call(request.body(Body::from(text)).unwrap()).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{path} {text}: {told}");
+    }
     house.running.stop().await;
 }

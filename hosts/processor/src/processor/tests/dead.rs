@@ -16,6 +16,7 @@ on_a_server_too! {
     two_orders_over_the_same_dead_letters_move_each_once,
     a_bulk_order_is_paced_survives_a_crash_and_can_be_stopped,
     an_order_that_comes_when_there_is_no_room_is_worked_off_later,
+    a_large_order_needs_a_first_person,
     a_large_order_waits_for_a_second_person,
     a_redrive_is_written_with_todays_map,
     a_dry_run_tells_what_would_become_of_each_and_writes_nothing,
@@ -32,6 +33,7 @@ fn ordered(operation: &str, action: Action, events: &[u64]) -> Ordered {
         overrules: false,
         actor: "ada".to_owned(),
         reason: "looked at it".to_owned(),
+        alone: false,
     }
 }
 
@@ -137,6 +139,24 @@ fn an_order_that_comes_when_there_is_no_room_is_worked_off_later() {
     world.processor.obey_orders(world.now).unwrap();
     assert_eq!(row(&world, "second").state, OrderState::Done);
     assert_eq!(world.state(many + 1), "dropped");
+}
+
+/// Who has the directory's token and no name could be the second person, too.
+#[test]
+fn a_large_order_needs_a_first_person() {
+    let mut policy = snapshot();
+    policy.policy.orders.second_person_items = 1;
+    let mut world = World::with(policy);
+    world.receive(&[sale(1, UNMAPPED), sale(2, UNMAPPED)]);
+    let large = |alone| Ordered { alone, ..ordered("large", Action::Discard, &[1, 2]) };
+    assert_eq!(world.processor.order(&large(true), world.now).unwrap(), Placed::NeedsAName);
+    assert!(world.processor.ledger().order("large").unwrap().is_none(), "nothing is written down");
+    let Placed::New(row) = world.processor.order(&large(false), world.now).unwrap() else {
+        panic!("not new")
+    };
+    assert_eq!(row.state, OrderState::Waiting);
+    let small = Ordered { alone: true, ..ordered("small", Action::Discard, &[1]) };
+    assert!(matches!(world.processor.order(&small, world.now).unwrap(), Placed::New(_)));
 }
 
 #[test]

@@ -43,6 +43,7 @@ fn order(world: &mut World, operation: &str, action: ledger::Action, change: Eve
         overrules: false,
         actor: "ada".to_owned(),
         reason: "asked the merchant".to_owned(),
+        alone: false,
     };
     world.processor.order(&ordered, world.now).unwrap();
 }
