@@ -160,6 +160,7 @@ pub(crate) fn recalculate(
         result.orders += 1;
         if !order.is_open() {
             result.left_alone += 1;
+            running.stays(order);
             return Ok(());
         }
         let row = order.row;
@@ -171,6 +172,7 @@ pub(crate) fn recalculate(
             Err(error) => {
                 result.failures += 1;
                 note(&mut result.failed, row.event_id, &error);
+                running.stays(order);
                 return Ok(());
             }
         };
@@ -326,7 +328,19 @@ impl Running {
     }
 
     fn add(&mut self, order: &Order<'_>, awarded: Option<&Awarded>) {
-        let Some(awarded) = awarded else { return };
+        if let Some(awarded) = awarded {
+            self.count(order, awarded.credited.publisher_id, awarded.commission);
+        }
+    }
+
+    /// The order keeps what it was decided to earn, and with it the room that it has used.
+    fn stays(&mut self, order: &Order<'_>) {
+        if let Some(award) = order.row.awards.iter().find(|award| award.credited) {
+            self.count(order, award.publisher_id, award.commission);
+        }
+    }
+
+    fn count(&mut self, order: &Order<'_>, publisher_id: u64, commission: Money) {
         let (amount, day) = (order.row.amount, Day::of(order.row.happened_at));
         let month = day.in_later_month(0, 1);
         if self.month != month {
@@ -334,12 +348,12 @@ impl Running {
             self.days.retain(|(_, _, known, _), _| Some(*known) >= month);
             self.month = month;
         }
-        let key = (order.row.advertiser_id, amount.currency, day, awarded.credited.publisher_id);
+        let key = (order.row.advertiser_id, amount.currency, day, publisher_id);
         let (orders, value, earned) = self.days.entry(key).or_default();
-        let own = awarded.commission.currency == amount.currency;
+        let own = commission.currency == amount.currency;
         *orders += 1;
         *value = value.saturating_add(amount.minor);
-        *earned = earned.saturating_add(if own { awarded.commission.minor } else { 0 });
+        *earned = earned.saturating_add(if own { commission.minor } else { 0 });
     }
 
     /// What was booked in the order's month before the span began, and what has come out since.

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use relay::Envelope;
 use relay::intake::BoundVoucher;
 use relay::policy::{Snapshot, Terms};
+use tracking::dialect::interface::Operation;
 use tracking::directory::Commission;
 use tracking::event::Click;
 use tracking::{Field, Value};
@@ -35,6 +36,7 @@ on_a_server_too! {
     a_copy_that_is_merged_is_sent_at_the_value_that_stands,
     an_order_that_comes_late_does_not_exceed_the_cap,
     a_recalculation_holds_the_cap_whatever_day_an_order_is_of,
+    a_recalculation_leaves_the_room_that_is_used_by_what_stays,
     other_terms_are_told_in_money_and_applied_as_corrections,
     an_order_of_another_value_earns_by_the_terms_of_its_time,
     a_recalculation_of_a_part_of_a_month_knows_what_was_before_it,
@@ -467,6 +469,34 @@ fn a_recalculation_holds_the_cap_whatever_day_an_order_is_of() {
     let again = world.again(&Terms::load("terms.toml", &SCALE.replace("2.00", "0.60")).unwrap());
     let money: Vec<_> = again.money.iter().map(|((id, _), sums)| (*id, *sums)).collect();
     assert_eq!(money, [(456, [100, 60])], "{again:#?}");
+}
+
+/// What its merchant has commented on, and what cannot be decided about under the new terms, keeps the whole cap of 10.00:
+/// the order beside it gets nothing of it.
+#[test]
+fn a_recalculation_leaves_the_room_that_is_used_by_what_stays() {
+    let cap = "[[terms.cap]]\nper = \"month\"\namount = \"10.00\"\n";
+    let odd = "[[terms.rule]]\nname = \"odd\"\ncustom_type = [\"odd\"]\nflat = \"1.00 EUR\"\n";
+    let other = "[[terms.rule]]\nname = \"other\"\nkind = [\"lead\"]\npercent = \"3\"\n";
+    for why in ["a comment", "no decision"] {
+        let mut world = World::with(with_terms(&format!("[[terms]]\n{cap}")));
+        world.processor.replace_callers(super::calling::callers());
+        let order = |id: u64, after| clicked(raw(id, &format!("A-{id}"), 10_000, after), click(456, HOUR));
+        let custom = if why == "no decision" { "odd" } else { "usual" };
+        let first = with(order(1, Duration::ZERO), Field::CustomType, Value::Text(custom.into()));
+        world.take(&[first, order(2, 2 * HOUR)]);
+        assert_eq!((world.shares(1), world.shares(2)), (vec![(456, 1000)], vec![]));
+        if why == "a comment" {
+            let fields = [super::calling::THE_ORDER, (Field::Comment, "asked")];
+            super::calling::ask(&mut world, 100, Operation::Edit, &fields);
+        }
+        let terms = format!("[[terms]]\n{odd}{other}{cap}");
+        let again = world.again(&Terms::load("terms.toml", &terms).unwrap());
+        let by = By { actor: "ann", why: "agreed" };
+        world.processor.reaward(&again.changed, by, world.now).unwrap();
+        assert_eq!((world.shares(1), world.shares(2)), (vec![(456, 1000)], vec![]), "{why}: {again:#?}");
+        world.assert_balanced();
+    }
 }
 
 #[test]
