@@ -9,6 +9,7 @@
 //! arrival need not be complete. What cannot be booked is held with every reason named; nothing becomes zero.
 
 mod again;
+mod asks;
 mod attribute;
 mod book;
 mod clicks;
@@ -20,9 +21,10 @@ use tracking::dialect::ForeignClickId;
 use tracking::directory::Directory;
 use tracking::migration::Evidence;
 use tracking::{Class, Field, Home, Text, Value};
-use units::{Currency, EventId, Money, Timestamp};
+use units::{EventId, Money, Timestamp};
 
 pub use again::{AgainError, Kept};
+pub use asks::{Asked, asks_again_for_figures, asks_for_figures};
 pub use attribute::{EvidenceKind, Token, evidence_kind, evidence_kind_of};
 use attribution::{Awarded, Credit, Figures, Posting};
 pub use clicks::{KeptClick, Origin, click_reference, expires_at};
@@ -415,39 +417,6 @@ pub fn reconsider(
 pub fn wanted_click(ground: &Ground<'_>, envelope: &Envelope, known: &Known) -> Option<String> {
     let arrival = book::Arrival { envelope, ground, known, now: envelope.received_at };
     attribute::wanted_click(&arrival, &Claims::of(envelope))
-}
-
-/// The publishers that `envelope` may credit, where what is earned depends on what they had earned before; and the
-/// programme and the time that this is asked of. None where it does not depend on that.
-pub fn asks_for_figures(ground: &Ground<'_>, envelope: &Envelope, known: &Known) -> Option<Asked> {
-    let claims = Claims::of(envelope);
-    let (advertiser_id, amount) = (claims.advertiser_id?, claims.amount?);
-    let arrival = book::Arrival { envelope, ground, known, now: envelope.received_at };
-    let at = arrival.at();
-    let version = ground.policy.terms.at(advertiser_id, at);
-    if !version.looks_back() {
-        return None;
-    }
-    let advertiser = ground.directory.advertiser(advertiser_id)?;
-    let basis = attribute::Basis { advertiser: &advertiser, version, at, amount };
-    let publishers = attribute::publishers(&arrival, &claims, &basis);
-    let but = known.standing.as_ref().map(|standing| standing.event_id);
-    Some(Asked { advertiser_id, currency: amount.currency, at, publishers, but })
-}
-
-/// What is asked about what was earned before an order.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Asked {
-    /// The programme.
-    pub advertiser_id: u64,
-    /// The currency of the order.
-    pub currency: Currency,
-    /// When the order happened: only what came before it counts.
-    pub at: Timestamp,
-    /// Of these.
-    pub publishers: Vec<u64>,
-    /// Without this one, which is the order itself: it is decided about again.
-    pub but: Option<EventId>,
 }
 
 /// Decides about an arrival.

@@ -69,7 +69,7 @@ impl Processor {
             Ok(edited) => edited,
             Err(mistakes) => return Ok(Corrected::Refused(mistakes.join("; "))),
         };
-        let known = receive::known(&transaction, &self.snapshot, &edited.envelope)?.without(event_id);
+        let known = receive::known_without(&transaction, &self.snapshot, &edited.envelope, event_id)?;
         let known = Known { approved: correcting.overrules, ..known };
         let decision = intake::decide_by(&self.snapshot, &edited.envelope, &known, now);
         if let Err(why) = possible(&before, &decision) {

@@ -160,7 +160,7 @@ impl Obeying<'_> {
         event_id: EventId,
         envelope: &Envelope,
     ) -> Result<Redriven, LedgerError> {
-        let known = receive::known(transaction, self.snapshot, envelope)?.about(event_id);
+        let known = receive::known_about(transaction, self.snapshot, envelope, event_id)?;
         let known = Known { approved: self.approved, ..known };
         let decision = intake::decide_by(self.snapshot, envelope, &known, self.now);
         let outcome = transaction.redecide(event_id, envelope, &decision, self.by)?;

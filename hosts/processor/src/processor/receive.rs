@@ -3,7 +3,7 @@
 use attribution::Credit;
 use ledger::{LedgerError, Transaction};
 use relay::envelope::{Batch, EnvelopeError};
-use relay::intake::{self, Claims, Decision, Ground, Known, Reason, Standing};
+use relay::intake::{self, Asked, Claims, Decision, Ground, Known, Reason, Standing};
 use relay::policy::Snapshot;
 use relay::{Envelope, Fact};
 use sha2::{Digest as _, Sha256};
@@ -139,7 +139,34 @@ pub(super) fn known(
     envelope: &Envelope,
 ) -> Result<Known, LedgerError> {
     let known = transaction.known(envelope)?;
-    with_figures(transaction, snapshot, envelope, known)
+    let asked = intake::asks_for_figures(&Ground::of(snapshot), envelope, &known);
+    with_figures(transaction, known, asked)
+}
+
+/// The same, where it is the conversion `event_id` that is decided about again.
+pub(super) fn known_about(
+    transaction: &Transaction<'_>,
+    snapshot: &Snapshot,
+    envelope: &Envelope,
+    event_id: EventId,
+) -> Result<Known, LedgerError> {
+    let known = transaction.known(envelope)?.about(event_id);
+    let asked = intake::asks_for_figures(&Ground::of(snapshot), envelope, &known);
+    with_figures(transaction, known, asked)
+}
+
+/// The same, where the conversion `event_id` is decided about as if it had only come now: what it has earned is still in
+/// the books, and is nothing that was earned before it.
+pub(super) fn known_without(
+    transaction: &Transaction<'_>,
+    snapshot: &Snapshot,
+    envelope: &Envelope,
+    event_id: EventId,
+) -> Result<Known, LedgerError> {
+    let known = transaction.known(envelope)?.without(event_id);
+    let asked = intake::asks_for_figures(&Ground::of(snapshot), envelope, &known);
+    let asked = asked.map(|asked| Asked { but: asked.but.or(Some(event_id)), ..asked });
+    with_figures(transaction, known, asked)
 }
 
 /// The same, where it is this conversion that the event is an arrival of.
@@ -150,16 +177,16 @@ pub(super) fn known_of(
     standing: Option<Standing>,
 ) -> Result<Known, LedgerError> {
     let known = Known { standing, ..transaction.known(envelope)? };
-    with_figures(transaction, snapshot, envelope, known)
+    let asked = intake::asks_again_for_figures(&Ground::of(snapshot), envelope, &known);
+    with_figures(transaction, known, asked)
 }
 
 fn with_figures(
     transaction: &Transaction<'_>,
-    snapshot: &Snapshot,
-    envelope: &Envelope,
     known: Known,
+    asked: Option<Asked>,
 ) -> Result<Known, LedgerError> {
-    match intake::asks_for_figures(&Ground::of(snapshot), envelope, &known) {
+    match asked {
         Some(asked) => Ok(Known { figures: transaction.figures(&asked)?, ..known }),
         None => Ok(known),
     }

@@ -120,7 +120,7 @@ fn rehearsed(
             let Ok(envelope) = Envelope::decode(&open) else {
                 return Ok(bare("held").because("unreadable_entry", "this version cannot read it"));
             };
-            let known = receive::known(transaction, snapshot, &envelope)?.about(event_id);
+            let known = receive::known_about(transaction, snapshot, &envelope, event_id)?;
             let known = Known { approved: overrules, ..known };
             let decision = intake::decide_by(snapshot, &envelope, &known, now);
             Ok(decided(bare("sent"), &envelope, sealed, &decision, snapshot))

@@ -67,7 +67,7 @@ fn is_mapped_now(
     }
     let Some((_, open)) = transaction.stands(event_id)? else { return Ok(false) };
     let Ok(envelope) = Envelope::decode(&open) else { return Ok(false) };
-    let known = receive::known(transaction, snapshot, &envelope)?.about(event_id);
+    let known = receive::known_about(transaction, snapshot, &envelope, event_id)?;
     let decision = intake::decide_by(snapshot, &envelope, &known, now);
     // What a person must settle besides is told as that from now on.
     let waits = |reason: &Reason| WAIT_FOR_A_MAP.contains(&reason.code.as_str());

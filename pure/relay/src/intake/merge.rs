@@ -73,6 +73,29 @@ fn policy(arrival: &Arrival<'_>, claims: &Claims) -> Duplicates {
     version.map(|version| version.duplicates(kind(&arrival.envelope.event))).unwrap_or_default()
 }
 
+/// True if an arrival is an order of its own beside the one that stands under its key.
+pub(super) fn is_alone(arrival: &Arrival<'_>, claims: &Claims) -> bool {
+    let Some(standing) = arrival.known.standing.as_ref().filter(|_| !arrival.known.again) else {
+        return false;
+    };
+    match policy(arrival, claims) {
+        Duplicates::Each => true,
+        Duplicates::Window { hours } => is_far(arrival, standing, hours),
+        _ => false,
+    }
+}
+
+/// The order's value by which an arrival is decided about.
+pub(super) fn value(arrival: &Arrival<'_>, claims: &Claims) -> Option<Money> {
+    let Some(standing) = &arrival.known.standing else { return claims.amount };
+    let came_before = arrival.envelope.received_at <= standing.last_at && !arrival.known.again;
+    match policy(arrival, claims) {
+        Duplicates::Merge => standing.amount.or(claims.amount),
+        Duplicates::Latest if came_before => standing.amount.or(claims.amount),
+        _ => claims.amount,
+    }
+}
+
 /// What an arrival that came before makes better now, because more is known than when it came.
 pub(super) fn again(arrival: &Arrival<'_>, standing: &Standing) -> Option<Box<Correction>> {
     let itself = standing.event_id == arrival.envelope.event_id;

@@ -7,16 +7,18 @@ use attribution::Model;
 use ledger::{By, Span};
 use proptest::prelude::*;
 use relay::Envelope;
+use relay::edit::Change;
 use relay::intake::BoundVoucher;
 use relay::policy::{Snapshot, Terms};
 use tracking::dialect::interface::Operation;
 use tracking::directory::Commission;
 use tracking::event::Click;
-use tracking::{Field, Value};
+use tracking::{Field, Value, Verdict};
 use units::{EventId, Timestamp};
 
-use super::world::{MOVED, START, Sale, World, batch, event_id, snapshot};
+use super::world::{MOVED, Reply, START, Sale, World, batch, event_id, snapshot};
 use crate::processor::awards::{Recalculated, compare, of_value, recalculate};
+use crate::{Corrected, Correcting};
 
 on_a_server_too! {
     a_click_that_changes_nothing_by_itself_is_still_known_when_the_next_one_comes,
@@ -37,6 +39,9 @@ on_a_server_too! {
     an_order_that_comes_late_does_not_exceed_the_cap,
     a_recalculation_holds_the_cap_whatever_day_an_order_is_of,
     a_recalculation_leaves_the_room_that_is_used_by_what_stays,
+    a_reference_that_is_used_again_earns_by_what_is_left_on_its_own_day,
+    a_corrected_event_does_not_count_against_its_own_cap,
+    a_cap_is_asked_about_in_the_currency_of_the_value_that_stands,
     other_terms_are_told_in_money_and_applied_as_corrections,
     an_order_of_another_value_earns_by_the_terms_of_its_time,
     a_recalculation_of_a_part_of_a_month_knows_what_was_before_it,
@@ -497,6 +502,62 @@ fn a_recalculation_leaves_the_room_that_is_used_by_what_stays() {
         assert_eq!((world.shares(1), world.shares(2)), (vec![(456, 1000)], vec![]), "{why}: {again:#?}");
         world.assert_balanced();
     }
+}
+
+/// Two days later the shop's numbers begin again: the month's cap is used up by the first order, which is another one.
+#[test]
+fn a_reference_that_is_used_again_earns_by_what_is_left_on_its_own_day() {
+    let text = "[[terms]]\n[[terms.duplicate]]\npolicy = \"window\"\nhours = 24\n\
+        [[terms.cap]]\nper = \"month\"\namount = \"10.00\"\n";
+    let mut world = World::with(with_terms(text));
+    let later = Click { at: START.plus(47 * HOUR), ..click(456, HOUR) };
+    world.take(&[clicked(raw(1, "1001", 10_000, Duration::ZERO), click(456, HOUR))]);
+    world.take(&[clicked(raw(2, "1001", 10_000, 48 * HOUR), later)]);
+    assert_eq!((world.shares(1), world.state(2), world.shares(2)), (vec![(456, 1000)], "queued", vec![]));
+    world.assert_identical();
+}
+
+#[test]
+fn a_corrected_event_does_not_count_against_its_own_cap() {
+    let cap = "[[terms]]\n[[terms.cap]]\nper = \"month\"\namount = \"10.00\"\n";
+    let mut world = World::with(with_terms(cap));
+    world.take(&[clicked(raw(1, "1001", 10_000, Duration::ZERO), click(456, HOUR))]);
+    for _ in 0..2 {
+        world.pass(Duration::from_secs(4));
+        world.deliver(|_| Reply::Says(Verdict::Rejected));
+    }
+    assert_eq!((world.state(1), world.shares(1)), ("rejected", vec![(456, 1000)]));
+    let correcting = Correcting {
+        event_id: event_id(1),
+        changes: vec![Change { field: Field::OrderReference, to: Some("1002".to_owned()) }],
+        overrules: false,
+        dry_run: false,
+        actor: "ann".to_owned(),
+        reason: "asked the shop".to_owned(),
+    };
+    let corrected = world.processor.correct_event(&correcting, world.now).unwrap();
+    assert!(matches!(corrected, Corrected::Done { .. }), "{corrected:?}");
+    assert_eq!(world.shares(1), [(456, 1000)]);
+    world.take(&[clicked(raw(2, "1003", 10_000, HOUR), click(456, HOUR))]);
+    assert_eq!(world.shares(2), [], "and it has used the cap");
+    world.assert_balanced();
+}
+
+/// A copy in another currency is decided about at the value that stands, whose cap is used up.
+#[test]
+fn a_cap_is_asked_about_in_the_currency_of_the_value_that_stands() {
+    let cap = |amount: &str| format!("[[terms.cap]]\nper = \"month\"\namount = \"{amount}\"\n");
+    let text = "[[terms]]\n[[terms.duplicate]]\npolicy = \"merge\"\n";
+    let text = format!("{text}{}{}", cap("1.00 USD"), cap("1.00 EUR"));
+    let mut world = World::with(with_terms(&text));
+    world.take(&[raw(1, "A", 1000, Duration::ZERO)]);
+    world.take(&[clicked(raw(2, "B", 1000, Duration::ZERO), click(456, HOUR))]);
+    assert_eq!(world.shares(2), [(456, 100)]);
+    let euros = Value::Money(units::Money::from_minor(1000, units::Currency::parse("EUR").unwrap()));
+    world.take(&[with(clicked(raw(3, "A", 1000, HOUR), click(456, 2 * HOUR)), Field::Amount, euros)]);
+    let row = world.processor.ledger().conversion(event_id(1)).unwrap().unwrap();
+    assert_eq!((world.state(3), row.publisher_id, world.shares(1)), ("merged", Some(456), vec![]));
+    world.assert_identical();
 }
 
 #[test]
