@@ -162,7 +162,9 @@ fn connector(trusted: Option<&Path>) -> Result<MakeRustlsConnect, ServerError> {
 /// The address for a message: what stands between the user's name and the host is hidden.
 fn without_password(address: &str) -> String {
     let Some((scheme, rest)) = address.split_once("://") else { return hidden_words(address) };
-    let Some((login, rest)) = rest.rsplit_once('@') else { return address.to_owned() };
+    // A password may stand among the parameters, too.
+    let rest = hidden_words(rest);
+    let Some((login, rest)) = rest.rsplit_once('@') else { return format!("{scheme}://{rest}") };
     let user = login.split_once(':').map_or(login, |(user, _)| user);
     format!("{scheme}://{user}@{rest}")
 }
@@ -187,6 +189,8 @@ mod tests {
             ("postgres://ada:secret@127.0.0.1:port/turnout", "is no address"),
             ("http://ada:secret@127.0.0.1/turnout", "is no address"),
             ("user=ada password=secret port=x", "is no address"),
+            ("postgres://127.0.0.1:port/turnout?user=ada&password=secret", "is no address"),
+            ("postgres://ada@127.0.0.1:port/turnout?password=secret", "is no address"),
         ] {
             let error = Server::parse(address, None, None).unwrap_err().to_string();
             assert!(error.contains(message) && !error.contains("secret"), "{address}: {error}");

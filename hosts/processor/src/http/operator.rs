@@ -168,9 +168,21 @@ async fn status(State(hall): State<Hall>) -> Result<Json<Value>, Refusal> {
 }
 
 async fn queue(State(hall): State<Hall>, Query(wanted): Query<Wanted>) -> Result<Json<Value>, Refusal> {
+    if wanted.after.is_some() {
+        // It stands in the order of what is due, which changes all the time: there is no place in it to go on from.
+        return Err(Refusal::bad_request(
+            "`after` is not for the queue: ask for more with `limit`".to_owned(),
+        ));
+    }
     let page = wanted.page();
-    ask(&hall, move |processor| Ok(shapes::list("queue", &processor.ledger().queue(&page)?, page.limit)))
-        .await
+    ask(&hall, move |processor| {
+        let mut shown = shapes::list("queue", &processor.ledger().queue(&page)?, page.limit);
+        if let Some(next) = shown.as_object_mut().and_then(|shown| shown.remove("next_after")) {
+            shown["more"] = Value::Bool(!next.is_null());
+        }
+        Ok(shown)
+    })
+    .await
 }
 
 async fn unmapped(State(hall): State<Hall>, Query(wanted): Query<Wanted>) -> Result<Json<Value>, Refusal> {

@@ -202,7 +202,10 @@ async fn operators_need_their_token_and_see_everything_but_what_is_personal() {
     assert_eq!(house.operator(&path, Some(order)).await.1["events"][0]["outcome"], "nothing_to_do");
     let listed = house.operator("/transactions?limit=1", None).await.1;
     assert_eq!(listed["next_after"], json!(event_id(1)));
-    assert_eq!(house.operator("/queue", None).await.1["queue"], json!([]));
+    let queue = house.operator("/queue", None).await.1;
+    assert_eq!((&queue["queue"], &queue["more"], queue.get("next_after")), (&json!([]), &json!(false), None));
+    let after = house.operator(&format!("/queue?after={}", event_id(1)), None).await;
+    assert_eq!(after.0, StatusCode::BAD_REQUEST, "it has no pages");
     assert_eq!(house.operator("/conversions/nonsense", None).await.0, StatusCode::BAD_REQUEST);
     house.running.stop().await;
 }

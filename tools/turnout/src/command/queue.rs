@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let columns =
         ["event_id", "state", "advertiser_id", "owner", "amount", "currency", "attempts", "due_at", "reason"];
     println!("{}", table(rows, &columns));
-    let more = answer.get("next_after").is_some_and(|next| !next.is_null());
+    let more = answer.get("more").and_then(Value::as_bool).unwrap_or(false);
     println!("{} waiting{}", rows.len(), if more { ", and more: raise --limit" } else { "" });
     Ok(ExitCode::SUCCESS)
 }
