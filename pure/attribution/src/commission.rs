@@ -40,6 +40,19 @@ pub enum CommissionError {
         /// The commission's.
         found: Currency,
     },
+    /// A cap counts what is earned in the orders' own currency.
+    #[error(
+        "`{cap}` counts commissions in the order's own currency, {order}, and this one is in {found}: say a share, or an \
+         amount in {order}, in a new version of the terms"
+    )]
+    Uncounted {
+        /// The cap.
+        cap: String,
+        /// The order's currency.
+        order: Currency,
+        /// The commission's.
+        found: Currency,
+    },
 }
 
 /// What `rule` pays for an order of `amount`, rounded half to even. A flat amount keeps its own currency.
@@ -101,7 +114,7 @@ fn by_rules(
     let (mut total, mut names) = (None, Vec::new());
     for (place, rule) in version.rules.iter().enumerate() {
         let own: Vec<_> = parts.iter().filter(|part| part.rule == Some(place)).collect();
-        if let Some(paid) = rules::paid(rule, &own, order)? {
+        if let Some(paid) = rules::paid(rule, &own, order, version)? {
             total = Some(sum(total, paid, &rule.name)?);
             names.push(rule.name.clone());
         }

@@ -285,6 +285,7 @@ pub(super) fn paid(
     rule: &Rule,
     parts: &[&Part],
     order: &Order<'_>,
+    version: &Version,
 ) -> Result<Option<Money>, CommissionError> {
     if parts.is_empty() {
         return Ok(None);
@@ -301,6 +302,8 @@ pub(super) fn paid(
         Pays::Tiers { by, steps } => {
             let reached = match by {
                 Volume::Orders => order.figures.orders,
+                // The steps are amounts in the version's currency, and the sum is in the order's.
+                Volume::Sum if comparable(order.amount, version).is_none() => 0,
                 Volume::Sum => u64::try_from(order.figures.value).unwrap_or(0),
             };
             let step = steps.iter().rev().find(|step| step.from <= reached);
@@ -350,6 +353,11 @@ pub(super) fn capped(
             }
             let (wanted, found) = (cap.amount.currency, amount.currency);
             return Err(CommissionError::OtherCurrency { rule: cap.name(), wanted, found });
+        }
+        let own = order.amount.currency;
+        if cap.looks_back() && amount.currency != own {
+            // What is earned is counted in the currency of its order: this would use no room.
+            return Err(CommissionError::Uncounted { cap: cap.name(), order: own, found: amount.currency });
         }
         let room = cap.amount.minor.saturating_sub(order.figures.spent(cap.per, cap.of)).max(0);
         if left.minor > room {

@@ -172,6 +172,12 @@ fn a_scale_goes_by_what_came_before() {
         let figures = Figures { value: before, ..Figures::default() };
         assert_eq!(earned_by(sum, &[], 10_000, figures).0, expected, "{before} before");
     }
+    // A thousand of another currency is not the thousand that the step says.
+    let (event, euro) = (event(&[]), Currency::parse("EUR").unwrap());
+    let figures = Figures { value: 100_000, ..Figures::default() };
+    let order = Order { event: &event, amount: Money::from_minor(10_000, euro), publisher_id: 456, figures };
+    let step = |text: &str| earned(&order, &version(text), &TEN_PERCENT).unwrap().amount.minor;
+    assert_eq!((step(sum), step(&format!("currency = \"EUR\"\n{sum}"))), (500, 600));
 }
 
 #[test]
@@ -219,6 +225,23 @@ fn a_cap_in_another_currency_is_refused_and_never_passed_over() {
         earned(&order, &version(mixed), &TEN_PERCENT),
         Err(CommissionError::OtherCurrency { .. })
     ));
+}
+
+/// Two dollars for each order in euros would never be counted, and the cap never be reached.
+#[test]
+fn a_commission_in_another_currency_than_its_orders_is_not_passed_by_a_cap_that_counts() {
+    let event = event(&[]);
+    let amount = Money::from_minor(10_000, Currency::parse("EUR").unwrap());
+    let order = Order { event: &event, amount, publisher_id: 1, figures: Figures::default() };
+    let flat = "[[terms.rule]]\nname = \"flat\"\nflat = \"2.00\"\n";
+    let cap = |per: &str| format!("{flat}[[terms.cap]]\nper = \"{per}\"\namount = \"1.00\"\n");
+    for per in ["day", "month"] {
+        let error = earned(&order, &version(&cap(per)), &TEN_PERCENT).unwrap_err();
+        assert!(matches!(error, CommissionError::Uncounted { .. }), "{per}: {error}");
+        assert!(error.to_string().contains("in the order's own currency, EUR"), "{error}");
+    }
+    let order_alone = earned(&order, &version(&cap("order")), &TEN_PERCENT).unwrap();
+    assert_eq!(order_alone.amount, usd(100), "one order is not counted");
 }
 
 #[test]

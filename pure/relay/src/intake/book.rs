@@ -151,7 +151,9 @@ fn earned(
     let awarded = awarded.unwrap_or_else(|error| {
         let code = match error {
             CommissionError::TooLarge { .. } => "commission_out_of_range",
-            CommissionError::OtherCurrency { .. } => "commission_currency",
+            CommissionError::OtherCurrency { .. } | CommissionError::Uncounted { .. } => {
+                "commission_currency"
+            }
         };
         reasons.push(Reason { code: code.to_owned(), message: error.to_string(), doubt: false });
         None
