@@ -202,8 +202,8 @@ impl Ledger {
         self.connection.begin_anew();
     }
 
-    /// The same ledger for reading, on a connection of its own: a long question that it is asked delays no
-    /// writer. None for a ledger in memory.
+    /// The same ledger for reading, on a connection of its own, which a server is asked for with the first question: a long
+    /// question delays no writer, nor does a server that takes long to let it in. None for a ledger in memory.
     ///
     /// # Errors
     /// If the store cannot be opened again.

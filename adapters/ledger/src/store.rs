@@ -158,7 +158,7 @@ impl Connection {
     pub(crate) fn reader(&self) -> Result<Option<Self>, StoreError> {
         match self {
             Self::Sqlite(sqlite) => Ok(sqlite.reader()?.map(Self::Sqlite)),
-            Self::Postgres(server) => Ok(Some(Self::Postgres(Box::new(server.reader()?)))),
+            Self::Postgres(server) => Ok(Some(Self::Postgres(Box::new(server.reader())))),
             Self::Simulated(_) => Ok(None),
         }
     }

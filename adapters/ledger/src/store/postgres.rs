@@ -71,8 +71,10 @@ impl Postgres {
         Ok(session)
     }
 
-    pub(super) fn reader(&self) -> Result<Self, StoreError> {
-        Self::look(&self.server)
+    /// The same server for reading. It connects when it is first asked, where that is: the writer's thread waits for nobody's
+    /// connection.
+    pub(super) fn reader(&self) -> Self {
+        Self::new(&self.server, Purpose::Look)
     }
 
     fn new(server: &Server, purpose: Purpose) -> Self {

@@ -212,6 +212,19 @@ fn a_promoted_standby_is_no_server_to_go_on_with() {
     assert!(again.unwrap());
 }
 
+/// Whoever asks for a reader is the writer's thread.
+#[test]
+fn a_reader_connects_where_it_is_asked() {
+    let schema = pgserver::schema().unwrap();
+    let between = Between::of(&schema);
+    let ledger = between.connect();
+    between.cut(SHUT);
+    let reader = ledger.reader().unwrap().unwrap();
+    assert!(reader.totals().is_err(), "nobody lets it in");
+    between.cut(PASS);
+    assert_eq!(reader.totals().unwrap().0, 0, "and then somebody does");
+}
+
 /// The server has begun it, and refuses what comes with it.
 #[test]
 fn a_transaction_that_begins_half_leaves_nothing_open() {
