@@ -7,6 +7,8 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use outbox::{AppendError, Appender};
 use relay::step::{AppendFailure, Entry, Happened};
+use tokio::time::timeout;
+use units::limits::APPEND_WITHIN;
 
 use crate::copies::{Copier, Copy, Tally};
 use crate::remembered::{self, Notes};
@@ -34,22 +36,33 @@ impl Journal {
         Self { appender, copier, stats, notes }
     }
 
-    /// Makes an entry durable, here and in its second copy where there is a keeper. Either is enough for a yes.
+    /// Makes an entry durable, here and in its second copy where there is a keeper. Either is enough for a yes, and who
+    /// has a copy waits for no disk of ours.
     pub(crate) async fn append(&self, entry: Entry) -> Happened {
         let entry = Bytes::from(entry.bytes);
-        let (outcome, copy) = match &self.copier {
-            None => (self.appender.append(entry).await, Copy::None),
-            Some(copier) => tokio::join!(self.appender.append(entry.clone()), self.copied(copier, entry)),
+        let own = self.own(entry.clone());
+        let (own, copy) = match &self.copier {
+            None => (Some(own.await), Copy::None),
+            Some(copier) => own_and_copy(own, self.copied(copier, entry)).await,
         };
-        self.stats.captured(outcome.is_ok() || copy == Copy::Kept);
-        let Err(error) = outcome else { return Happened::Appended };
-        match copy {
-            Copy::Kept => {
+        self.stats.captured(copy == Copy::Kept || own == Some(Ok(())));
+        match (own, copy) {
+            (Some(Err(_)), Copy::Kept) => {
                 self.copies().into_iter().for_each(|tally| Tally::count(&tally.saved));
                 Happened::Appended
             }
-            Copy::Unknown => Happened::AppendFailed(AppendFailure::Unknown),
-            Copy::None => Happened::AppendFailed(failure(&error)),
+            (Some(Err(_)), Copy::Unknown) => Happened::AppendFailed(AppendFailure::Unknown),
+            (Some(Err(failure)), Copy::None) => Happened::AppendFailed(failure),
+            (Some(Ok(())) | None, _) => Happened::Appended,
+        }
+    }
+
+    /// Appends to the outbox of this edge, and waits for that no longer than [`APPEND_WITHIN`].
+    async fn own(&self, entry: Bytes) -> Result<(), AppendFailure> {
+        match timeout(APPEND_WITHIN, self.appender.append(entry)).await {
+            Ok(appended) => appended.map(drop).map_err(|error| failure(&error)),
+            // It stays in the committer's line, and is durable once the disk goes on.
+            Err(_) => Err(AppendFailure::Unknown),
         }
     }
 
@@ -87,6 +100,23 @@ impl Journal {
 
     pub(crate) fn status(&self) -> outbox::Status {
         self.appender.status()
+    }
+}
+
+/// What became of an entry here and of its copy. Nothing here where the copy is kept and the disk has not answered yet.
+async fn own_and_copy(
+    own: impl Future<Output = Result<(), AppendFailure>>,
+    copy: impl Future<Output = Copy>,
+) -> (Option<Result<(), AppendFailure>>, Copy) {
+    let (mut own, mut copy) = (pin!(own), pin!(copy));
+    tokio::select! {
+        // The first poll puts the entry into the committer's line, from which nothing is taken back.
+        biased;
+        own = &mut own => (Some(own), copy.await),
+        copied = &mut copy => match copied {
+            Copy::Kept => (None, Copy::Kept),
+            copied => (Some(own.await), copied),
+        },
     }
 }
 

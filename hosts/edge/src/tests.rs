@@ -4,6 +4,7 @@ mod bounds;
 mod certificates;
 mod copies;
 mod fixture;
+mod hanging;
 mod passing;
 mod remembering;
 mod strangers;

@@ -10,7 +10,7 @@ use crate::settings::KeeperSettings;
 const SALE: &str = "/buy?shop=1&sum=10.00&order=A-1";
 
 /// Whether the platform was asked about a sale, when no processor is there and the edge is of these parts.
-async fn asked(parts: Parts, keeper: Option<KeeperSettings>, sales: usize) -> Vec<bool> {
+pub(super) async fn asked(parts: Parts, keeper: Option<KeeperSettings>, sales: usize) -> Vec<bool> {
     let (primary, platform, _alive) = stand(vec![(200, "")]).await;
     let gone = tokio::net::TcpListener::bind(LOOPBACK).await.unwrap().local_addr().unwrap();
     let upstream = upstream::Settings { origins: vec![origin(Home::Primary, primary)], ..Default::default() };
