@@ -392,23 +392,56 @@ impl Running {
     }
 }
 
-/// What an order earns of another value, by the terms of its own time. None where the programme's row of the
-/// directory says it.
-pub(super) fn of_value(snapshot: &Snapshot, row: &Decided, amount: Money) -> Option<Commission> {
+/// What an order earns of another value.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct OfValue {
+    /// By the terms of its own time; none where the programme's row of the directory says it.
+    pub(super) commission: Option<Commission>,
+    /// Which part of it each publisher has, where it is decided as the award that is booked was.
+    pub(super) weights: Vec<(u64, u64)>,
+}
+
+/// What an order earns of another value, by the terms of its own time.
+///
+/// # Errors
+/// Why they cannot say it: such an order would be held.
+pub(super) fn of_value(snapshot: &Snapshot, row: &Decided, amount: Money) -> Result<OfValue, String> {
     if row.auto_voided {
-        return Some(Commission::Flat(Money::from_minor(0, amount.currency)));
+        let nothing = Commission::Flat(Money::from_minor(0, amount.currency));
+        return Ok(OfValue { commission: Some(nothing), weights: Vec::new() });
     }
     let terms = &snapshot.policy.terms;
     let version = terms.at(row.advertiser_id, row.happened_at);
-    if version.rules.is_empty() && version.caps.is_empty() && !version.overrides {
-        return None;
+    let by_directory = version.rules.is_empty() && version.caps.is_empty() && !version.overrides;
+    if by_directory && row.awards.len() < 2 {
+        return Ok(OfValue::default());
     }
-    let envelope = Envelope::decode(&row.open).ok()?;
+    let envelope = Envelope::decode(&row.open).map_err(|error| error.to_string())?;
     let order = Order { row, envelope };
     let figures = order.figures();
     let kept = Kept { amount, ..order.kept(&figures) };
-    let awarded = kept.award(&snapshot.directory, terms, None).ok().flatten()?;
-    Some(Commission::Flat(awarded.commission))
+    let awarded = kept.award(&snapshot.directory, terms, None).map_err(|error| error.to_string())?;
+    let Some(awarded) = awarded else { return Ok(OfValue::default()) };
+    let commission = (!by_directory).then_some(Commission::Flat(awarded.commission));
+    Ok(OfValue { commission, weights: weights(row, &awarded) })
+}
+
+/// The parts of an award that is made by the same model for the same publishers as the one that is booked. The lines in force
+/// do not say them where somebody's was rounded down to nothing.
+fn weights(row: &Decided, awarded: &Awarded) -> Vec<(u64, u64)> {
+    let is_booked = |publisher_id| {
+        let mut rows = row.awards.iter();
+        rows.any(|line| line.publisher_id == publisher_id && line.model == awarded.model.name())
+    };
+    let same = row.awards.len() == awarded.awards.len()
+        && awarded.awards.iter().all(|award| is_booked(award.touch.publisher_id));
+    if !same || awarded.commission.minor <= 0 {
+        return Vec::new();
+    }
+    let part = |award: &attribution::Award| {
+        (award.touch.publisher_id, u64::try_from(award.share.minor).unwrap_or(0))
+    };
+    awarded.awards.iter().map(part).collect()
 }
 
 impl Processor {

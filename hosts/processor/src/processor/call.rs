@@ -8,11 +8,11 @@ use relay::policy::Snapshot;
 use relay::step::Served;
 use relay::{Envelope, Fact, Sealed};
 use tracking::dialect::interface::{CallOutcome, Operation};
-use tracking::directory::Commission;
 use tracking::event::Click;
 use tracking::{Field, Home};
 use units::{EventId, Timestamp};
 
+use super::awards::OfValue;
 use super::receive::take_in;
 use super::{Processor, ReceiveError, awards};
 
@@ -180,15 +180,15 @@ impl Asked<'_> {
         })
     }
 
-    /// What a transaction earns after a change, where the terms of its own time say it.
+    /// What a transaction earns after a change, as the terms of its own time say it; or why they cannot.
     fn earns(
         &self,
         transaction: &Transaction<'_>,
         change: &Change,
         target: &Target,
-    ) -> Result<Option<Commission>, LedgerError> {
+    ) -> Result<Result<OfValue, String>, LedgerError> {
         let (Some(row), Some(amount)) = (transaction.decided(target.event_id)?, target.amount) else {
-            return Ok(None);
+            return Ok(Ok(OfValue::default()));
         };
         Ok(awards::of_value(self.snapshot, &row, change.amount(amount)))
     }
@@ -206,10 +206,13 @@ impl Asked<'_> {
         let mut refused = None;
         let mut apply = Vec::new();
         for target in targets {
-            let commission = self.earns(transaction, change, target)?;
+            let earns = self.earns(transaction, change, target)?;
+            let said = earns.as_ref().ok();
+            let commission = said.map(|said| said.commission.unwrap_or(advertiser.commission));
             let rules = Rules {
                 advertiser_id: advertiser.legacy_id,
-                commission: commission.as_ref().unwrap_or(&advertiser.commission),
+                commission: commission.as_ref(),
+                weights: said.map_or(&[], |said| &said.weights),
                 lock: self.snapshot.policy.lock,
             };
             match call::effect(change, target, rules, self.now) {

@@ -1,5 +1,6 @@
 //! What a call wants changed.
 
+use attribution::{Rate, commission};
 use sha2::{Digest as _, Sha256};
 use tracking::dialect::interface::{CallOutcome, Operation};
 use tracking::directory::Commission;
@@ -35,7 +36,7 @@ pub struct Change {
 /// A commission that the merchant sets.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Override {
-    Percent { basis_points: u64 },
+    Percent(Rate),
     Amount(String),
 }
 
@@ -88,13 +89,14 @@ impl Change {
         }
     }
 
-    /// The rule of the commission after the change, where the programme's is `usual`.
-    pub(super) fn commission(&self, usual: &Commission, currency: Currency) -> Option<Commission> {
-        Some(match &self.commission {
-            None => *usual,
-            Some(Override::Percent { basis_points }) => Commission::Percent { basis_points: *basis_points },
-            Some(Override::Amount(text)) => Commission::Flat(Money::parse(text, currency).ok()?),
-        })
+    /// What is earned of `amount` after the change, where `usual` is earned if it names nothing else; none if that cannot
+    /// be said.
+    pub(super) fn earned(&self, usual: Option<&Commission>, amount: Money) -> Option<Money> {
+        match &self.commission {
+            None => commission(usual?, amount).ok(),
+            Some(Override::Percent(rate)) => rate.of(amount),
+            Some(Override::Amount(text)) => Money::parse(text, amount.currency).ok(),
+        }
     }
 
     /// True if the change is of the order's value or of the commission, and no mere comment.
@@ -108,14 +110,19 @@ impl Change {
 fn read_override(event: &Event) -> Option<Option<Override>> {
     let text = |field| event.text(field).map(str::trim).filter(|text| !text.is_empty());
     if let Some(percent) = text(Field::CommissionPercent) {
-        // Two decimals of a percent are basis points, as two decimals of a dollar are cents.
-        let parsed = Money::parse(percent.trim_end_matches('%'), Currency::USD).ok()?;
-        let basis_points = u64::try_from(parsed.minor).ok()?;
-        return Some(Some(Override::Percent { basis_points }));
+        let rate = Rate::parse(percent).or_else(|| loosely(percent))?;
+        return Some(Some(Override::Percent(rate)));
     }
     let Some(amount) = text(Field::CommissionAmount) else { return Some(None) };
     Money::parse(amount, Currency::USD).ok()?;
     Some(Some(Override::Amount(amount.to_owned())))
+}
+
+/// A percentage in the looser forms that amounts have, such as `7,5`: two decimals of a percent are basis points, as two
+/// decimals of a dollar are cents.
+fn loosely(percent: &str) -> Option<Rate> {
+    let parsed = Money::parse(percent.trim_end_matches('%'), Currency::USD).ok()?;
+    u64::try_from(parsed.minor).ok().map(Rate::from_basis_points)
 }
 
 /// The identity of what is asked for: everything in the event that decides what becomes of the transaction.

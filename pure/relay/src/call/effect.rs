@@ -6,7 +6,7 @@
 
 use attribution::model::split;
 use attribution::status::{Act, Cause, Refusal, step};
-use attribution::{Account, Posting, Status, commission, posting};
+use attribution::{Account, Posting, Status, posting};
 use tracking::Home;
 use tracking::dialect::interface::{CallOutcome, Operation};
 use tracking::directory::Commission;
@@ -92,8 +92,10 @@ pub enum How {
 pub struct Rules<'a> {
     /// The advertiser, by the legacy id.
     pub advertiser_id: u64,
-    /// What is usually earned.
-    pub commission: &'a Commission,
+    /// What is usually earned; none if that cannot be computed.
+    pub commission: Option<&'a Commission>,
+    /// Which part of it each publisher has by the model; empty if the lines in force say it.
+    pub weights: &'a [(u64, u64)],
     /// When a transaction may no longer be changed.
     pub lock: Lock,
 }
@@ -158,17 +160,17 @@ fn void(target: &Target, amount: Option<Money>) -> Effect {
 
 fn edit(change: &Change, target: &Target, standing: Money, rules: Rules<'_>) -> Effect {
     let amount = change.amount(standing);
-    let rule = change.commission(rules.commission, amount.currency);
-    let Some(rule) = rule else { return Effect::Refused(CallOutcome::Incomplete) };
     let earned = match target.publisher_id {
-        Some(_) => match commission(&rule, amount) {
-            Ok(earned) => Some(earned),
-            Err(_) => return Effect::Refused(CallOutcome::Incomplete),
+        // A mere comment changes no money, whatever the terms could say.
+        Some(_) if !change.is_of_money() && rules.commission.is_none() => owed(target),
+        Some(_) => match change.earned(rules.commission, amount) {
+            Some(earned) => Some(earned),
+            None => return Effect::Refused(CallOutcome::Incomplete),
         },
         None => None,
     };
-    let right =
-        posting::booking(rules.advertiser_id, earned.into_iter().flat_map(|earned| shared(earned, target)));
+    let shares = earned.into_iter().flat_map(|earned| shared(earned, target, rules.weights));
+    let right = posting::booking(rules.advertiser_id, shares);
     let lines = target.postings.as_deref().unwrap_or_default();
     let changes = change.is_of_money() && lines != right.as_slice();
     Effect::Apply(Applied {
@@ -183,8 +185,15 @@ fn edit(change: &Change, target: &Target, standing: Money, rules: Rules<'_>) -> 
     })
 }
 
-/// What each publisher gets of a commission: as much of it as it has of the one that stands.
-fn shared(earned: Money, target: &Target) -> Vec<(u64, Money)> {
+/// What the publishers have by the lines in force.
+fn owed(target: &Target) -> Option<Money> {
+    let lines = target.postings.as_deref().unwrap_or_default().iter();
+    let own = lines.filter(|line| matches!(line.account, Account::Publisher(_)));
+    own.map(|line| line.amount).reduce(|sum, amount| sum.checked_add(amount).unwrap_or(sum))
+}
+
+/// What each publisher gets of a commission: its part by the model, or else as much of it as it has of the one that stands.
+fn shared(earned: Money, target: &Target, weights: &[(u64, u64)]) -> Vec<(u64, Money)> {
     let lines = target.postings.as_deref().unwrap_or_default().iter();
     let owed = lines.filter_map(|line| match line.account {
         Account::Publisher(id) => {
@@ -192,7 +201,8 @@ fn shared(earned: Money, target: &Target) -> Vec<(u64, Money)> {
         }
         Account::Advertiser(_) | Account::Paid(_) | Account::Network => None,
     });
-    let (ids, weights): (Vec<u64>, Vec<u64>) = owed.unzip();
+    let (ids, weights): (Vec<u64>, Vec<u64>) =
+        if weights.is_empty() { owed.unzip() } else { weights.iter().copied().unzip() };
     if ids.is_empty() {
         return target.publisher_id.map(|id| (id, earned)).into_iter().collect();
     }

@@ -50,7 +50,8 @@ fn target(state: State) -> Target {
 }
 
 fn on(change: &Change, target: &Target) -> Effect {
-    let rules = Rules { advertiser_id: 789, commission: &TEN_PERCENT, lock: Lock::default() };
+    let rules =
+        Rules { advertiser_id: 789, commission: Some(&TEN_PERCENT), weights: &[], lock: Lock::default() };
     effect(change, target, rules, NOW)
 }
 
@@ -82,6 +83,8 @@ fn an_edit_moves_the_commission_with_the_amount() {
     for (fields, amount, earned) in [
         (&[(Field::Amount, "5.00")][..], 500, 50),
         (&[(Field::CommissionPercent, "7.5")], 1000, 75),
+        (&[(Field::CommissionPercent, "7.125"), (Field::Amount, "1000.00")], 100_000, 7125),
+        (&[(Field::CommissionPercent, "7,5%")], 1000, 75),
         (&[(Field::CommissionAmount, "3.00"), (Field::Amount, "20")], 2000, 300),
     ] {
         let applied = applied(&change(Operation::Edit, fields), &target(State::Taken));
@@ -90,6 +93,25 @@ fn an_edit_moves_the_commission_with_the_amount() {
     }
     let comment = applied(&change(Operation::Edit, &[(Field::Comment, "late")]), &target(State::Taken));
     assert_eq!((comment.how, comment.postings.len()), (How::NotAtAll, 0));
+}
+
+/// What the terms cannot say is refused, unless it is not asked for.
+#[test]
+fn an_edit_that_the_terms_say_nothing_of_is_refused() {
+    let rules = Rules { advertiser_id: 789, commission: None, weights: &[], lock: Lock::default() };
+    let made = |fields: &[(Field, &str)]| match effect(
+        &change(Operation::Edit, fields),
+        &target(State::Taken),
+        rules,
+        NOW,
+    ) {
+        Effect::Apply(applied) => Ok((applied.commission, applied.postings.len())),
+        Effect::Refused(outcome) => Err(outcome),
+        Effect::Already => panic!("it was not asked before"),
+    };
+    assert_eq!(made(&[(Field::Amount, "5.00")]), Err(CallOutcome::Incomplete));
+    assert_eq!(made(&[(Field::CommissionAmount, "1.00"), (Field::Amount, "5.00")]), Ok((Some(usd(100)), 0)));
+    assert_eq!(made(&[(Field::Comment, "late")]), Ok((Some(usd(100)), 0)));
 }
 
 #[test]

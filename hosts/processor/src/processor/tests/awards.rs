@@ -616,11 +616,13 @@ fn an_order_of_another_value_earns_by_the_terms_of_its_time() {
     }
     assert_eq!((paged.len(), &paged), (2, &rows), "page by page, to the end");
     let usd = |minor| units::Money::from_minor(minor, units::Currency::USD);
-    let earns = |place: usize, minor| of_value(world.processor.snapshot(), &rows[place], usd(minor));
+    let earns = |place: usize, minor| {
+        of_value(world.processor.snapshot(), &rows[place], usd(minor)).unwrap().commission
+    };
     assert_eq!(earns(0, 2000), Some(Commission::Flat(usd(100))));
     assert_eq!(earns(0, 10_000), Some(Commission::Flat(usd(200))));
     assert_eq!(earns(1, 10_000), Some(Commission::Flat(usd(0))));
-    assert_eq!(of_value(&snapshot(), &rows[0], usd(2000)), None, "as the directory says");
+    assert_eq!(of_value(&snapshot(), &rows[0], usd(2000)).unwrap().commission, None, "as the directory says");
 }
 
 /// Two orders go from one publisher to another by better evidence: with them go their place in the scale and in the cap.

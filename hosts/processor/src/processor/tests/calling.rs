@@ -32,6 +32,8 @@ on_a_server_too! {
     a_change_of_which_no_request_can_be_written_is_held_and_lets_others_go,
     what_cannot_be_of_a_change_is_found,
     an_edit_earns_by_the_terms_of_its_orders_time_and_is_not_decided_again,
+    an_edit_that_the_terms_cannot_decide_about_is_refused,
+    an_order_of_nothing_that_is_given_a_value_is_shared_by_its_model,
     a_call_is_refused_or_passed_on_where_it_is_not_ours,
     a_reference_copies_the_publisher_and_is_voided_with_its_parent,
     a_reference_to_a_sale_that_a_pixel_told_of_is_linked_all_the_same,
@@ -492,6 +494,44 @@ fn an_edit_earns_by_the_terms_of_its_orders_time_and_is_not_decided_again() {
     assert_eq!((again.orders, again.left_alone), (2, 1));
     assert_eq!(again.changed.iter().map(|order| order.event_id).collect::<Vec<_>>(), [event_id(2)]);
     world.assert_balanced();
+}
+
+/// At most 5.00 USD for an order: one in euros would be held, and is no way around that.
+#[test]
+fn an_edit_that_the_terms_cannot_decide_about_is_refused() {
+    let text = "[[terms]]\n[[terms.cap]]\nper = \"order\"\namount = \"5.00\"\n";
+    let mut world = World::with(super::awards::with_terms(text));
+    world.processor.replace_callers(callers());
+    world.receive(&[Sale { minor: 10_000, ..sale(1, MOVED) }]);
+    assert_eq!(earned(&world, 1), 500);
+    let mut call = envelope(&world, (MOVED, 100), Operation::Edit, &[THE_ORDER], SECRET);
+    let euros = Money::parse("100", Currency::parse("EUR").unwrap()).unwrap();
+    call.event.set(Field::Amount, Value::Money(euros));
+    call.event.set(Field::Currency, Value::Text("EUR".into()));
+    let served = world.processor.call(&batch(vec![call.encode()]), world.now).unwrap();
+    assert_said(&world, &served, CallOutcome::Incomplete);
+    assert_eq!(earned(&world, 1), 500);
+    let comment = [THE_ORDER, (Field::Comment, "asked")];
+    let served = ask(&mut world, 101, Operation::Edit, &comment);
+    assert_said(&world, &served, CallOutcome::Done);
+    assert_eq!(earned(&world, 1), 500);
+    world.assert_balanced();
+}
+
+/// An order of nothing says no parts by what is booked of it; its model does.
+#[test]
+fn an_order_of_nothing_that_is_given_a_value_is_shared_by_its_model() {
+    for (minor, value, expected) in [(0, "100.00", 500), (10, "100.00", 500), (10_000, "50.00", 250)] {
+        let mut world = World::with(super::awards::with_terms("[[terms]]\nmodel = \"linear\"\n"));
+        world.processor.replace_callers(callers());
+        let hour = Duration::from_secs(3600);
+        let order = super::awards::raw(1, "A-1", minor, Duration::ZERO);
+        let clicked = super::awards::clicked(order, super::awards::click(456, 3 * hour));
+        world.take(&[super::awards::remembered(clicked, super::awards::click(457, hour))]);
+        ask(&mut world, 100, Operation::Edit, &[THE_ORDER, (Field::Amount, value)]);
+        assert_eq!(world.shares(1), [(456, expected), (457, expected)], "{minor}");
+        world.assert_balanced();
+    }
 }
 
 #[test]
