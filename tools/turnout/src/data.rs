@@ -4,7 +4,7 @@
 //! for each running role: where it listens and what its operators must show; it goes when the process stops.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ pub(crate) enum DataError {
         /// With which file.
         path: PathBuf,
         /// The system's answer.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// A file that holds something else than it should.
     #[error(
@@ -172,8 +172,11 @@ impl DataDir {
     /// The directory, made if it is not there.
     pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
         // What is in it is money and, sealed, people: nobody else's to read.
-        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-        made.map_err(|source| DataError::File { doing: "make", path: path.to_path_buf(), source })?;
+        make_private(path).map_err(|source| DataError::File {
+            doing: "make",
+            path: path.to_path_buf(),
+            source,
+        })?;
         Ok(Self(path.to_path_buf()))
     }
 
@@ -195,7 +198,7 @@ impl DataDir {
                 path: path.clone(),
                 why: error.message().to_owned(),
             })?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.make_secrets(&path)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.make_secrets(&path)?,
             Err(source) => return Err(DataError::File { doing: "read", path, source }),
         };
         key_ring(&file)
@@ -213,7 +216,7 @@ impl DataDir {
         let path = self.path(CALLERS);
         let stays = match fs::read_to_string(&path) {
             Ok(known) => !known.starts_with(head) || known.lines().next() == text.lines().next(),
-            Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
         };
         if stays { Ok(()) } else { write_private(&path, text) }
     }
@@ -275,7 +278,7 @@ pub(crate) fn reading_keys(folder: &Path) -> Result<Option<ReadingKeys>, DataErr
     let path = folder.join(SECRETS);
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(DataError::File { doing: "read", path, source }),
     };
     let damaged = |why: &str| DataError::Damaged { path: path.clone(), why: why.to_owned() };
@@ -371,7 +374,7 @@ pub(crate) fn read_callers(folder: &Path) -> Result<Callers, DataError> {
     let path = folder.join(CALLERS);
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Callers::default()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Callers::default()),
         Err(source) => return Err(DataError::File { doing: "read", path, source }),
     };
     Callers::load(&path.display().to_string(), &text).map_err(|mistakes| {
@@ -423,7 +426,26 @@ pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), DataError> {
     let mut file =
         options.write(true).create(true).truncate(true).mode(0o600).open(&beside).map_err(wrong)?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(wrong)?;
-    fs::rename(&beside, path).map_err(wrong)
+    let named = fs::rename(&beside, path).and_then(|()| sync_folder(above(path)));
+    named.map_err(wrong)
+}
+
+/// Makes a folder, and those above it, for its owner alone; a power loss takes none of them away again.
+pub(crate) fn make_private(path: &Path) -> io::Result<()> {
+    let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.is_dir();
+    let missing: Vec<&Path> = path.ancestors().take_while(is_missing).collect();
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    missing.into_iter().try_for_each(|folder| sync_folder(above(folder)))
+}
+
+/// The folder in which a path's name stands.
+fn above(path: &Path) -> &Path {
+    path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+}
+
+/// Makes the names in a folder durable.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    fs::File::open(path).and_then(|folder| folder.sync_all())
 }
 
 #[cfg(test)]
@@ -476,7 +498,7 @@ mod tests {
         let mut child =
             std::process::Command::new("true").stdout(std::process::Stdio::piped()).spawn().unwrap();
         let mut ended = Vec::new();
-        std::io::Read::read_to_end(&mut child.stdout.take().unwrap(), &mut ended).unwrap();
+        io::Read::read_to_end(&mut child.stdout.take().unwrap(), &mut ended).unwrap();
         let stat = format!("/proc/{}/stat", child.id());
         while !fs::read_to_string(&stat).unwrap().contains(") Z ") {
             std::thread::yield_now();

@@ -109,8 +109,8 @@ fn open_lane(
     lane: &str,
     limits: outbox::Settings,
 ) -> Result<(outbox::Appender, outbox::Consumer), Wrong> {
+    // Opening it makes the folders as well, each durable in the one above it before anything is promised in it.
     let folder = ground.data.path("outbox").join(lane);
-    std::fs::create_dir_all(&folder)?;
     let (appender, consumer, recovery) = outbox::open(&folder, limits)?;
     if let Some(trim) = &recovery.trimmed {
         eprintln!("turnout: the outbox was cut off after its last whole entry: {trim:?}");

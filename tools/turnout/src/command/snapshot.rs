@@ -109,6 +109,7 @@ pub(crate) fn restore(arguments: &RestoreArguments) -> Outcome {
     for name in [OUTBOX, LEDGER].into_iter().chain(OTHERS) {
         copy_tree(&arguments.from.join(name), &arguments.data.join(name))?;
     }
+    files::sync_folder(&arguments.data)?;
     let wrong = manifest.wrong(&arguments.data);
     if !wrong.is_empty() {
         return Err(SnapshotError::Damaged(wrong).into());

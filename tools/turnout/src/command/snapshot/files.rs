@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use units::Timestamp;
 
+use crate::data;
+
 const MANIFEST: &str = "snapshot.json";
 const FORMAT: u32 = 1;
 
@@ -48,9 +50,9 @@ fn failed<'p>(doing: &'static str, path: &'p Path) -> impl FnOnce(io::Error) -> 
     move |source| SnapshotError::Io { doing, path: path.to_owned(), source }
 }
 
-/// Makes a folder, or takes one that is empty.
+/// Makes a folder for its owner alone, or takes one that is empty.
 pub(super) fn new_folder(path: &Path) -> Result<(), SnapshotError> {
-    fs::create_dir_all(path).map_err(failed("make", path))?;
+    data::make_private(path).map_err(failed("make", path))?;
     let mut held = fs::read_dir(path).map_err(failed("list", path))?;
     if held.next().is_some() { Err(SnapshotError::NotEmpty(path.to_owned())) } else { Ok(()) }
 }
@@ -90,7 +92,7 @@ fn copy_lane_by(
 ) -> Result<(), SnapshotError> {
     let mut why = None;
     for _ in 0..LANE_TRIES_MAX {
-        fs::create_dir_all(to).map_err(failed("make", to))?;
+        data::make_private(to).map_err(failed("make", to))?;
         if copy(from, to)? {
             match open_copy(to) {
                 Ok(()) => return sync_folder(to),
@@ -137,7 +139,7 @@ fn open_copy(lane: &Path) -> Result<(), OpenError> {
 /// Copies a file or a folder with everything in it; nothing if it is not there.
 pub(super) fn copy_tree(from: &Path, to: &Path) -> Result<(), SnapshotError> {
     if from.is_dir() {
-        fs::create_dir_all(to).map_err(failed("make", to))?;
+        data::make_private(to).map_err(failed("make", to))?;
         for name in names(from)? {
             copy_tree(&from.join(&name), &to.join(&name))?;
         }
@@ -153,8 +155,9 @@ fn copy_file(from: &Path, to: &Path) -> Result<(), SnapshotError> {
     copied.map_err(failed("sync", to))
 }
 
-fn sync_folder(path: &Path) -> Result<(), SnapshotError> {
-    File::open(path).and_then(|folder| folder.sync_all()).map_err(failed("sync", path))
+/// Makes the names in a folder durable.
+pub(super) fn sync_folder(path: &Path) -> Result<(), SnapshotError> {
+    data::sync_folder(path).map_err(failed("sync", path))
 }
 
 /// What a snapshot holds.
@@ -248,6 +251,8 @@ fn digest(path: &Path) -> Result<Listed, SnapshotError> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     /// A lane of two segments with some entries in each.
@@ -315,7 +320,15 @@ mod tests {
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));
         fs::create_dir_all(from.join("deep")).unwrap();
         fs::write(from.join("deep/file"), "content").unwrap();
+        new_folder(&to).unwrap();
         copy_tree(&from, &to).unwrap();
+        for folder in [&to, &to.join("deep")] {
+            assert_eq!(
+                folder.metadata().unwrap().permissions().mode() & 0o777,
+                0o700,
+                "what is in it is nobody else's"
+            );
+        }
         let manifest = Manifest::of(&to, Timestamp::from_millis(0)).unwrap();
         manifest.write(&to).unwrap();
         let read = Manifest::read(&to).unwrap();
