@@ -43,6 +43,15 @@ impl Terms {
         of(Some(advertiser_id)).or_else(|| of(None)).unwrap_or(&self.usual)
     }
 
+    /// How many days after a click of this publisher an order of `advertiser` may earn, under whichever version decides
+    /// about it: so long the click must be known. It is never less than the directory's.
+    pub fn longest_window_days(&self, publisher_id: u64, advertiser: &Advertiser<'_>) -> u32 {
+        let of = |advertiser_id| self.versions.get(&advertiser_id).into_iter().flatten();
+        let versions = of(Some(advertiser.legacy_id)).chain(of(None));
+        let days = versions.map(|version| version.window_days(publisher_id, advertiser));
+        days.max().unwrap_or(0).max(advertiser.window_days)
+    }
+
     /// Every version, in the order of programmes and days.
     pub fn versions(&self) -> impl Iterator<Item = (Option<u64>, &Version)> {
         let of = |(id, versions): (&Option<u64>, _)| (*id, versions);

@@ -248,6 +248,12 @@ impl Policy {
         self.wave(advertiser).map_or(Phase::Observe, |wave| wave.phase)
     }
 
+    /// How long a click of this publisher may earn with a programme: so long it is remembered.
+    pub fn click_window(&self, advertiser: &Advertiser<'_>, publisher_id: u64) -> Duration {
+        let days = self.terms.longest_window_days(publisher_id, advertiser);
+        Duration::from_secs(u64::from(days).saturating_mul(86_400))
+    }
+
     /// How long each form of cookie lives that is set for a programme at `now`, out of `life`.
     pub fn cookie_lives(&self, advertiser: &Advertiser<'_>, now: Timestamp, life: Duration) -> Lives {
         let policy = self.wave(advertiser).map_or(CookiePolicy::of(Phase::Observe), |wave| wave.cookies);

@@ -6,7 +6,6 @@
 
 mod write;
 
-use core::time::Duration;
 use std::borrow::Cow;
 
 use units::{Timestamp, limits};
@@ -137,11 +136,6 @@ fn name(rule: &CookieRule, advertiser: &Advertiser<'_>) -> Option<String> {
         CookieSuffix::Nothing => return Some(rule.prefix.clone()),
     };
     Some(format!("{}{id}", rule.prefix))
-}
-
-/// How long after a click a programme still credits it.
-pub fn window(advertiser: &Advertiser<'_>) -> Duration {
-    Duration::from_secs(u64::from(advertiser.window_days).saturating_mul(86_400))
 }
 
 /// Drops every cookie from header lines but those whose names `wanted` takes. What stays is byte for byte what

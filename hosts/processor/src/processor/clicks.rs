@@ -187,7 +187,7 @@ pub fn import_clicks(
 fn kept(ground: &Ground<'_>, row: ImportedClick) -> KeptClick {
     let ImportedClick { click_id, advertiser_id, publisher_id, creative_id, at, primary, reference } = row;
     KeptClick {
-        expires_at: intake::expires_at(ground, advertiser_id, at),
+        expires_at: intake::expires_at(ground, advertiser_id, publisher_id, at),
         click: Click { advertiser_id, publisher_id, creative_id, at, click_id },
         home: Some(if primary { Home::Primary } else { Home::Legacy }),
         origin: Origin::Imported,

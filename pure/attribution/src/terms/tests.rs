@@ -45,6 +45,21 @@ fn windows_go_from_the_publisher_to_the_directory() {
 }
 
 #[test]
+fn a_click_is_known_for_the_longest_window_of_every_version() {
+    let text = "[[terms]]\nwindow_days = 20\n\
+        [[terms]]\nadvertiser = 1\nwindows = { soft = 60 }\n\
+        [[terms.publisher]]\nids = [1]\nwindow_days = 90\n[[terms.publisher]]\nids = [2]\nclass = \"soft\"\n\
+        [[terms]]\nadvertiser = 1\nfrom = \"2027-01-01\"\nwindow_days = 50\n";
+    let terms = Terms::load("terms.toml", text).unwrap();
+    let advertiser = crate::journey::tests::advertiser(45);
+    let days = |terms: &Terms| [1, 2, 3].map(|id| terms.longest_window_days(id, &advertiser));
+    assert_eq!(days(&terms), [90, 60, 50]);
+    assert_eq!(days(&Terms::load("terms.toml", "[[terms]]\nwindow_days = 20\n").unwrap()), [45; 3]);
+    assert_eq!(days(&Terms::load("terms.toml", "[[terms]]\nwindow_days = 70\n").unwrap()), [70; 3]);
+    assert_eq!(days(&Terms::default()), [45; 3]);
+}
+
+#[test]
 fn what_a_second_arrival_means_goes_by_its_kind() {
     let text = "[[terms]]\n[[terms.duplicate]]\nkind = \"lead\"\npolicy = \"window\"\nhours = 24\n\
         [[terms.duplicate]]\npolicy = \"merge\"\n";

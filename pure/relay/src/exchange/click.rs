@@ -79,7 +79,8 @@ impl Exchange {
         let page = destination::with_click_id(&landing.url, parameter, &click.click_id).to_string();
         let (rules, keys) = (&snapshot.migration.cookies, &snapshot.secrets.click_id_keys);
         let place = self.place(snapshot);
-        let lives = snapshot.policy.cookie_lives(advertiser, self.opened_at, cookie::window(advertiser));
+        let window = snapshot.policy.click_window(advertiser, click.publisher_id);
+        let lives = snapshot.policy.cookie_lives(advertiser, self.opened_at, window);
         let mut cookies = cookie::remember(click, rules, advertiser, place, lives);
         if let Some(header) = self.inbound.header("cookie") {
             cookies.extend(cookie::evict(header, rules, keys, place, &cookies));

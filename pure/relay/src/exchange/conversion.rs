@@ -122,7 +122,8 @@ impl Exchange {
         reply: &mut Reply,
     ) {
         let (Some(click), Some(advertiser)) = (remembered, reading.advertiser.as_ref()) else { return };
-        let left = cookie::window(advertiser).saturating_sub(self.opened_at.since(click.at));
+        let window = snapshot.policy.click_window(advertiser, click.publisher_id);
+        let left = window.saturating_sub(self.opened_at.since(click.at));
         if click.click_id.is_empty() {
             return;
         }

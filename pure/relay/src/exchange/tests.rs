@@ -366,6 +366,27 @@ fn an_envelope_tells_everything_and_seals_the_person() {
     assert!(reply.headers.iter().any(|(name, value)| name == "set-cookie" && value.contains("SHOP1=7.t1_")));
 }
 
+/// Thirty days by the directory, ninety by the terms of this publisher: set by its click, and renewed by a pixel.
+#[test]
+fn a_cookie_lives_as_long_as_the_terms_may_credit_its_click() {
+    let text = "[[terms]]\n[[terms.publisher]]\nids = [7]\nwindow_days = 90\n";
+    let mut snapshot = Arc::into_inner(snapshot()).unwrap();
+    snapshot.policy.terms = crate::policy::Terms::load("terms.toml", text).unwrap();
+    let snapshot = Arc::new(snapshot);
+    let lives = |steps: &[Step]| {
+        let Some(Step::Reply(reply)) = steps.last() else { panic!() };
+        let set =
+            reply.headers.iter().find(|(name, value)| name == "set-cookie" && value.starts_with("SHOP1="));
+        set.unwrap().1.contains("Max-Age=7776000")
+    };
+    let click = run_with(Arc::clone(&snapshot), get("/go?shop=1&site=7", &[]), World::Well, PRIMARY_DOWN);
+    assert!(lives(&click));
+    let (_, id) = location(&click).split_once("oid=").unwrap();
+    let cookie = format!("SHOP1=7.{}", id.trim_end_matches('&'));
+    let pixel = get("/buy?shop=1&sum=10.00&order=A-1", &[("cookie", &cookie)]);
+    assert!(lives(&run_with(snapshot, pixel, World::Well, WELL)));
+}
+
 /// A request to the host of short links.
 fn short_link(target: &str) -> Inbound {
     Inbound { host: "s.test".to_owned(), ..get(target, &[]) }

@@ -61,10 +61,11 @@ pub struct KeptClick {
     pub expires_at: Timestamp,
 }
 
-/// When a click of `advertiser_id` at `at` may be forgotten: a margin after its programme's window, because a
-/// conversion may come late by an outage.
-pub fn expires_at(ground: &Ground<'_>, advertiser_id: u64, at: Timestamp) -> Timestamp {
-    let window = ground.directory.advertiser(advertiser_id).map(|row| row.window_days);
+/// When a click of a publisher for `advertiser_id` at `at` may be forgotten: a margin after the longest window that the
+/// directory or the terms give it, because a conversion may come late by an outage.
+pub fn expires_at(ground: &Ground<'_>, advertiser_id: u64, publisher_id: u64, at: Timestamp) -> Timestamp {
+    let longest = |row| ground.policy.terms.longest_window_days(publisher_id, &row);
+    let window = ground.directory.advertiser(advertiser_id).map(longest);
     let days = window.unwrap_or(CLICK_WINDOW_DAYS_MAX).min(CLICK_WINDOW_DAYS_MAX);
     at.plus(DAY.saturating_mul(days.saturating_add(CLICK_MARGIN_DAYS)))
 }
@@ -85,7 +86,7 @@ pub(super) fn keep(ground: &Ground<'_>, envelope: &Envelope) -> Vec<KeptClick> {
     let reference = envelope.event.text(Field::TrackingReference).and_then(click_reference);
     let reference = reference.filter(|_| !envelope.held_an_email(Field::TrackingReference));
     let kept = |click: Click, home, origin, alias_of| KeptClick {
-        expires_at: expires_at(ground, click.advertiser_id, click.at),
+        expires_at: expires_at(ground, click.advertiser_id, click.publisher_id, click.at),
         event_id: Some(envelope.event_id),
         reference: reference.clone(),
         click,

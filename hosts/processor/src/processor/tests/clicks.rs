@@ -23,6 +23,7 @@ on_a_server_too! {
     the_legacy_platform_gets_the_bytes_that_say_the_value_that_stands,
     a_bound_voucher_is_told_to_the_platform,
     expired_clicks_go_with_the_next_batch,
+    a_click_is_kept_as_long_as_the_terms_may_credit_it,
 }
 
 const OLD: &str = "11k8_cr29d";
@@ -218,6 +219,24 @@ fn expired_clicks_go_with_the_next_batch() {
     world.now = world.now.plus(std::time::Duration::from_secs(2 * 86_400));
     world.receive(&[sale(2, MOVED)]);
     assert_eq!(world.processor.ledger().clicks_count().unwrap(), 0);
+}
+
+/// Thirty days by the directory, ninety by the terms: a click of 75 days ago is still there, and earns.
+#[test]
+fn a_click_is_kept_as_long_as_the_terms_may_credit_it() {
+    let day = std::time::Duration::from_secs(86_400);
+    let mut world =
+        World::with(with_terms("[[terms]]\n[[terms.publisher]]\nids = [457]\nwindow_days = 90\n"));
+    world.processor.import_clicks(vec![click(MOVED, false)], world.now).unwrap();
+    for (id, days) in [(1, 70), (2, 74)] {
+        world.now = START.plus(day * days);
+        world.receive(&[Sale { at: world.now, ..sale(id, MOVED) }]);
+    }
+    let mut order = Sale { clicked: false, at: world.now, ..sale(3, MOVED) }.envelope();
+    order.event.set(Field::ClickId, Value::Text(OLD.into()));
+    receive(&mut world, &[order]);
+    assert_eq!((stands(&world, 3).1, world.shares(3)), (Some(457), vec![(457, 100)]));
+    world.assert_balanced();
 }
 
 /// An arrival of order A.
