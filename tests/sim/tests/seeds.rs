@@ -163,6 +163,11 @@ fn seeds_that_once_did_not_hold() {
         (Scope::Terms, 102_385, "a change of what is not there, told every minute for ever"),
         (Scope::Terms, 103_815, "a processor woken twenty times a second for a merchant that had to wait"),
         (Scope::Terms, 104_862, "a place never given back, where two requests for changes ended in one turn"),
+        (
+            Scope::Starts,
+            300_466,
+            "a change told again of what a person had settled as not arrived, which waited for ever",
+        ),
         (Scope::Publishers, 738, "a publisher called for a sale that a person had settled as not arrived"),
     ] {
         let outcome = run_in(scope, seed, STEPS, Sabotage::None);

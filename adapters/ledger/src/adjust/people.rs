@@ -37,7 +37,21 @@ impl Transaction<'_> {
         sql::run(&self.inner, update, row, "redrive a change")?;
         let detail = format!("change {id}: {}", told(state.name(), State::Queued.name(), by.why));
         self.journal(by.actor, "redrive", Some(conversion), &detail)?;
-        Ok(Redriven::Queued)
+        if !self.is_away(conversion)? {
+            return Ok(Redriven::Queued);
+        }
+        // Nobody would ever tell of it: what is sent, should it be sent again, is what its merchant wanted last.
+        self.overtaken(conversion)?;
+        Ok(Redriven::Already(State::Merged))
+    }
+
+    /// True if the platform certainly does not have the transaction.
+    fn is_away(&self, conversion: EventId) -> Result<bool, LedgerError> {
+        let query =
+            "SELECT state IN ('dead', 'rejected') OR (state = 'queued' AND ambiguous = 0) FROM conversions
+            WHERE event_id = ?1";
+        let away = sql::one(&self.inner, query, (sql::id(conversion),), |row| row.get::<bool>(0))?;
+        Ok(away.unwrap_or(false))
     }
 
     /// Gives up telling the platform of a change. Our books keep it: it is what its merchant asked for.

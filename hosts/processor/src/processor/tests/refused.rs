@@ -19,6 +19,7 @@ on_a_server_too! {
     requests_for_changes_that_end_together_give_each_place_back,
     a_change_of_a_merchant_that_waits_is_woken_for_when_it_may_go,
     changes_of_both_kinds_and_of_every_merchant_have_their_turns,
+    a_change_of_what_is_not_there_any_more_waits_for_nothing_when_it_is_told_again,
 }
 
 /// A sale that the platform has, and a change of it that the platform refuses: the change's id.
@@ -217,4 +218,27 @@ fn a_change_of_a_merchant_that_waits_is_woken_for_when_it_may_go() {
     world.now = opens;
     assert_eq!(world.deliver(|_| Reply::Says(Verdict::Taken)), 1);
     world.assert_balanced();
+}
+
+/// A person has found meanwhile that the platform never had the sale.
+#[test]
+fn a_change_of_what_is_not_there_any_more_waits_for_nothing_when_it_is_told_again() {
+    for (operation, ends) in [(Operation::Edit, "dead"), (Operation::Void, "dropped")] {
+        let mut world = world();
+        // Taken without being named, so that a person may say that it did not arrive.
+        world.receive(&[Sale { clicked: false, ..sale(1, MOVED) }]);
+        world.pass(Duration::from_secs(61));
+        assert_eq!(world.deliver(|_| Reply::Says(Verdict::Taken)), 1);
+        ask(&mut world, 100, operation, &[THE_ORDER, (Field::Amount, "8.00")]);
+        world.pass(Duration::from_secs(600));
+        assert_eq!(world.deliver(|_| Reply::Says(Verdict::Rejected)), 1);
+        let change = world.processor.ledger().adjustments_of(event_id(1)).unwrap()[0].adjustment_id;
+        let by = By { actor: "ada", why: "it is in no report" };
+        let closed = world.processor.close(&[event_id(1)], false, by, world.now).unwrap().remove(0).1;
+        assert_eq!((closed, world.state(1)), (Closed::Done(State::Dead), "dead"));
+        order(&mut world, "again", ledger::Action::Redrive, change);
+        let rows = world.processor.ledger().adjustments_of(event_id(1)).unwrap();
+        assert_eq!((rows[0].state, world.state(1)), (State::Merged, ends), "{operation:?}");
+        world.assert_balanced();
+    }
 }
