@@ -199,10 +199,12 @@ impl Transaction<'_> {
         most: usize,
     ) -> Result<Vec<Waiting>, LedgerError> {
         let mut waiting: Vec<Waiting> = Vec::new();
-        for owed in ["p.minor < 0", "p.minor >= 0"] {
+        // The largest first, so that a part comes to something if any can.
+        for (owed, order_by) in [("p.minor < 0", "p.event_id"), ("p.minor >= 0", "p.minor DESC, p.event_id")]
+        {
             let query = format!(
                 "SELECT p.event_id, p.minor, p.due_from {WAITING} AND p.currency = ?3 AND {owed}
-                ORDER BY p.event_id LIMIT ?4"
+                ORDER BY {order_by} LIMIT ?4"
             );
             let limit = sql::limit(most.saturating_sub(waiting.len()));
             let row = (sql::int(order.publisher_id), order.until.as_millis(), currency.code(), limit);

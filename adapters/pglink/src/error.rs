@@ -57,7 +57,9 @@ impl LinkError {
     /// it tells of connections, conflicts, resources, an operator, or its disk.
     pub fn is_of_the_server(&self) -> bool {
         let of_its_state = |code: &SqlState| {
-            ["08", "40", "53", "55", "57", "58"].iter().any(|class| code.code().starts_with(class))
+            ["08", "25", "40", "42", "53", "55", "57", "58", "XX"]
+                .iter()
+                .any(|class| code.code().starts_with(class))
         };
         match self {
             Self::Refused(error) => error.code().is_some_and(of_its_state),

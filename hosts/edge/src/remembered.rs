@@ -95,7 +95,12 @@ impl Teller {
                 }
                 _ = again.tick() => {}
             }
-            self.tell().await;
+            // A note goes once it is taken, so that a stop may come in between.
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => break,
+                () = self.tell() => {}
+            }
         }
         self.line.close();
         while let Ok(entry) = self.line.try_recv() {
@@ -112,10 +117,10 @@ impl Teller {
 
     /// Tries each note once, until nobody is there.
     async fn tell(&mut self) {
-        let mut failures = 0;
+        let (mut failures, mut appends) = (0, true);
         for _ in 0..self.notes.len() {
             let Some((event_id, bytes)) = self.notes.front().cloned() else { return };
-            if self.is_taken(event_id, bytes).await {
+            if self.is_taken(event_id, bytes, &mut appends).await {
                 failures = 0;
                 self.notes.pop_front();
                 self.tally.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -131,10 +136,15 @@ impl Teller {
         }
     }
 
-    /// Has the outbox take a note, or else the processor.
-    async fn is_taken(&self, event_id: EventId, bytes: Bytes) -> bool {
-        if let Ok(Ok(_)) = timeout(APPEND_WITHIN, self.appender.append(bytes.clone())).await {
-            return true;
+    /// Has the outbox take a note, or else the processor. A disk that hangs is asked once in a round: each note would wait
+    /// for it, and stand in its line once more.
+    async fn is_taken(&self, event_id: EventId, bytes: Bytes, appends: &mut bool) -> bool {
+        if *appends {
+            match timeout(APPEND_WITHIN, self.appender.append(bytes.clone())).await {
+                Ok(Ok(_)) => return true,
+                Ok(Err(_)) => {}
+                Err(_) => *appends = false,
+            }
         }
         let Some(asker) = &self.asker else { return false };
         asker.hand_over(Entry { event_id, bytes: bytes.to_vec() }, HAND_OVER_WITHIN).await.is_ok()

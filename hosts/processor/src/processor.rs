@@ -25,6 +25,7 @@ mod status;
 mod time;
 mod transactions;
 mod turn;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -35,7 +36,6 @@ use relay::call::Callers;
 use relay::delivery::{Destination, Gate, Rank, Tried};
 use relay::policy::Snapshot;
 use tracking::Home;
-use tracking::dialect::interface::Operation;
 use units::{EventId, Seed, Timestamp};
 
 pub(crate) use clicks::show_click;
@@ -62,6 +62,7 @@ use lane::{Lane, Pace};
 use orders::Pacing;
 use settle::Unsettled;
 use time::Times;
+use turns::ChangeTurns;
 
 /// Why the processor could not do what it was asked. Nothing was done.
 #[derive(Debug, thiserror::Error)]
@@ -118,8 +119,7 @@ pub struct Processor {
     telling: BTreeMap<DeliveryId, Telling>,
     /// When the next request for changes may go.
     change_at: Timestamp,
-    /// Which change was told of last, and whose: the others come first the next time.
-    changed_last: Option<(Operation, u64)>,
+    change_turns: ChangeTurns,
     /// Who may call.
     callers: Callers,
     /// Destinations of which a probe is under way.
@@ -199,7 +199,7 @@ impl Processor {
             flying: BTreeMap::new(),
             telling: BTreeMap::new(),
             change_at: now,
-            changed_last: None,
+            change_turns: ChangeTurns::default(),
             callers: Callers::default(),
             probing: Vec::new(),
             unsettled: Vec::new(),

@@ -43,7 +43,7 @@ pub enum CommissionError {
     /// A cap counts what is earned in the orders' own currency.
     #[error(
         "`{cap}` counts commissions in the order's own currency, {order}, and this one is in {found}: say a share, or an \
-         amount in {order}, in a new version of the terms"
+         amount in {order}, in a version of the terms that begins on or before the order's day"
     )]
     Uncounted {
         /// The cap.

@@ -129,9 +129,6 @@ fn missing(ours: &Ours, terms: &Terms) -> (Class, &'static str) {
     if is_delivered(ours) && !terms.is_settled(ours.changed_at) {
         return (Class::NotSettled, ours.state.name());
     }
-    if is_delivered(ours) && is_sent_behind(ours, terms) {
-        return (Class::NotSettled, "sent after the report's last day");
-    }
     if (is_delivered(ours) || ours.state == State::Dead)
         && let Some(why) = not_covered(ours, terms)
     {

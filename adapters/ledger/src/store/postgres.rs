@@ -281,13 +281,16 @@ impl Postgres {
     /// Makes sure that the server is the one that this writer knows. A standby that was promoted may lack the last commits,
     /// has given their numbers to others, and knows nothing of what is in doubt.
     fn same_server(&self, link: &Link) -> Result<(), StoreError> {
-        // A server that is not one's own may not tell.
-        let now = link.ask("SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)").ok().flatten();
+        let now = match link.ask("SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)") {
+            Err(error) if error.loses_the_connection() => return Err(error.into()),
+            // A server that is not one's own may not tell; then what was known before stays known.
+            told => told.ok().flatten(),
+        };
         let mut known = self.timeline.borrow_mut();
         if known.is_some() && now.is_some() && *known != now {
             return Err(StoreError::Replaced);
         }
-        *known = now;
+        *known = now.or_else(|| known.take());
         Ok(())
     }
 

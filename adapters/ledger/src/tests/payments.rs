@@ -237,9 +237,32 @@ fn what_is_owed_back_is_set_off_with_the_first_part(place: &Place) {
     assert_balanced(&ledger);
 }
 
+/// One large debt and many small sales: the first part has those of the sales that outweigh it, if any do.
+fn a_debt_is_set_off_against_the_largest_sales(place: &Place) {
+    let mut ledger = place.open();
+    take_in(&mut ledger, &[Sale { minor: 5000, ..SALE }]);
+    lock(&mut ledger, lock_day());
+    pay(&mut ledger, "february", lock_day(), lock_day());
+    judge_at(&mut ledger, 1, Act::ClawBack, Cause::Operator, lock_day());
+    let sales: Vec<Sale> = (2..=6)
+        .map(|order| Sale {
+            id: u64::from(order),
+            order,
+            minor: if order == 6 { 9000 } else { 1000 },
+            ..SALE
+        })
+        .collect();
+    take_in(&mut ledger, &sales);
+    lock(&mut ledger, lock_day());
+    assert_eq!(parts(&pay_part(&mut ledger, "march")), (vec![(1, 400, 2)], true));
+    assert_eq!(parts(&pay_part(&mut ledger, "march")), (vec![(1, 400, 2), (2, 200, 2)], true));
+    assert_balanced(&ledger);
+}
+
 on_each_store!(memory;
     many_are_paid_in_parts_each_of_them_once,
     what_is_owed_back_is_set_off_with_the_first_part,
+    a_debt_is_set_off_against_the_largest_sales,
     a_life_in_worked_numbers,
     a_run_that_is_recorded_again_pays_nothing_again,
     each_publisher_is_paid_its_own_share,

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ledger::{AdjustmentFinished, Begun, DueAdjustment, WantedChanges};
+use ledger::{AdjustmentFinished, Begun, DueAdjustment};
 use relay::delivery::{Admission, Destination, Health, Outcome, Rank, Settled, State, Tried, Went, settle};
 use relay::intake::EvidenceKind;
 use relay::policy::Snapshot;
@@ -19,12 +19,9 @@ use tracking::{Answer, Class, Event, Field, Home, SendFailure, Value, Verdict};
 use units::Timestamp;
 
 use super::deliver::{Delivery, DeliveryId};
-use super::quarantine::{calmly, steadily};
+use super::quarantine::calmly;
 use super::settle::{Ended, Unsettled, excerpt, judged};
 use super::{Processor, ProcessorError, request};
-
-/// Most merchants that are passed over for one request, because they may not send for now.
-const MERCHANTS_PASSED_OVER_MAX: usize = 1000;
 
 /// Most changes in one request of ours.
 const TOGETHER_MAX: usize = 1000;
@@ -50,22 +47,7 @@ pub(super) struct Telling {
 }
 
 impl Processor {
-    /// Adds the requests for changes that may go now, durably in flight. Edits and voids are asked for first by turns, since
-    /// one of them takes the moment at which the platform takes a request. What has begun is in flight whatever happens to
-    /// the others, which are asked for again; what went wrong with them is told with the turn.
-    pub(super) fn next_changes(&mut self, now: Timestamp, deliveries: &mut Vec<Delivery>) {
-        let mut operations = [Operation::Edit, Operation::Void];
-        if self.changed_last.is_some_and(|(last, _)| last == Operation::Edit) {
-            operations.reverse();
-        }
-        for operation in operations {
-            let ask = |processor: &mut Self| processor.next_change(operation, now);
-            let change = steadily("tell of changes", || self.passing_unreadable(now, ask));
-            change.map_or_else(|error| self.complaints.push(error), |change| deliveries.extend(change));
-        }
-    }
-
-    fn next_change(
+    pub(super) fn next_change(
         &mut self,
         operation: Operation,
         now: Timestamp,
@@ -95,7 +77,7 @@ impl Processor {
             return Err(error);
         }
         self.change_at = now.plus(send.pace);
-        self.changed_last = Some((operation, merchant));
+        self.change_turns.told(operation, merchant);
         Ok(Some(self.depart_changes(written, dispatch, went, now)))
     }
 
@@ -136,65 +118,6 @@ impl Processor {
             transaction.commit()?;
         }
         Ok((good, dispatch))
-    }
-
-    /// Changes of the merchant whose change is due the longest, of those that may send; of the one who was told of last only
-    /// where nobody else waits, so that one with thousands delays another by one request.
-    fn changes_of_one(
-        &self,
-        destination: &Destination,
-        (told_before, operation): (Timestamp, Operation),
-        limit: usize,
-        now: Timestamp,
-    ) -> Result<Vec<DueAdjustment>, ProcessorError> {
-        let mut except = self.without_room(destination, now);
-        let due = |except: &[u64]| {
-            let wanted = WantedChanges { told_before, operation, except };
-            self.ledger.due_adjustments(now, &wanted, limit)
-        };
-        let last = self.changed_last.map(|(_, merchant)| merchant).filter(|last| !except.contains(last));
-        if let Some(last) = last {
-            except.push(last);
-            let others = due(&except)?;
-            if !others.is_empty() {
-                return Ok(others);
-            }
-            except.pop();
-        }
-        Ok(due(&except)?)
-    }
-
-    /// The merchants that are passed over, because they may not send for now.
-    fn without_room(&self, destination: &Destination, now: Timestamp) -> Vec<u64> {
-        let gate = self.gates.get(destination);
-        let shut_out = gate.into_iter().flat_map(|gate| gate.merchants_without_room(now));
-        shut_out.take(MERCHANTS_PASSED_OVER_MAX).collect()
-    }
-
-    /// When [`Processor::next_changes`] may have something that it has not now; none if nothing but an outcome makes
-    /// that possible.
-    pub(super) fn next_change_at(&self, now: Timestamp) -> Result<Option<Timestamp>, ProcessorError> {
-        let mut next: Option<Timestamp> = None;
-        for send in &self.snapshot.migration.sends {
-            let Some(operation) = send.change else { continue };
-            let destination = Destination::new(Home::Primary, &send.endpoint);
-            let gate = self.gates.get(&destination);
-            let opens = gate.and_then(|gate| gate.opens_at(now));
-            // Every place is taken, or it is asked first whether anybody is there: that outcome wakes.
-            let taken = opens.is_none() && gate.is_some_and(|gate| gate.room(now) == 0);
-            if taken || self.asks_first(&destination) {
-                continue;
-            }
-            let except = self.without_room(&destination, now);
-            let due = self.ledger.next_adjustment(operation, &except)?;
-            let due = due.map(|due| due.plus(send.settle));
-            // Those who are passed over come when the first of them may send again.
-            let others = gate.filter(|_| !except.is_empty()).and_then(|gate| gate.merchant_opens_at(now));
-            let possible = due.into_iter().chain(others).min();
-            let possible = possible.map(|at| at.max(self.change_at).max(opens.unwrap_or(at)));
-            next = next.into_iter().chain(possible).min();
-        }
-        Ok(next)
     }
 
     fn begin_changes(

@@ -16,6 +16,7 @@ use tracking::{Class, Event, Home, Outbound};
 use units::{EventId, Timestamp};
 
 use super::admit::{Admitted, Item};
+use super::quarantine::Step;
 use super::settle::Landing;
 use super::{Processor, ProcessorError, request};
 
@@ -171,13 +172,12 @@ impl Processor {
     /// Sets aside each outcome that cannot be written down, and each attempt that cannot begin, by itself.
     fn set_apart(&mut self, admitted: &[Admitted], now: Timestamp) -> Result<(), ProcessorError> {
         self.set_outcomes_apart(now)?;
+        let mut steps: Vec<(EventId, Step<'_>)> = Vec::new();
         for each in admitted {
-            for item in &each.items {
-                let begin = |transaction: &mut Transaction<'_>| begin(transaction, each, item);
-                self.aside_if_it_fails(item.due.event_id, now, begin)?;
-            }
+            let begin = |item| -> Step<'_> { Box::new(move |transaction| begin(transaction, each, item)) };
+            steps.extend(each.items.iter().map(|item| (item.due.event_id, begin(item))));
         }
-        Ok(())
+        self.set_aside_what_fails(&steps, now).map(drop)
     }
 
     fn write(

@@ -22,6 +22,9 @@ use super::{Processor, ProcessorError};
 /// Entries that fail behind one another until the store itself is suspected.
 const FAILURES_IN_A_ROW: usize = 2;
 
+/// Something that is written down in a transaction.
+pub(super) type Step<'a> = Box<dyn Fn(&mut Transaction<'_>) -> Result<(), LedgerError> + 'a>;
+
 /// Does a step that must not take others down with it: a panic is its error, with what it said.
 pub(super) fn calmly<T>(step: impl FnOnce() -> T) -> Result<T, String> {
     // Whoever passes a step leaves nothing half done behind it: a transaction is rolled back as it unwinds.
@@ -104,17 +107,32 @@ impl Processor {
         ask(self)
     }
 
-    /// Sets a conversion aside of which a step fails by itself, twice and not because of the store: whatever is written down
-    /// together with it would fail for ever. True if it was.
+    /// Sets the conversions aside of which a step fails by itself, twice and not because of the store: whatever is written
+    /// down together with them would fail for ever. Where several fail and none succeeds it is not theirs, and nothing is
+    /// set aside. Which were.
     ///
     /// # Errors
-    /// If the ledger fails, or it cannot be set aside either.
-    pub(super) fn aside_if_it_fails(
+    /// If the ledger fails, or one cannot be set aside either.
+    pub(super) fn set_aside_what_fails(
         &mut self,
-        event_id: EventId,
+        steps: &[(EventId, Step<'_>)],
         now: Timestamp,
-        step: impl Fn(&mut Transaction<'_>) -> Result<(), LedgerError>,
-    ) -> Result<bool, ProcessorError> {
+    ) -> Result<Vec<EventId>, ProcessorError> {
+        let mut failed = Vec::new();
+        for (event_id, step) in steps {
+            failed.extend(self.fails(step, now)?.map(|why| (*event_id, why)));
+        }
+        if failed.len() > 1 && failed.len() == steps.len() {
+            return Ok(Vec::new());
+        }
+        for (event_id, why) in &failed {
+            self.set_row_aside(Waiting::Conversion(*event_id), why, now)?;
+        }
+        Ok(failed.into_iter().map(|(event_id, _)| event_id).collect())
+    }
+
+    /// Why a step fails by itself; none if it does not.
+    fn fails(&mut self, step: &Step<'_>, now: Timestamp) -> Result<Option<String>, ProcessorError> {
         let mut why = String::new();
         for _ in 0..2 {
             // Tried only: without a commit nothing of it has happened.
@@ -122,12 +140,11 @@ impl Processor {
             match step(&mut transaction) {
                 Err(error) if error.is_of_the_store() => return Err(error.into()),
                 // Somebody else has it, who will write down what becomes of it.
-                Ok(()) | Err(LedgerError::Moved { .. }) => return Ok(false),
+                Ok(()) | Err(LedgerError::Moved { .. }) => return Ok(None),
                 Err(error) => why = with_causes(&error),
             }
         }
-        self.set_row_aside(Waiting::Conversion(event_id), &why, now)?;
-        Ok(true)
+        Ok(Some(why))
     }
 
     /// Sets a row aside that waits to be sent and cannot be read.

@@ -2,9 +2,10 @@
 
 use ledger::Due;
 use relay::delivery::{Settled, recover};
-use units::Timestamp;
+use units::{EventId, Timestamp};
 
 use super::deliver::{DeliveryId, tried};
+use super::quarantine::Step;
 use super::settle::finish;
 use super::{Processor, ProcessorError};
 
@@ -65,13 +66,13 @@ impl Processor {
         settled: &[Settled],
         now: Timestamp,
     ) -> Result<bool, ProcessorError> {
-        let mut aside = false;
-        for (row, settled) in rows.iter().zip(settled) {
-            aside |= self.aside_if_it_fails(row.event_id, now, |transaction| {
-                finish(transaction, attempt(row), settled, None)
-            })?;
-        }
-        Ok(aside)
+        let ended = rows.iter().zip(settled).map(|(row, settled)| {
+            let step: Step<'_> =
+                Box::new(move |transaction| finish(transaction, attempt(row), settled, None));
+            (row.event_id, step)
+        });
+        let steps: Vec<(EventId, Step<'_>)> = ended.collect();
+        Ok(!self.set_aside_what_fails(&steps, now)?.is_empty())
     }
 }
 

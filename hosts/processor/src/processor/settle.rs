@@ -10,11 +10,11 @@ use relay::Fact;
 use relay::delivery::{Changes, Destination, Outcome, Settled, settle};
 use resilience::breaker::State as BreakerState;
 use tracking::{Answer, Home, Judged, SendFailure};
-use units::Timestamp;
 use units::limits::EXCERPT_BYTES_MAX;
+use units::{EventId, Timestamp};
 
 use super::deliver::DeliveryId;
-use super::quarantine::calmly;
+use super::quarantine::{Step, calmly};
 use super::{Processor, ProcessorError};
 
 /// How a delivery ended.
@@ -168,24 +168,27 @@ impl Processor {
     /// Sets aside what cannot be written down of the outcomes that wait for it: as under way they stay, and so does
     /// everything beside them.
     pub(super) fn set_outcomes_apart(&mut self, now: Timestamp) -> Result<(), ProcessorError> {
-        let mut came = std::mem::take(&mut self.unsettled);
-        for one in &mut came {
-            let mut left = Vec::with_capacity(one.ended.ids.len());
-            for id in std::mem::take(&mut one.ended.ids) {
-                let settled = self.judge(id, &one.ended.result, one.at);
-                let answer = one.ended.result.as_ref().ok();
-                let step = |transaction: &mut Transaction<'_>| {
-                    settled.iter().try_for_each(|settled| finish(transaction, id, settled, answer))
-                };
-                match self.aside_if_it_fails(id.event_id, now, step) {
-                    Ok(true) => drop(self.flying.remove(&id)),
-                    Ok(false) | Err(_) => left.push(id),
-                }
+        let came = std::mem::take(&mut self.unsettled);
+        let mut judged = Vec::new();
+        for one in &came {
+            for id in &one.ended.ids {
+                let settled = self.judge(*id, &one.ended.result, one.at);
+                judged.extend(settled.map(|settled| (*id, settled, one.ended.result.as_ref().ok())));
             }
-            one.ended.ids = left;
         }
-        came.retain(|one| !one.ended.ids.is_empty());
+        let mut steps: Vec<(EventId, Step<'_>)> = Vec::with_capacity(judged.len());
+        for (id, settled, answer) in &judged {
+            let end = |transaction: &mut Transaction<'_>| finish(transaction, *id, settled, *answer);
+            steps.push((id.event_id, Box::new(end)));
+        }
+        let aside = self.set_aside_what_fails(&steps, now);
+        drop(steps);
         self.unsettled = came;
+        for event_id in aside? {
+            self.flying.retain(|id, _| id.event_id != event_id);
+            self.unsettled.iter_mut().for_each(|one| one.ended.ids.retain(|id| id.event_id != event_id));
+        }
+        self.unsettled.retain(|one| !one.ended.ids.is_empty());
         Ok(())
     }
 

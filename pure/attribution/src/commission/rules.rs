@@ -355,7 +355,7 @@ pub(super) fn capped(
             return Err(CommissionError::OtherCurrency { rule: cap.name(), wanted, found });
         }
         let own = order.amount.currency;
-        if cap.looks_back() && amount.currency != own {
+        if cap.looks_back() && amount.currency != own && amount.minor != 0 {
             // What is earned is counted in the currency of its order: this would use no room.
             return Err(CommissionError::Uncounted { cap: cap.name(), order: own, found: amount.currency });
         }

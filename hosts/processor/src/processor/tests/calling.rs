@@ -56,13 +56,17 @@ pub(super) fn world() -> World {
 }
 
 pub(super) fn callers() -> Callers {
+    callers_of(&[MOVED, DEDUPLICATES])
+}
+
+pub(super) fn callers_of(merchants: &[u64]) -> Callers {
     let caller = |advertiser_id| Caller {
         advertiser_id,
         token: "token".to_owned(),
         secrets: vec!["new".to_owned(), SECRET.to_owned()],
         addresses: Vec::new(),
     };
-    Callers::new([MOVED, DEDUPLICATES].map(caller).to_vec())
+    Callers::new(merchants.iter().copied().map(caller).collect())
 }
 
 fn endpoint(world: &World, operation: Operation) -> &Endpoint {

@@ -72,6 +72,14 @@ impl Place {
         });
     }
 
+    /// They can be ended again.
+    pub(crate) fn refuse_no_more(&self) {
+        self.damage(match self {
+            Self::Server(_) => "DROP TRIGGER refuse ON conversions",
+            Self::Memory | Self::File(_) => "DROP TRIGGER refuse",
+        });
+    }
+
     pub(crate) fn open(&self) -> Ledger {
         match self {
             Self::Memory => Ledger::in_memory().unwrap(),

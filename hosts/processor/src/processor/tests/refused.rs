@@ -8,7 +8,8 @@ use tracking::dialect::interface::Operation;
 use tracking::{Field, Verdict};
 use units::EventId;
 
-use super::calling::{THE_ORDER, ask, ask_of, callers, sent, two_changes_in, world};
+use super::calling::{THE_ORDER, ask, ask_of, callers, callers_of, sent, two_changes_in, world};
+use super::isolating::many;
 use super::world::{DEDUPLICATES, MOVED, Reply, Sale, World, ended, event_id, sale};
 
 on_a_server_too! {
@@ -19,6 +20,7 @@ on_a_server_too! {
     requests_for_changes_that_end_together_give_each_place_back,
     a_change_of_a_merchant_that_waits_is_woken_for_when_it_may_go,
     changes_of_both_kinds_and_of_every_merchant_have_their_turns,
+    two_with_thousands_of_changes_delay_a_third_by_one_request_each,
     a_change_of_what_is_not_there_any_more_waits_for_nothing_when_it_is_told_again,
 }
 
@@ -183,6 +185,42 @@ fn changes_of_both_kinds_and_of_every_merchant_have_their_turns() {
         world.pass(Duration::from_secs(4));
     }
     assert_eq!(left, Vec::<u64>::new(), "they wait behind another's edits");
+    world.assert_balanced();
+}
+
+#[test]
+fn two_with_thousands_of_changes_delay_a_third_by_one_request_each() {
+    let mut world = many();
+    world.processor.replace_callers(callers_of(&[100, 101, 102]));
+    let named = |id: u64| format!("A-{id}");
+    let merchant = |id: u64| if id == 13 { 102 } else { 100 + id % 2 };
+    let sales = (1..=13).map(|id| Sale { reference: named(id), ..sale(id, merchant(id)) });
+    world.receive(&sales.collect::<Vec<_>>());
+    sent(&mut world);
+    let edit = |world: &mut World, id: u64| {
+        let fields = [(Field::OrderReference, named(id)), (Field::Amount, "7.00".to_owned())];
+        let fields = fields.each_ref().map(|(field, text)| (*field, text.as_str()));
+        ask_of(world, (merchant(id), 100 + id), Operation::Edit, &fields);
+    };
+    (1..=12).for_each(|id| edit(&mut world, id));
+    world.pass(Duration::from_secs(181));
+    // Refused together, those of the two go one by one, and are due before what comes now.
+    for _ in 0..2 {
+        assert_eq!(world.deliver(|_| Reply::Says(Verdict::Rejected)), 1);
+        world.pass(Duration::from_secs(4));
+    }
+    edit(&mut world, 13);
+    let mut requests = 0;
+    let mut told = false;
+    while !told {
+        world.deliver(|delivery| {
+            requests += 1;
+            told |= String::from_utf8_lossy(&delivery.request.body).contains(&named(13));
+            Reply::Says(Verdict::Taken)
+        });
+        world.pass(Duration::from_secs(4));
+        assert!(requests <= 3, "it waits behind the others' edits");
+    }
     world.assert_balanced();
 }
 

@@ -22,6 +22,7 @@ on_a_server_too! {
     an_outcome_that_cannot_be_written_down_keeps_no_other_out_of_the_books,
     a_process_starts_on_an_attempt_that_cannot_be_ended,
     a_change_or_a_call_whose_envelope_is_gone_is_set_aside,
+    what_fails_for_all_of_them_sets_nobody_aside,
 }
 
 /// Three sales, of which the second is damaged before anything was sent.
@@ -194,4 +195,22 @@ fn a_change_or_a_call_whose_envelope_is_gone_is_set_aside() {
     assert_eq!(calls.len(), 1, "{calls:?}");
     let waiting = world.processor.ledger().postback_addresses(1).unwrap().remove(0);
     assert_eq!((waiting.waiting, waiting.given_up), (1, 1), "{waiting:?}");
+}
+
+#[test]
+fn what_fails_for_all_of_them_sets_nobody_aside() {
+    let mut world = stuck();
+    let under_way = world.deliveries();
+    world.place.refuse_to_end("OLD.event_id");
+    let ended = |world: &World| -> Vec<_> {
+        let taken = |one| ended(one, world.result(one, Reply::Says(Verdict::Taken)));
+        under_way.iter().map(taken).collect()
+    };
+    assert!(world.processor.settle(ended(&world), world.now).is_err(), "it is told");
+    assert!(world.processor.settle(Vec::new(), world.now).is_err(), "and tried again");
+    assert_eq!([1, 2, 3].map(|id| world.state(id)), ["in_flight"; 3]);
+    world.place.refuse_no_more();
+    world.processor.settle(Vec::new(), world.now).unwrap();
+    assert_eq!([1, 2, 3].map(|id| world.state(id)), ["taken"; 3]);
+    world.assert_balanced();
 }
