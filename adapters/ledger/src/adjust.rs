@@ -255,6 +255,15 @@ impl Transaction<'_> {
     }
 }
 
+/// True if the platform certainly does not have a transaction that stands so.
+pub(crate) const fn is_away(state: State, ambiguous: bool) -> bool {
+    match state {
+        State::Queued => !ambiguous,
+        State::Dead | State::Rejected => true,
+        _ => false,
+    }
+}
+
 /// The identity of a change: of one transaction by one call.
 fn identity(event_id: EventId, conversion: EventId) -> EventId {
     // Both are 48 bits of time and 80 of chance, so that the sum is as good as either.

@@ -18,6 +18,7 @@ pub use fair::{Backlog, Wanted};
 pub(crate) use waiting::queries as waiting_queries;
 pub use waiting::{Lane, Together, Which};
 
+use crate::adjust::is_away;
 use crate::store::named_params;
 use crate::{LedgerError, Transaction, sql};
 
@@ -146,13 +147,8 @@ impl Transaction<'_> {
         if matches!(settled.state, State::Taken | State::Confirmed) {
             self.owe_postback(finished.event_id)?;
         }
-        let away = match settled.state {
-            State::Queued => !settled.ambiguous,
-            State::Dead | State::Rejected => true,
-            _ => false,
-        };
         self.mark_cause(finished.event_id)?;
-        if away { self.overtaken(finished.event_id) } else { Ok(()) }
+        if is_away(settled.state, settled.ambiguous) { self.overtaken(finished.event_id) } else { Ok(()) }
     }
 
     fn change(&mut self, event_id: EventId, from: State, settled: &Settled) -> Result<(), LedgerError> {

@@ -45,13 +45,12 @@ impl Transaction<'_> {
         Ok(Redriven::Already(State::Merged))
     }
 
-    /// True if the platform certainly does not have the transaction.
     fn is_away(&self, conversion: EventId) -> Result<bool, LedgerError> {
-        let query =
-            "SELECT state IN ('dead', 'rejected') OR (state = 'queued' AND ambiguous = 0) FROM conversions
-            WHERE event_id = ?1";
-        let away = sql::one(&self.inner, query, (sql::id(conversion),), |row| row.get::<bool>(0))?;
-        Ok(away.unwrap_or(false))
+        let query = "SELECT state, ambiguous FROM conversions WHERE event_id = ?1";
+        let read = |row: &Row<'_>| Ok((row.get::<String>(0)?, row.get::<bool>(1)?));
+        let found = sql::one(&self.inner, query, (sql::id(conversion),), read)?;
+        let Some((state, ambiguous)) = found else { return Ok(false) };
+        Ok(super::is_away(sql::state(&state)?, ambiguous))
     }
 
     /// Gives up telling the platform of a change. Our books keep it: it is what its merchant asked for.

@@ -9,7 +9,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use ledger::{Ledger, Page};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use subtle::ConstantTimeEq as _;
 use units::EventId;
 
@@ -176,11 +176,9 @@ async fn queue(State(hall): State<Hall>, Query(wanted): Query<Wanted>) -> Result
     }
     let page = wanted.page();
     ask(&hall, move |processor| {
-        let mut shown = shapes::list("queue", &processor.ledger().queue(&page)?, page.limit);
-        if let Some(next) = shown.as_object_mut().and_then(|shown| shown.remove("next_after")) {
-            shown["more"] = Value::Bool(!next.is_null());
-        }
-        Ok(shown)
+        let rows = processor.ledger().queue(&page)?;
+        let shown: Vec<Value> = rows.iter().map(shapes::conversion).collect();
+        Ok(json!({ "queue": shown, "more": rows.len() == page.limit }))
     })
     .await
 }
